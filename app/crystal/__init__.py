@@ -1,0 +1,1 @@
+"""What is known of CRYSTAL: structures, decks, outputs. Pure functions, no I/O."""

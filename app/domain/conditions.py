@@ -1,0 +1,124 @@
+"""The small expression language of template metadata: `visible_when`, `default_from`, `checks`.
+
+Expressions are Python syntax restricted to names of fields, literals, comparisons, `and or not in`,
+arithmetic, conditional expressions and the functions `len min max abs round`. They are parsed to a syntax tree and
+walked here; nothing is ever handed to `eval`.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"len": len, "min": min, "max": max, "abs": abs, "round": round}
+MAX_LENGTH = 500
+
+
+class ConditionError(ValueError):
+    """The expression is not of the language, or cannot be evaluated with these values."""
+
+
+class Condition:
+    """A parsed expression; call `value(names)` to evaluate it."""
+
+    def __init__(self, source: str) -> None:
+        if len(source) > MAX_LENGTH:
+            raise ConditionError(f"expression longer than {MAX_LENGTH} characters")
+        try:
+            self._tree = ast.parse(source, mode="eval").body
+        except (SyntaxError, RecursionError) as error:
+            raise ConditionError(f"{source!r} is not an expression") from error
+        self.source = source
+        self.names = frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) - set(_FUNCTIONS)
+        _check(self._tree)
+
+    def value(self, names: Mapping[str, Any]) -> Any:
+        """Evaluate with field values.
+
+        Raises:
+            ConditionError: a name without value, or values that do not go together.
+        """
+        try:
+            return _evaluate(self._tree, names)
+        except (TypeError, ValueError, ArithmeticError, KeyError) as error:
+            raise ConditionError(f"{self.source!r}: {error}") from error
+
+    def holds(self, names: Mapping[str, Any]) -> bool:
+        """True where the expression is true; a missing or unsuitable value counts as false."""
+        try:
+            return bool(self.value(names))
+        except ConditionError:
+            return False
+
+
+_ALLOWED = (
+    ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Compare, ast.IfExp, ast.Name, ast.Load,
+    ast.Constant, ast.Tuple, ast.List, ast.Call, ast.operator, ast.cmpop,
+)  # fmt: skip
+
+
+def _check(tree: ast.AST) -> None:
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED) or isinstance(node, (ast.Pow, ast.LShift)):
+            raise ConditionError(f"{type(node).__name__} is not allowed in an expression")
+        if isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords
+        ):
+            raise ConditionError("only len, min, max, abs and round can be called")
+
+
+def _evaluate(node: ast.AST, names: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return names[name]
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return [_evaluate(item, names) for item in items]
+        case ast.BoolOp(op=op, values=values):
+            wanted = isinstance(op, ast.Or)
+            result: Any = not wanted
+            for value in values:
+                result = _evaluate(value, names)
+                if bool(result) is wanted:
+                    break
+            return result
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not _evaluate(operand, names)
+        case ast.UnaryOp(operand=operand):
+            return -_evaluate(operand, names)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_evaluate(left, names), _evaluate(right, names))
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            value = _evaluate(left, names)
+            for operation, comparator in zip(ops, comparators, strict=True):
+                other = _evaluate(comparator, names)
+                if not _COMPARE[type(operation)](value, other):
+                    return False
+                value = other
+            return True
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _evaluate(body if _evaluate(test, names) else orelse, names)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _FUNCTIONS[name](*(_evaluate(argument, names) for argument in arguments))
+    raise ConditionError(f"{type(node).__name__} is not allowed in an expression")

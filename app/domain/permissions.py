@@ -1,0 +1,88 @@
+"""Who may do what: one table, one function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.errors import NotAllowed, NotAuthenticated
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    MEMBER = "member"
+    MAINTAINER = "maintainer"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
+
+
+class Scope(StrEnum):
+    """What an API token may do; a browser session has all of them."""
+
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    CLUSTERS_WRITE = "clusters:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who is logged in: user id, name, role and the scopes of the way they came in."""
+
+    user_id: int
+    name: str
+    role: Role
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Least role, scope needed, and whether the object must be one's own (maintainers are exempt)."""
+
+    role: Role
+    scope: Scope
+    own: bool = False
+
+
+RULES: dict[str, Rule] = {
+    "job.read": Rule(Role.VIEWER, Scope.JOBS_READ),
+    "job.create": Rule(Role.MEMBER, Scope.JOBS_WRITE),
+    "job.change": Rule(Role.MEMBER, Scope.JOBS_WRITE, own=True),
+    "template.read": Rule(Role.VIEWER, Scope.JOBS_READ),
+    "cluster.read": Rule(Role.VIEWER, Scope.JOBS_READ),
+    "cluster.use": Rule(Role.MEMBER, Scope.JOBS_WRITE),
+    "cluster.change": Rule(Role.MAINTAINER, Scope.CLUSTERS_WRITE),
+    "user.change": Rule(Role.ADMIN, Scope.ADMIN),
+    "account.own": Rule(Role.VIEWER, Scope.ADMIN),
+}
+
+
+def can(actor: Actor | None, action: str, owner_id: int | None = None) -> bool:
+    """True if `actor` may do `action` on an object of `owner_id` (None: an object without owner)."""
+    if actor is None:
+        return False
+    rule = RULES[action]
+    if actor.role.rank < rule.role.rank or rule.scope not in actor.scopes:
+        return False
+    return not rule.own or owner_id in (None, actor.user_id) or actor.role.rank >= Role.MAINTAINER.rank
+
+
+def require(actor: Actor | None, action: str, owner_id: int | None = None) -> Actor:
+    """Return the actor if `can`, else raise NotAuthenticated or NotAllowed with the reason."""
+    if actor is None:
+        raise NotAuthenticated("Nobody is logged in.", hint="Log in, or send a bearer token.")
+    if not can(actor, action, owner_id):
+        rule = RULES[action]
+        if rule.scope not in actor.scopes:
+            raise NotAllowed(
+                f"The token of {actor.name} lacks the scope {rule.scope}.", hint="Make a token with this scope."
+            )
+        whose = " that belongs to somebody else" if rule.own and actor.role.rank >= rule.role.rank else ""
+        raise NotAllowed(
+            f"{actor.name} ({actor.role}) may not do {action}{whose}.",
+            hint="Ask a maintainer of your group." if whose else f"It needs the role {rule.role}: ask an admin.",
+        )
+    return actor

@@ -1,0 +1,159 @@
+"""Typed settings: environment variables `CRYSTALDECK_*` over `config.toml`; unsafe values are refused.
+
+The file is `~/.config/crystaldeck/config.toml` unless `CRYSTALDECK_CONFIG` names another one. Nothing here
+imports from the rest of the package.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.errors import ConfigurationError, FieldError
+
+RunnerType = Literal["slurm", "ssh", "local"]
+
+
+class ClusterSettings(BaseModel):
+    """One `[clusters.<name>]` table: a machine that runs jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    runner_type: RunnerType = Field(
+        "slurm", description="slurm: SLURM over SSH; ssh: no scheduler, over SSH; local: this server."
+    )
+    hostname: str = Field("", description="Name or address of the login node; empty only for local.")
+    port: int = Field(22, ge=1, le=65535, description="Port of sshd.")
+    username: str = Field("", description="Account on the cluster; empty: each user sets an own one.")
+    key_path: Path | None = Field(None, description="Private key of that account, readable by this service.")
+    use_agent: bool = Field(False, description="Use the ssh-agent of the service's environment.")
+    proxy_jump: str = Field("", description="Jump host as user@host:port; its host key is verified too.")
+    host_key: str = Field("", description="Fingerprint SHA256:… to trust, known beforehand.")
+    proxy_host_key: str = Field("", description="Fingerprint of the jump host's key.")
+    default_partition: str = Field("", description="Partition preset in the form.")
+    workdir: str = Field("crystaldeck", description="Folder of the jobs; relative to the account's home.")
+    setup: str = Field("", description="Shell lines at the head of each job script (module loads).")
+    launcher: str = Field("", description="MPI launcher; {ntasks} is replaced. Empty: srun on SLURM.")
+    crystal: str = Field("crystal", description="Executable of the wave-function program.")
+    properties: str = Field("properties", description="Executable of the properties program.")
+    max_jobs: int = Field(0, ge=0, description="Jobs handed over at a time; 0: 500 (slurm), 1 (ssh, local).")
+    cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
+
+    @field_validator("hostname", "username", "proxy_jump", "default_partition", "workdir")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if any(ord(char) < 32 for char in value) or value.startswith("-"):
+            raise ValueError("must be one line and must not start with '-'")
+        return value
+
+
+class Settings(BaseSettings):
+    """Settings of the service. Each name is also an environment variable `CRYSTALDECK_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="CRYSTALDECK_", extra="forbid", env_nested_delimiter="__")
+
+    data: Path = Field(
+        default_factory=lambda: Path.home() / ".local/share/crystaldeck",
+        description="Folder of database, files and secrets; on a local disk.",
+    )
+    database_url: str = Field("", description="postgresql://… ; empty: SQLite inside the data folder.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    base_url: str = Field("", description="Public address, e.g. https://deck.example.org; decides cookie flags.")
+    template_dirs: list[Path] = Field(default_factory=list, description="More folders of input templates.")
+    poll_interval: float = Field(10.0, gt=0, description="Seconds between polls of an idle cluster.")
+    poll_interval_busy: float = Field(2.0, gt=0, description="Seconds between polls while jobs are ending.")
+    dispatch_interval: float = Field(1.0, gt=0, description="Seconds between looks at the queue.")
+    command_timeout: float = Field(60.0, gt=0, description="Seconds that a remote command may take.")
+    session_hours: int = Field(24 * 14, ge=1, description="Hours until a login must be repeated.")
+    allow_insecure: bool = Field(
+        False, description="Permit plain HTTP on an address that other machines reach (behind a proxy, say)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Verbosity.")
+    clusters: dict[str, ClusterSettings] = Field(
+        default_factory=dict, description="Machines by name; see the cluster keys."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file gave as keyword arguments."""
+        return env_settings, init_settings
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL with an async driver."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{self.data / 'crystaldeck.sqlite3'}"
+        scheme, _, rest = self.database_url.partition("://")
+        drivers = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+        return f"{drivers.get(scheme, scheme)}://{rest}"
+
+    @property
+    def public_url(self) -> str:
+        """Where a browser finds the service."""
+        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    def refuse_unsafe(self) -> None:
+        """Raise ConfigurationError where a setting would expose the lab."""
+        try:
+            loopback = ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            loopback = self.host == "localhost"
+        if not loopback and not self.secure_cookies and not self.allow_insecure:
+            raise ConfigurationError(
+                f"CRYSTALDECK_HOST={self.host} is reachable from other machines, but base_url is not https.",
+                hint="Put a TLS proxy in front and set CRYSTALDECK_BASE_URL=https://…, or set "
+                "CRYSTALDECK_ALLOW_INSECURE=true if you accept that passwords travel in clear.",
+            )
+
+
+def config_path() -> Path:
+    """The configuration file in use; it need not exist."""
+    return Path(os.environ.get("CRYSTALDECK_CONFIG") or Path.home() / ".config/crystaldeck/config.toml")
+
+
+def load_settings() -> Settings:
+    """Read the file, then the environment.
+
+    Raises:
+        ConfigurationError: unreadable file, unknown key or value out of range; names each.
+    """
+    path = config_path()
+    values: dict[str, object] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(
+                f"The configuration file {path} cannot be read: {error}.", hint="Correct it and start again."
+            ) from error
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        fields = [
+            FieldError(".".join(map(str, item["loc"])), item["msg"], str(item.get("input", ""))[:80])
+            for item in error.errors()
+        ]
+        listed = "; ".join(f"{field.field}: {field.reason} (got {field.value})" for field in fields)
+        raise ConfigurationError(
+            f"The settings are wrong: {listed}.",
+            hint=f"Correct {path} or the CRYSTALDECK_* variables; docs/user/configuration.md lists all.",
+            fields=fields,
+        ) from error
