@@ -1,0 +1,231 @@
+"""Bulk crystals as CRYSTAL describes them: space group, minimal cell, asymmetric unit. Symmetry comes from spglib.
+
+Coordinates are fractions of the conventional cell of the standard setting: second origin choice where the tables have
+two (CRYSTAL's `0 0 0`), unique axis b, hexagonal axes for R groups unless `rhombohedral`. The primitive vectors are
+those that CRYSTAL prints (transformation matrices in published outputs for P, F, R).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+
+from app.crystal.elements import SYMBOLS, atomic_number
+
+R_GROUPS = (146, 148, 155, 160, 161, 166, 167)
+TOLERANCE = 1e-3
+"""Distance in Å below which two atoms are the same."""
+SHORTEST_BOND = 0.4
+"""Å; anything closer is a wrong structure, not chemistry."""
+
+Matrix = NDArray[np.float64]
+
+
+class StructureError(ValueError):
+    """The structure cannot be: `field` names the input at fault."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+def crystal_system(space_group: int) -> str:
+    limits = ((2, "triclinic"), (15, "monoclinic"), (74, "orthorhombic"), (142, "tetragonal"), (167, "trigonal"),
+              (194, "hexagonal"), (230, "cubic"))  # fmt: skip
+    return next(name for limit, name in limits if space_group <= limit)
+
+
+def minimal_parameters(space_group: int, rhombohedral: bool = False) -> tuple[str, ...]:
+    """The cell parameters that CRYSTAL reads for this group, in its order."""
+    if rhombohedral:
+        return ("a", "alpha")
+    return {
+        "triclinic": ("a", "b", "c", "alpha", "beta", "gamma"),
+        "monoclinic": ("a", "b", "c", "beta"),
+        "orthorhombic": ("a", "b", "c"),
+        "tetragonal": ("a", "c"),
+        "trigonal": ("a", "c"),
+        "hexagonal": ("a", "c"),
+        "cubic": ("a",),
+    }[crystal_system(space_group)]
+
+
+def full_cell(space_group: int, given: dict[str, float], rhombohedral: bool = False) -> tuple[float, ...]:
+    """a, b, c (Å), α, β, γ (degrees) from the minimal parameters."""
+    missing = [name for name in minimal_parameters(space_group, rhombohedral) if name not in given]
+    if missing:
+        raise StructureError(missing[0], f"must be given for a {crystal_system(space_group)} cell")
+    a = given["a"]
+    if rhombohedral:
+        return (a, a, a, given["alpha"], given["alpha"], given["alpha"])
+    system = crystal_system(space_group)
+    angles = {"trigonal": (90.0, 90.0, 120.0), "hexagonal": (90.0, 90.0, 120.0)}.get(system, (90.0, 90.0, 90.0))
+    if system == "triclinic":
+        angles = (given["alpha"], given["beta"], given["gamma"])
+    elif system == "monoclinic":
+        angles = (90.0, given["beta"], 90.0)
+    return (a, given.get("b", a), given.get("c", a), *angles)
+
+
+def lattice_vectors(cell: Sequence[float]) -> Matrix:
+    """Rows are a, b, c in Å, a along x and b in the xy plane."""
+    a, b, c = cell[:3]
+    alpha, beta, gamma = np.radians(cell[3:])
+    cx = np.cos(beta)
+    cy = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
+    square = 1 - cx**2 - cy**2
+    if square <= 1e-6:
+        raise StructureError("alpha", "and the other angles do not close a cell")
+    return np.array(
+        [[a, 0, 0], [b * np.cos(gamma), b * np.sin(gamma), 0], [c * cx, c * cy, c * np.sqrt(square)]], dtype=float
+    )
+
+
+@lru_cache(maxsize=256)
+def _operations(space_group: int, choice_one: bool, rhombohedral: bool) -> tuple[Matrix, Matrix, str]:
+    """Rotations (n, 3, 3), translations (n, 3) and centring letter of the setting that CRYSTAL uses."""
+    settings = [(hall, spglib.get_spacegroup_type(hall)) for hall in range(1, 531)]
+    own = [(hall, kind) for hall, kind in settings if kind is not None and kind.number == space_group]
+    wanted = "R" if rhombohedral else "1" if choice_one else "2"
+    hall, kind = next(((h, k) for h, k in own if k.choice == wanted), own[0])
+    symmetry = spglib.get_symmetry_from_database(hall)
+    centring = "P" if rhombohedral else kind.international_short[0]
+    return np.array(symmetry["rotations"], float), np.array(symmetry["translations"], float), centring
+
+
+PRIMITIVE_VECTORS: dict[str, Matrix] = {
+    "P": np.eye(3),
+    "F": np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]),
+    "I": np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]]),
+    "C": np.array([[0.5, -0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]),
+    "A": np.array([[1, 0, 0], [0, 0.5, 0.5], [0, -0.5, 0.5]]),
+    "R": np.array([[2, 1, 1], [-1, 1, 1], [-1, -2, 1]]) / 3,
+}
+"""Rows: primitive vectors in terms of the conventional ones."""
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """A three-dimensional crystal. `cell` is the full conventional cell; `atoms` the asymmetric unit."""
+
+    space_group: int
+    cell: tuple[float, ...]
+    numbers: tuple[int, ...]
+    positions: tuple[tuple[float, float, float], ...]
+    rhombohedral: bool = False
+    first_origin: bool = False
+
+    @property
+    def flags(self) -> str:
+        """The record IFLAG IFHR IFSO."""
+        return f"0 {int(self.rhombohedral)} {int(self.first_origin)}"
+
+    @property
+    def cell_line(self) -> str:
+        """The minimal parameters, as many decimals as were given."""
+        names = minimal_parameters(self.space_group, self.rhombohedral)
+        order = ("a", "b", "c", "alpha", "beta", "gamma")
+        return " ".join(number(self.cell[order.index(name)]) for name in names)
+
+    @property
+    def atom_lines(self) -> list[str]:
+        """`Z x y z` of the asymmetric unit."""
+        rows = zip(self.numbers, self.positions, strict=True)
+        return [f"{z} {number(x)} {number(y)} {number(w)}" for z, (x, y, w) in rows]
+
+    @property
+    def elements(self) -> list[str]:
+        return [SYMBOLS[z] for z in sorted(set(self.numbers))]
+
+    @cached_property
+    def primitive(self) -> tuple[Matrix, list[int], Matrix]:
+        """Primitive vectors (rows, Å), atomic numbers and fractional coordinates, images of one atom together."""
+        rotations, translations, centring = _operations(self.space_group, self.first_origin, self.rhombohedral)
+        conventional = lattice_vectors(self.cell)
+        to_conventional = PRIMITIVE_VECTORS[centring]
+        lattice = to_conventional @ conventional
+        numbers: list[int] = []
+        kept: list[Matrix] = []
+        for z, position in zip(self.numbers, self.positions, strict=True):
+            orbit: list[Matrix] = []
+            for rotation, translation in zip(rotations, translations, strict=True):
+                image = (rotation @ np.array(position) + translation) @ np.linalg.inv(to_conventional)
+                image = image - np.floor(image + 1e-9)
+                if all(_distance(image, other, lattice) > TOLERANCE for other in orbit):
+                    orbit.append(image)
+            kept.extend(orbit)
+            numbers.extend([z] * len(orbit))
+        return lattice, numbers, np.array(kept)
+
+    @property
+    def multiplicities(self) -> list[int]:
+        """Atoms of the primitive cell that each atom of the asymmetric unit makes."""
+        counts, (_, numbers, _) = [], self.primitive
+        rest = list(numbers)
+        for z, position in zip(self.numbers, self.positions, strict=True):
+            single = Bulk(self.space_group, self.cell, (z,), (position,), self.rhombohedral, self.first_origin)
+            counts.append(len(single.primitive[1]))
+        assert sum(counts) == len(rest)
+        return counts
+
+    @property
+    def electrons(self) -> int:
+        """Electrons of the neutral primitive cell."""
+        return sum(self.primitive[1])
+
+    def check(self) -> None:
+        """Raise StructureError where two atoms of the crystal coincide or nearly so."""
+        lattice, numbers, positions = self.primitive
+        if len(numbers) > 2000:
+            raise StructureError("atoms", f"make {len(numbers)} atoms in the primitive cell; at most 2000 are possible")
+        owner = np.repeat(np.arange(len(self.numbers)), self.multiplicities)
+        for i, j in zip(*np.triu_indices(len(numbers), 1), strict=True):
+            distance = _distance(positions[i], positions[j], lattice)
+            if distance < SHORTEST_BOND:
+                raise StructureError(
+                    "atoms",
+                    f"row {owner[i] + 1} ({SYMBOLS[numbers[i]]}) and row {owner[j] + 1} ({SYMBOLS[numbers[j]]}) come "
+                    f"within {distance:.2f} Å of each other: give each atom of the asymmetric unit once, in this setting",
+                )
+
+
+def _distance(one: Matrix, other: Matrix, lattice: Matrix) -> float:
+    """Shortest distance in Å between two fractional positions and their images."""
+    delta = one - other
+    delta = delta - np.round(delta)
+    shifts = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T
+    return float(np.min(np.linalg.norm((delta + shifts) @ lattice, axis=1)))
+
+
+def number(value: float) -> str:
+    """A number for a deck: no exponent, no needless zeros, always a decimal point."""
+    text = f"{value:.10f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text
+
+
+def read_bulk(values: dict[str, Any]) -> Bulk:
+    """The crystal of a template's field values.
+
+    Raises:
+        StructureError: names the field at fault.
+    """
+    group = int(values["space_group"])
+    rhombohedral = bool(values.get("rhombohedral"))
+    given = {name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if name in values}
+    cell = full_cell(group, given, rhombohedral)
+    lattice_vectors(cell)
+    try:
+        numbers = tuple(atomic_number(str(row["element"])) for row in values["atoms"])
+    except ValueError as error:
+        raise StructureError("atoms", str(error)) from error
+    positions = tuple((row["x"], row["y"], row["z"]) for row in values["atoms"])
+    first_origin = values.get("origin") == "first"
+    bulk = Bulk(group, cell, numbers, positions, rhombohedral, first_origin)
+    bulk.check()
+    return bulk

@@ -1,0 +1,1 @@
+"""Engine, tables and repositories: all SQL lives here."""

@@ -1,0 +1,74 @@
+"""The database: one engine, write sessions apart from read sessions.
+
+SQLite: WAL, and `BEGIN IMMEDIATE` for every writer. A deferred transaction that is upgraded to a write fails at once with
+"database is locked" whatever the busy timeout, and Python's legacy mode loses updates silently. PostgreSQL: writers take
+one advisory lock, so that ids of the outbox become visible in their order. Write transactions are short on both: nothing
+waits for a network inside one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+_READ_ONLY = "crystaldeck_read_only"
+_WRITERS = 0x43524459
+
+
+class Database:
+    """Sessions for one database URL. A session of `write` commits when its block ends without error."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        if self.is_sqlite and (file := make_url(url).database):
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not self.is_sqlite)
+        self._readers = self.engine.execution_options(**{_READ_ONLY: True})
+        # Coroutines of this process queue here rather than in SQLite's busy timeout.
+        self._writing = asyncio.Lock()
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work: all of it is kept, or nothing."""
+        if self.is_sqlite:
+            async with self._writing, AsyncSession(self.engine, expire_on_commit=False) as session:
+                async with session.begin():
+                    yield session
+        else:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+                await session.exec(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_WRITERS))  # type: ignore[call-overload]
+                yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A consistent view that never blocks a writer."""
+        async with AsyncSession(self._readers, expire_on_commit=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,1 @@
+"""All queries. Nothing here commits: services own the transactions."""

@@ -1,0 +1,26 @@
+"""Clusters and the credentials on them."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.tables import Cluster, Credential
+
+
+async def all_active(session: AsyncSession) -> list[Cluster]:
+    query = select(Cluster).where(col(Cluster.active).is_(True)).order_by(col(Cluster.name))
+    return list((await session.exec(query)).all())
+
+
+async def by_name(session: AsyncSession, name: str) -> Cluster | None:
+    return (await session.exec(select(Cluster).where(Cluster.name == name))).first()
+
+
+async def names(session: AsyncSession) -> dict[int, str]:
+    return {cluster.id: cluster.name for cluster in (await session.exec(select(Cluster))).all() if cluster.id}
+
+
+async def credential(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
+    query = select(Credential).where(Credential.cluster_id == cluster_id, Credential.user_id == user_id)
+    return (await session.exec(query)).first()

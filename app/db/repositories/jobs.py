@@ -1,0 +1,160 @@
+"""Jobs, their history, remote facts, files and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Integer, func, or_, tuple_, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, RemoteJob, User, now
+from app.domain.states import OCCUPYING, JobState, check_transition
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """What a list of jobs is restricted to; empty means all."""
+
+    states: tuple[str, ...] = ()
+    owner: str = ""
+    cluster: str = ""
+    template: str = ""
+    text: str = ""
+    before: tuple[datetime, str] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One line of the job list."""
+
+    job: Job
+    owner: str
+    cluster: str
+    energy_total: float | None
+    preview: bool
+
+
+async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
+    """Newest first."""
+    energy = (
+        select(col(JobResult.job_id), func.min(col(JobResult.energy_total)).label("energy"),
+               func.max(func.cast(col(JobResult.preview), Integer())).label("preview"))
+        .group_by(col(JobResult.job_id)).subquery()
+    )  # fmt: skip
+    query = (
+        select(Job, User.name, Cluster.name, energy.c.energy, energy.c.preview)
+        .join(User, col(User.id) == col(Job.owner_id))
+        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+        .outerjoin(energy, energy.c.job_id == col(Job.id))
+    )
+    if wanted.states:
+        query = query.where(col(Job.state).in_(wanted.states))
+    if wanted.owner:
+        query = query.where(User.name == wanted.owner)
+    if wanted.cluster:
+        query = query.where(Cluster.name == wanted.cluster)
+    if wanted.template:
+        query = query.where(Job.template_id == wanted.template)
+    if wanted.text:
+        query = query.where(
+            or_(col(Job.name).contains(wanted.text, autoescape=True), col(Job.id) == wanted.text)
+        )
+    if wanted.before:
+        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < wanted.before)
+    query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(wanted.limit)
+    rows = (await session.exec(query)).all()
+    return [JobRow(job, owner, cluster, value, bool(preview)) for job, owner, cluster, value, preview in rows]
+
+
+async def counts(session: AsyncSession) -> dict[str, int]:
+    query = select(col(Job.state), func.count()).group_by(col(Job.state))
+    return dict((await session.exec(query)).all())
+
+
+async def get(session: AsyncSession, job_id: str) -> Job | None:
+    return await session.get(Job, job_id)
+
+
+async def row(session: AsyncSession, job_id: str) -> JobRow | None:
+    rows = await listing(session, JobFilter(text=job_id, limit=100))
+    return next((row for row in rows if row.job.id == job_id), None)
+
+
+async def remote(session: AsyncSession, job_id: str) -> RemoteJob | None:
+    return await session.get(RemoteJob, job_id)
+
+
+async def in_states(session: AsyncSession, cluster_id: int, states: Iterable[JobState]) -> list[Job]:
+    query = select(Job).where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
+    return list((await session.exec(query.order_by(col(Job.priority), col(Job.created_at), col(Job.id)))).all())
+
+
+async def with_remote(
+    session: AsyncSession, cluster_id: int, states: Iterable[JobState]
+) -> list[tuple[Job, RemoteJob]]:
+    query = (
+        select(Job, RemoteJob)
+        .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
+        .where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
+        .order_by(col(Job.created_at))
+    )
+    return [(job, remote) for job, remote in (await session.exec(query)).all()]
+
+
+async def occupying(session: AsyncSession, cluster_id: int) -> int:
+    """Jobs that count against the cluster's limit."""
+    states = [str(state) for state in OCCUPYING]
+    query = select(func.count()).select_from(Job).where(Job.cluster_id == cluster_id, col(Job.state).in_(states))
+    return (await session.exec(query)).one()
+
+
+async def transition(
+    session: AsyncSession, job: Job, target: JobState, message: str, *, actor: str = "", **changes: object
+) -> bool:
+    """Move `job` to `target` by compare-and-set, and write the event. False: another one moved it first.
+
+    Raises:
+        Conflict: the table of transitions does not allow it.
+    """
+    current = JobState(job.state)
+    check_transition(job.id, current, target)
+    values: dict[str, Any] = {"state": str(target), "reason": message, "updated_at": now(), **changes}
+    query = update(Job).where(col(Job.id) == job.id, col(Job.state) == str(current)).values(**values)
+    result = await session.exec(query, execution_options={"synchronize_session": False})
+    if not (isinstance(result, CursorResult) and result.rowcount == 1):
+        return False
+    session.add(
+        JobEvent(job_id=job.id, from_state=str(current), to_state=str(target), message=message, actor=actor)
+    )
+    await session.flush()
+    await session.refresh(job) if job in session else _copy(job, values)
+    return True
+
+
+def _copy(job: Job, values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        setattr(job, key, value)
+
+
+async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:
+    query = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
+    return list((await session.exec(query)).all())
+
+
+async def files(session: AsyncSession, job_id: str) -> list[JobFile]:
+    query = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.name))
+    return list((await session.exec(query)).all())
+
+
+async def file(session: AsyncSession, job_id: str, name: str) -> JobFile | None:
+    return (await session.exec(select(JobFile).where(JobFile.job_id == job_id, JobFile.name == name))).first()
+
+
+async def results(session: AsyncSession, job_id: str) -> list[JobResult]:
+    query = select(JobResult).where(JobResult.job_id == job_id).order_by(col(JobResult.id))
+    return list((await session.exec(query)).all())

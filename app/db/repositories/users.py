@@ -1,0 +1,67 @@
+"""Users, their sessions and tokens, and one-time links. Secrets are looked up by digest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CursorResult, delete, func, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.tables import ApiToken, OneTimeLink, Session, User
+
+
+async def count(session: AsyncSession) -> int:
+    return (await session.exec(select(func.count()).select_from(User))).one()
+
+
+async def by_name(session: AsyncSession, name: str) -> User | None:
+    return (await session.exec(select(User).where(User.name == name))).first()
+
+
+async def names(session: AsyncSession) -> dict[int, str]:
+    return {user.id: user.name for user in (await session.exec(select(User))).all() if user.id is not None}
+
+
+async def by_session(session: AsyncSession, token_hash: str, at: datetime) -> User | None:
+    query = (
+        select(User)
+        .join(Session, col(Session.user_id) == col(User.id))
+        .where(Session.token_hash == token_hash, Session.expires_at > at, col(User.active).is_(True))
+    )
+    return (await session.exec(query)).first()
+
+
+async def by_api_token(session: AsyncSession, token_hash: str) -> tuple[User, ApiToken] | None:
+    query = (
+        select(User, ApiToken)
+        .join(ApiToken, col(ApiToken.user_id) == col(User.id))
+        .where(ApiToken.token_hash == token_hash, col(User.active).is_(True))
+    )
+    return (await session.exec(query)).first()
+
+
+async def end_session(session: AsyncSession, token_hash: str) -> None:
+    await session.exec(delete(Session).where(col(Session.token_hash) == token_hash))
+
+
+async def forget_expired(session: AsyncSession, at: datetime) -> None:
+    await session.exec(delete(Session).where(col(Session.expires_at) <= at))
+
+
+async def open_link(session: AsyncSession, token_hash: str, at: datetime) -> OneTimeLink | None:
+    query = select(OneTimeLink).where(
+        OneTimeLink.token_hash == token_hash, col(OneTimeLink.used_at).is_(None), OneTimeLink.expires_at > at
+    )
+    return (await session.exec(query)).first()
+
+
+async def use_link(session: AsyncSession, link_id: int, at: datetime) -> bool:
+    """True for the one caller that used the link first."""
+    query = update(OneTimeLink).where(col(OneTimeLink.id) == link_id, col(OneTimeLink.used_at).is_(None))
+    result = await session.exec(query.values(used_at=at))
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+async def revoke_links(session: AsyncSession, at: datetime) -> None:
+    await session.exec(update(OneTimeLink).where(col(OneTimeLink.used_at).is_(None)).values(used_at=at))

@@ -1,0 +1,220 @@
+"""The tables. They are dumb: values are validated in `domain` before they come here. Times are aware UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "users"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, index=True)
+    password_hash: str = ""
+    role: str = "member"
+    active: bool = True
+    created_at: datetime = Field(default_factory=now)
+
+
+class Session(SQLModel, table=True):
+    """A browser login. Only a digest of its token is kept."""
+
+    __tablename__ = "sessions"
+
+    id: int | None = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True, index=True)
+    user_id: int = Field(foreign_key="users.id", index=True)
+    created_at: datetime = Field(default_factory=now)
+    expires_at: datetime
+    user_agent: str = ""
+
+
+class ApiToken(SQLModel, table=True):
+    """A bearer token of a notebook or script. Only a digest is kept."""
+
+    __tablename__ = "api_tokens"
+
+    id: int | None = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True, index=True)
+    user_id: int = Field(foreign_key="users.id", index=True)
+    scopes: str
+    created_at: datetime = Field(default_factory=now)
+    last_used_at: datetime | None = None
+
+
+class OneTimeLink(SQLModel, table=True):
+    """A link that makes one account: the set-up link of the first admin, or an invitation."""
+
+    __tablename__ = "one_time_links"
+
+    id: int | None = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True, index=True)
+    role: str
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class Cluster(SQLModel, table=True):
+    """A machine that runs jobs. `settings` holds the keys of a `[clusters.<name>]` table."""
+
+    __tablename__ = "clusters"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, index=True)
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    host_key: str = Field(default="", sa_column=Column(Text, nullable=False))
+    proxy_host_key: str = Field(default="", sa_column=Column(Text, nullable=False))
+    offered_key: str = Field(default="", sa_column=Column(Text, nullable=False))
+    report: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON))
+    reported_at: datetime | None = None
+    problem: str = ""
+    polled_at: datetime | None = None
+    active: bool = True
+    created_at: datetime = Field(default_factory=now)
+
+
+class Credential(SQLModel, table=True):
+    """A key pair of one user on one cluster; the private half is encrypted with the service's master key."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (UniqueConstraint("cluster_id", "user_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    cluster_id: int = Field(foreign_key="clusters.id")
+    user_id: int = Field(foreign_key="users.id")
+    username: str
+    public_key: str = Field(sa_column=Column(Text, nullable=False))
+    private_key: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now)
+
+
+class Job(SQLModel, table=True):
+    """One job. `id` is short, unique and part of its name on the cluster; `decks` is what was sent, byte for byte."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_state_queue", "state", "priority", "created_at"),
+        Index("ix_jobs_cluster_state", "cluster_id", "state"),
+    )
+
+    id: str = Field(primary_key=True)
+    token: str = Field(unique=True)
+    name: str
+    owner_id: int = Field(foreign_key="users.id", index=True)
+    cluster_id: int = Field(foreign_key="clusters.id")
+    parent_id: str | None = Field(default=None, foreign_key="jobs.id")
+    template_id: str
+    template_revision: str
+    parameters: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    decks: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    script: str = Field(default="", sa_column=Column(Text, nullable=False))
+    resources: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    priority: int = 2
+    state: str = "queued"
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    attention: str = Field(default="", sa_column=Column(Text, nullable=False))
+    progress: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    cancel_requested: bool = False
+    attempts: int = 0
+    created_at: datetime = Field(default_factory=now, index=True)
+    updated_at: datetime = Field(default_factory=now)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class JobEvent(SQLModel, table=True):
+    """The history of a job: append-only."""
+
+    __tablename__ = "job_events"
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True)
+    at: datetime = Field(default_factory=now)
+    from_state: str = ""
+    to_state: str = ""
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    actor: str = ""
+
+
+class RemoteJob(SQLModel, table=True):
+    """What the cluster knows of a job: directory, scheduler id, and the raw words of the three witnesses."""
+
+    __tablename__ = "remote_jobs"
+
+    job_id: str = Field(primary_key=True, foreign_key="jobs.id")
+    directory: str
+    scheduler_id: str = Field(default="", index=True)
+    queue_state: str = ""
+    queue_reason: str = ""
+    accounting_state: str = ""
+    marker: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    nodes: str = ""
+    last_seen: datetime | None = None
+    read_offset: int = 0
+
+
+class JobFile(SQLModel, table=True):
+    """One file of a job that is here. Role: deck, script, output, wavefunction, geometry, data or other."""
+
+    __tablename__ = "job_files"
+    __table_args__ = (UniqueConstraint("job_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True)
+    name: str
+    size: int
+    sha256: str
+    role: str
+    fetched_at: datetime = Field(default_factory=now)
+
+
+class JobResult(SQLModel, table=True):
+    """What was read from one output of a job; energies in hartree, gap in eV."""
+
+    __tablename__ = "job_results"
+    __table_args__ = (UniqueConstraint("job_id", "output"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True)
+    output: str
+    verdict: str
+    energy_total: float | None = None
+    gap_ev: float | None = None
+    preview: bool = False
+    results: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class OutboxEvent(SQLModel, table=True):
+    """What open pages and other processes are told; ids increase, so that a stream can be resumed."""
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(default_factory=now, index=True)
+    topic: str
+    subject: str = ""
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """A key that a client sent with POST, with the digest of the request and the jobs that it made."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("user_id", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    key: str
+    digest: str
+    job_ids: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(default_factory=now)

@@ -1,0 +1,1 @@
+"""What happened, told to open pages: event types, the outbox table, the broker that fans out."""

@@ -1,0 +1,98 @@
+"""Fan-out of outbox events to the open streams of this process.
+
+One task tails the table. It is woken by this process's own commits and, for other processes, looks again every
+second. Each subscriber has a bounded queue: one that is too slow loses its backlog and is told to resync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from app.db.engine import Database
+from app.events import outbox
+from app.events.model import Event, Topic
+
+QUEUE_LENGTH = 256
+OTHER_PROCESS_INTERVAL = 1.0
+log = logging.getLogger(__name__)
+
+
+class Broker:
+    """Start it once per process; `subscribe` yields a queue of events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._subscribers: set[asyncio.Queue[Event]] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._last_id = 0
+        self.stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        async with self._database.read() as session:
+            self._last_id = await outbox.newest_id(session)
+        self._task = asyncio.create_task(self._tail(), name="outbox tail")
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def wake(self) -> None:
+        """Called after a commit that wrote events."""
+        self._wake.set()
+
+    async def _tail(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OTHER_PROCESS_INTERVAL):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                async with self._database.read() as session:
+                    events = await outbox.after(session, self._last_id)
+            except Exception:
+                log.exception("the outbox cannot be read; trying again")
+                await asyncio.sleep(OTHER_PROCESS_INTERVAL)
+                continue
+            for event in events:
+                self._last_id = event.id
+                for queue in self._subscribers:
+                    _put(queue, event)
+
+    @asynccontextmanager
+    async def subscribe(self, last_id: int | None = None) -> AsyncIterator[asyncio.Queue[Event]]:
+        """A queue of all events from now on; with `last_id`, of those after it too, or a resync where some are gone."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
+        if last_id is not None:
+            await self._replay(queue, last_id)
+        self._subscribers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._subscribers.discard(queue)
+
+    async def _replay(self, queue: asyncio.Queue[Event], last_id: int) -> None:
+        async with self._database.read() as session:
+            missed = await outbox.after(session, last_id, QUEUE_LENGTH)
+            oldest = await outbox.oldest_id(session)
+        if len(missed) >= QUEUE_LENGTH or last_id + 1 < oldest:
+            queue.put_nowait(Event(self._last_id, Topic.RESYNC))
+            return
+        for event in missed:
+            if event.id <= self._last_id:
+                queue.put_nowait(event)
+
+
+def _put(queue: asyncio.Queue[Event], event: Event) -> None:
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(Event(event.id, Topic.RESYNC))
+    else:
+        queue.put_nowait(event)

@@ -1,0 +1,38 @@
+"""The outbox: events are written in the transaction that causes them, and read from there by every process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.tables import OutboxEvent
+from app.events.model import Event, Topic
+
+
+def announce(session: AsyncSession, topic: Topic, subject: str, **data: Any) -> None:
+    """Add an event to the running transaction."""
+    session.add(OutboxEvent(topic=str(topic), subject=subject, data=data))
+
+
+async def after(session: AsyncSession, last_id: int, limit: int = 500) -> list[Event]:
+    """Events newer than `last_id`, oldest first."""
+    query = select(OutboxEvent).where(col(OutboxEvent.id) > last_id).order_by(col(OutboxEvent.id)).limit(limit)
+    rows = (await session.exec(query)).all()
+    return [Event(row.id or 0, Topic(row.topic), row.subject, row.data) for row in rows]
+
+
+async def newest_id(session: AsyncSession) -> int:
+    return (await session.exec(select(func.max(OutboxEvent.id)))).one() or 0
+
+
+async def oldest_id(session: AsyncSession) -> int:
+    return (await session.exec(select(func.min(OutboxEvent.id)))).one() or 0
+
+
+async def prune(session: AsyncSession, before: datetime) -> None:
+    """Forget events that no stream will resume from; the history of jobs is kept elsewhere for ever."""
+    await session.exec(delete(OutboxEvent).where(col(OutboxEvent.at) < before))

@@ -1,0 +1,1 @@
+"""Moving bytes and running commands, here or over SSH. Knows nothing of jobs."""

@@ -1,0 +1,111 @@
+"""What every transport offers, and the one way in which a command line is built.
+
+A command is a POSIX `sh` script of ours with arguments. Values reach it only as quoted arguments or on standard input;
+no user text ever becomes part of a script. A chatty start-up file of the account may print before the script runs:
+everything before a marker line that the script prints first is thrown away.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.errors import RemoteFailure
+
+Sink = Callable[[bytes], object]
+MAX_NOISE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ran: its exit status and what it printed."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """The last lines of standard error, for an error message."""
+        return " ".join(self.stderr.decode("utf-8", "replace").split("\n")[-6:]).strip()[:500]
+
+
+class Transport(Protocol):
+    """A way to one account on one machine."""
+
+    where: str
+    commands: int
+    """How many commands were run so far; what a poll costs is measured with it."""
+
+    async def run(
+        self,
+        script: str,
+        args: Sequence[str] = (),
+        *,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        sink: Sink | None = None,
+    ) -> Completed:
+        """Run `script` with `args` as $1…; with `sink`, standard output goes there as it comes.
+
+        Raises:
+            Unreachable: the connection is gone or the command did not end within `timeout` seconds.
+        """
+        ...
+
+    def follow(self, script: str, args: Sequence[str] = ()) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Run a script that does not end by itself, and yield its lines."""
+        ...
+
+    async def download(self, remote: str, local: Path, size: int) -> None:
+        """Copy one large file of `size` bytes; what `local` already holds is kept and the copy goes on from there."""
+        ...
+
+    async def upload(self, local: Path, remote: str) -> None:
+        """Copy one large file to the other side."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def sh_command(script: str, args: Sequence[str]) -> tuple[str, bytes]:
+    """The only place where a command line is made: quoted, and with a marker that precedes the script's output."""
+    marker = secrets.token_hex(12)
+    line = shlex.join(["/bin/sh", "-c", f"printf '%s\\n' {marker}\n{script}", "sh", *args])
+    return line, f"{marker}\n".encode()
+
+
+class NoiseFilter:
+    """Drops what start-up files print: passes only the bytes after the marker to `sink`."""
+
+    def __init__(self, marker: bytes, sink: Sink) -> None:
+        self._marker = marker
+        self._sink = sink
+        self._before: bytes | None = b""
+        self.noise = 0
+
+    def feed(self, data: bytes) -> None:
+        if self._before is None:
+            self._sink(data)
+            return
+        self._before += data
+        position = self._before.find(self._marker)
+        if position >= 0:
+            rest = self._before[position + len(self._marker) :]
+            self.noise, self._before = position, None
+            if rest:
+                self._sink(rest)
+        elif len(self._before) > MAX_NOISE:
+            raise RemoteFailure(
+                "The account prints more than 1 MB before any command runs.",
+                hint="Silence its start-up files (.bashrc) for non-interactive shells.",
+            )

@@ -1,0 +1,106 @@
+"""This machine as a transport: the same scripts, run by a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from app.errors import Unreachable
+from app.transport.base import Completed, Sink
+
+_CHUNK = 1 << 16
+
+
+class LocalTransport:
+    """Runs scripts with /bin/sh in sessions of their own, so that a stop of the service does not reach them."""
+
+    where = "this server"
+
+    def __init__(self, timeout: float = 60.0) -> None:
+        self.commands = 0
+        self._timeout = timeout
+
+    async def run(
+        self,
+        script: str,
+        args: Sequence[str] = (),
+        *,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        sink: Sink | None = None,
+    ) -> Completed:
+        self.commands += 1
+        process = await self._start(script, args)
+        kept = bytearray()
+        try:
+            async with asyncio.timeout(timeout or self._timeout):
+                _, _, stderr = await asyncio.gather(
+                    _feed(process, stdin), _drain(process, sink or kept.extend), _read_errors(process)
+                )
+                status = await process.wait()
+        except TimeoutError:
+            _kill_group(process.pid)
+            await process.wait()
+            raise Unreachable(
+                f"A command on this server did not end within {timeout or self._timeout:g} s.",
+                hint="Is a file system hanging? CrystalDeck tries again.",
+            ) from None
+        return Completed(status, bytes(kept), stderr)
+
+    async def _start(self, script: str, args: Sequence[str]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", script, "sh", *args,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            start_new_session=True, cwd=Path.home(),
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.commands += 1
+        process = await self._start(script, args)
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            _kill_group(process.pid)
+            await process.wait()
+
+    async def download(self, remote: str, local: Path, size: int) -> None:
+        self.commands += 1
+        await asyncio.to_thread(shutil.copyfile, Path.home() / remote, local)
+
+    async def upload(self, local: Path, remote: str) -> None:
+        self.commands += 1
+        await asyncio.to_thread(shutil.copyfile, local, Path.home() / remote)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _drain(process: asyncio.subprocess.Process, sink: Sink) -> None:
+    assert process.stdout is not None
+    while data := await process.stdout.read(_CHUNK):
+        sink(data)
+
+
+async def _read_errors(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stderr is not None
+    return await process.stderr.read()
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
