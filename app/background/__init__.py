@@ -1,0 +1,1 @@
+"""When things happen: APScheduler's cadence and the leader lock. No logic of its own."""

@@ -1,0 +1,73 @@
+"""One leader: of all processes that serve this database, one submits and polls.
+
+SQLite: a file lock beside the database. PostgreSQL: an advisory lock held by a connection of its own. Both are released
+by the operating system or the server when the process dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.engine import Database
+
+_KEY = 0x43524C44
+log = logging.getLogger(__name__)
+
+
+class LeaderLock:
+    """Call `acquire` now and then; it is True from the moment on that this process leads."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._path = folder / "leader.lock"
+        self._file: int | None = None
+        self._connection: AsyncConnection | None = None
+
+    async def acquire(self) -> bool:
+        return self._acquire_file() if self._database.is_sqlite else await self._acquire_server()
+
+    def _acquire_file(self) -> bool:
+        if self._file is not None:
+            return True
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._file = handle
+        log.info("this process submits and polls")
+        return True
+
+    async def _acquire_server(self) -> bool:
+        if self._connection is not None:
+            try:
+                await self._connection.execute(text("SELECT 1"))
+                return True
+            except Exception:
+                log.warning("the connection that held the leader lock is gone")
+                self._connection = None
+        connection = await self._database.engine.connect()
+        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        held = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY})).scalar()
+        if not held:
+            await connection.close()
+            return False
+        self._connection = connection
+        return True
+
+    async def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._connection is not None:
+            await self._connection.invalidate()
+            await self._connection.close()
+            self._connection = None

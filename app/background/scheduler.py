@@ -1,0 +1,103 @@
+"""APScheduler's cadence: short ticks that start one task per cluster or account, never two for the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from app.background.leader import LeaderLock
+from app.db.tables import now
+from app.errors import CrystalDeckError
+from app.events import outbox
+from app.services.access import Account, runner_for
+from app.services.context import Context
+from app.services.monitoring import Monitor, cluster_ids
+from app.services.submission import Dispatcher
+
+POLL_TICK = 0.25
+FOLLOW_RETRY = 10.0
+OUTBOX_KEPT = timedelta(hours=6)
+log = logging.getLogger(__name__)
+
+
+class Background:
+    """All periodic work of one process. Only the leader does any."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._leader = LeaderLock(context.database, context.settings.data)
+        self._dispatcher = Dispatcher(context)
+        self._monitor = Monitor(context)
+        self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    async def start(self) -> None:
+        ticks: list[tuple[Callable[[], Awaitable[None]], float]] = [
+            (self._dispatch, self._context.settings.dispatch_interval),
+            (self._poll, POLL_TICK),
+            (self._tidy, 600.0),
+        ]
+        for tick, seconds in ticks:
+            self._scheduler.add_job(
+                tick, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
+            )
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Let no new work begin, then end what waits for a network; every step can be taken up again."""
+        self._scheduler.pause()
+        for task in self._tasks.values():
+            task.cancel()
+        for task in list(self._tasks.values()):
+            with suppress(asyncio.CancelledError, CrystalDeckError):
+                await task
+        self._scheduler.shutdown(wait=False)
+        await self._leader.release()
+
+    def _spawn(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
+        """Start `work` unless the same is still going on: a hanging cluster holds up nothing else."""
+        if key not in self._tasks:
+            task = asyncio.create_task(self._guard(key, work), name=str(key))
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _guard(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except CrystalDeckError as error:
+            log.warning("%s: %s", key, error.sentence)
+        except Exception:
+            log.exception("%s failed; it will be tried again", key)
+
+    async def _dispatch(self) -> None:
+        if await self._leader.acquire():
+            for cluster_id in await cluster_ids(self._context):
+                self._spawn(("dispatch", cluster_id), lambda cluster_id=cluster_id: self._dispatcher.run(cluster_id))  # type: ignore[misc]
+
+    async def _poll(self) -> None:
+        if not await self._leader.acquire():
+            return
+        for account in await self._monitor.accounts():
+            self._spawn(("poll", account.key), lambda account=account: self._monitor.run(account))  # type: ignore[misc]
+            self._spawn(("follow", account.key), lambda account=account: self._follow(account))  # type: ignore[misc]
+
+    async def _follow(self, account: Account) -> None:
+        """Hold one channel on which jobs push their changes; each line makes the next poll come at once."""
+        try:
+            runner = await runner_for(self._context, account)
+            async with runner.follow() as lines:
+                async for _ in lines:
+                    self._monitor.hurry(account.key)
+        except CrystalDeckError as error:
+            log.info("no events from %s: %s", account.cluster, error.message)
+        await asyncio.sleep(FOLLOW_RETRY)
+
+    async def _tidy(self) -> None:
+        if await self._leader.acquire():
+            async with self._context.database.write() as session:
+                await outbox.prune(session, now() - OUTBOX_KEPT)

@@ -1,0 +1,1 @@
+"""What a batch system means, on any transport: directives, submission, states, cancelling."""

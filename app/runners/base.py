@@ -1,0 +1,282 @@
+"""What every batch system offers on any transport. All actions take a whole batch and cost one round trip."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib import resources as package_resources
+from pathlib import Path
+
+from app.domain.resources import Resources
+from app.domain.verdict import Marker, SchedulerWord
+from app.errors import RemoteFailure
+from app.runners.script import ScriptPlan, Step, render_script
+from app.settings import ClusterSettings
+from app.transport.base import Completed, Sink, Transport
+
+PEEK_BYTES = 1 << 18
+"""Most bytes of one output that one look brings."""
+BLOCK_SIZE = 1 << 26
+"""Files from this size on (64 MiB) travel alone and can be resumed; smaller ones travel as one tar stream."""
+
+
+def step(name: str) -> str:
+    """The text of a shell step of this package."""
+    return package_resources.files("app.runners").joinpath("steps", f"{name}.sh").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A job as it is handed over: token, directory below the work directory, name in the batch system, files."""
+
+    token: str
+    directory: str
+    name: str
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The cluster's answer for one job: id, refused (with its message), busy, uncertain or absent."""
+
+    word: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A job that was handed over, as a poll needs it."""
+
+    job_id: str
+    scheduler_id: str
+    directory: str
+    output: str = ""
+    offset: int = 0
+    asked_since: str = "now-7days"
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """One look into a job's directory: exit marker, size and change time of its output, and its new bytes."""
+
+    marker: Marker | None
+    size: int
+    mtime: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    job_id: str
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a cluster's test report."""
+
+    name: str
+    ok: bool
+    detail: str
+
+    def as_dict(self) -> dict[str, object]:
+        return {"name": self.name, "ok": self.ok, "detail": self.detail}
+
+
+class BaseRunner(ABC):
+    """A batch system on a transport. Subclasses say how jobs start, are listed and are cancelled."""
+
+    kind: str
+    default_launcher: str
+
+    def __init__(self, transport: Transport, settings: ClusterSettings) -> None:
+        self.transport = transport
+        self.settings = settings
+
+    # -- what a batch system must say --------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
+        """Lines at the head of the job script."""
+
+    @abstractmethod
+    async def queue(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
+        """The queue's word on each job, by job id; jobs that it does not list are absent. One remote command."""
+
+    @abstractmethod
+    async def accounting(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
+        """The accounting's word, by job id. At most one remote command."""
+
+    @abstractmethod
+    async def cancel(self, scheduler_ids: Sequence[str]) -> None:
+        """Ask the batch system to end jobs. One remote command."""
+
+    @abstractmethod
+    async def probe(self) -> list[Check]:
+        """Checks of the batch system itself for a test report."""
+
+    # -- what is the same everywhere ---------------------------------------------------------------------------
+
+    @classmethod
+    def write_script(
+        cls, settings: ClusterSettings, name: str, token: str, decks: Sequence[str], resources: Resources
+    ) -> str:
+        """The job script for decks in their order: `.d12` runs crystal, `.d3` runs properties."""
+        programs = {"d12": settings.crystal, "d3": settings.properties}
+        steps = tuple(Step(programs[deck.rpartition(".")[2]], deck, output_name(deck)) for deck in decks)
+        return render_script(
+            ScriptPlan(
+                name=name,
+                token=token,
+                steps=steps,
+                resources=resources,
+                setup=settings.setup,
+                launcher=settings.launcher or cls.default_launcher,
+                directives=cls.directives(settings, name, token, resources),
+            )
+        )
+
+    async def stage(self, batch: Sequence[Package]) -> None:
+        """Bring all files of a batch to the cluster as one tar stream."""
+        await self._run("stage", self.settings.workdir, stdin=_archive(batch), doing="staging files")
+
+    async def submit(self, batch: Sequence[Package]) -> dict[str, Receipt]:
+        """Hand over staged jobs; by token. Run again, it reports what exists and starts nothing twice."""
+        lines = [f"{package.token}\t{package.directory}\t{package.name}\n" for package in batch]
+        done = await self._run(
+            "submit", self.settings.workdir, self.kind, stdin="".join([*lines, "end\n"]).encode(), doing="submitting jobs"
+        )
+        return _receipts(done)
+
+    async def find(self, batch: Sequence[Package]) -> dict[str, Receipt]:
+        """By token: `claimed` if a submission was ever begun on the cluster, else `absent`. Changes nothing."""
+        lines = "".join(f"{package.token}\t{package.directory}\n" for package in batch)
+        return _receipts(await self._run("find", self.settings.workdir, stdin=lines.encode(), doing="looking for jobs"))
+
+    async def peek(self, jobs: Sequence[Handle]) -> dict[str, Glimpse]:
+        """Exit markers and new output of many jobs, by job id. One remote command."""
+        lines = "".join(f"{job.job_id}\t{job.directory}\t{job.output}\t{job.offset}\n" for job in jobs)
+        done = await self._run(
+            "peek", self.settings.workdir, str(PEEK_BYTES), stdin=lines.encode(), doing="reading progress"
+        )
+        return _glimpses(done.stdout)
+
+    async def tail(self, job: Handle) -> bytes:
+        """The next bytes of one job's output from its offset on."""
+        glimpse = (await self.peek([job])).get(job.job_id)
+        return glimpse.data if glimpse else b""
+
+    async def list_files(self, jobs: Sequence[Handle]) -> dict[str, list[RemoteFile]]:
+        """What lies in the jobs' directories, by job id; a job whose directory is gone is absent."""
+        lines = "".join(f"{job.job_id}\t{job.directory}\n" for job in jobs)
+        done = await self._run("list", self.settings.workdir, stdin=lines.encode(), doing="listing files", timeout=600)
+        listed: dict[str, list[RemoteFile]] = {}
+        for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
+            job_id, size, sha256, name = (line.split("\t", 3) + ["", "", ""])[:4]
+            if size == "present":
+                listed[job_id] = []
+            elif size.isdigit() and job_id in listed and safe_name(name):
+                listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
+        return listed
+
+    async def fetch(self, jobs: Sequence[Handle], files: Sequence[RemoteFile], sink: Sink) -> None:
+        """Small files of many jobs as one tar stream into `sink`; members are `<directory>/<name>`."""
+        directories = {job.job_id: job.directory for job in jobs}
+        names = "".join(f"{directories[file.job_id]}/{file.name}\0" for file in files)
+        await self._run(
+            "pack", self.settings.workdir, stdin=names.encode(), doing="fetching files", timeout=1800, sink=sink
+        )
+
+    async def fetch_large(self, job: Handle, file: RemoteFile, local: Path) -> None:
+        """One large file, going on from what `local` already holds."""
+        path = f"{self.settings.workdir}/{job.directory}/{file.name}"
+        await self.transport.download(path, local, file.size)
+
+    def follow(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Lines `token word time` that jobs append to the events file."""
+        return self.transport.follow(step("follow"))
+
+    async def _run(
+        self,
+        name: str,
+        *args: str,
+        stdin: bytes = b"",
+        doing: str,
+        timeout: float | None = None,
+        sink: Sink | None = None,
+    ) -> Completed:
+        done = await self.transport.run(step(name), args, stdin=stdin, timeout=timeout, sink=sink)
+        if done.status != 0:
+            raise RemoteFailure(
+                f"{doing.capitalize()} on {self.transport.where} failed: {done.complaint or f'status {done.status}'}.",
+                hint=_hint(done.complaint, self.settings.workdir),
+            )
+        return done
+
+
+def _hint(complaint: str, workdir: str) -> str:
+    if "quota" in complaint.lower() or "no space" in complaint.lower():
+        return f"The disk of {workdir} is full or its quota is used up: make room there; CrystalDeck tries again."
+    if "permission denied" in complaint.lower():
+        return f"The account cannot write to {workdir}: choose another work directory on the cluster's page."
+    return "Run the cluster's test for details; CrystalDeck tries again by itself."
+
+
+def output_name(deck: str) -> str:
+    """`scf.d12` prints to `scf.out`, `bands.d3` to `bands.outp`, as CRYSTAL's users call them."""
+    stem, _, role = deck.rpartition(".")
+    return f"{stem}.outp" if role == "d3" else f"{stem}.out"
+
+
+def safe_name(name: str) -> bool:
+    """Names that come from a cluster are hostile: no control characters, no way out of the directory."""
+    parts = name.split("/")
+    return bool(name) and name.isprintable() and not name.startswith("/") and not {"", ".", ".."} & set(parts)
+
+
+def _archive(batch: Sequence[Package]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for package in batch:
+            for name, data in {**package.files, ".crystaldeck/token": package.token.encode()}.items():
+                member = tarfile.TarInfo(f"{package.directory}/{name}")
+                member.size, member.mode = len(data), 0o644
+                archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _receipts(done: Completed) -> dict[str, Receipt]:
+    receipts = {}
+    for line in done.text.splitlines():
+        token, _, rest = line.partition("\t")
+        word, _, detail = rest.partition("\t")
+        receipts[token] = Receipt(word, detail.strip())
+    return receipts
+
+
+def parse_marker(text: str) -> Marker | None:
+    """The exit marker `status signal time`, or None."""
+    parts = text.split()
+    if len(parts) != 3 or not parts[0].isdigit():
+        return None
+    return Marker(int(parts[0]), "" if parts[1] == "-" else parts[1], float(parts[2]) if parts[2].isdigit() else 0.0)
+
+
+def _glimpses(data: bytes) -> dict[str, Glimpse]:
+    glimpses, position = {}, 0
+    while (end := data.find(b"\n", position)) >= 0:
+        fields = data[position:end].decode("utf-8", "replace").split("\t")
+        if len(fields) != 5:
+            break
+        count = int(fields[4])
+        body = data[end + 1 : end + 1 + count]
+        glimpses[fields[0]] = Glimpse(parse_marker(fields[1]), int(fields[2]), int(fields[3]), body)
+        position = end + 1 + count + 1
+    return glimpses

@@ -1,0 +1,287 @@
+"""Clusters: configured or added by hand, trusted, tested; keys of their users."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.db.repositories import clusters, jobs
+from app.db.tables import Cluster, Credential, now
+from app.domain.names import CLUSTER_NAME
+from app.domain.permissions import Actor, require
+from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.runners.base import Check
+from app.services.access import Account, account_of, cluster_settings, endpoints, note_problem, runner_for
+from app.services.context import Context
+from app.settings import ClusterSettings
+from app.transport.host_keys import fingerprint
+from app.transport.keys import make_key_pair
+
+_PROBE = r"""
+cd -- "$HOME" && printf 'home\t%s\n' "$HOME"
+if mkdir -p -- "$1" && cd -- "$1" && : > .crystaldeck-test && rm .crystaldeck-test; then
+    printf 'workdir\tok\t%s free\n' "$(df -Ph . | tail -n 1 | while read -r _ _ _ free _; do echo "$free"; done)"
+else printf 'workdir\tfailed\t%s cannot be written\n' "$1"; fi
+shift
+[ -z "$1" ] || eval "$1" > /dev/null 2>&1
+shift
+for program; do
+    if found=$(command -v "$program" 2>/dev/null); then printf 'program\tok\t%s\n' "$found"
+    else printf 'program\tfailed\t%s was not found; give its path or load its module in setup\n' "$program"; fi
+done
+"""
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """A cluster as a page shows it."""
+
+    cluster: Cluster
+    settings: ClusterSettings
+    credential: Credential | None
+    active_jobs: int
+    fingerprint: str
+    offered: str
+
+    @property
+    def needs_own_key(self) -> bool:
+        return bool(self.settings.hostname) and not self.settings.key_path and not self.settings.use_agent
+
+
+async def sync_configuration(context: Context) -> None:
+    """Bring the `[clusters.<name>]` tables of the configuration into the database."""
+    async with context.database.write() as session:
+        for name, settings in context.settings.clusters.items():
+            check_cluster(name, settings)
+            row = await clusters.by_name(session, name) or Cluster(name=name)
+            if row.settings and row.settings.get("hostname") != settings.hostname:
+                row.host_key = row.proxy_host_key = row.offered_key = ""
+            row.settings = settings.model_dump(mode="json")
+            row.active = True
+            session.add(row)
+
+
+def check_cluster(name: str, settings: ClusterSettings) -> None:
+    """Raise InvalidInput for a cluster that cannot be used."""
+    errors = []
+    if not CLUSTER_NAME.fullmatch(name):
+        errors.append(FieldError("name", "must be 1–40 of a–z, 0–9, '_', '-'", name[:60]))
+    if settings.runner_type == "ssh" and not settings.hostname:
+        errors.append(FieldError("hostname", "must be given"))
+    if settings.runner_type == "local" and settings.hostname:
+        errors.append(FieldError("hostname", "must be empty for a machine of type local", settings.hostname))
+    if (settings.key_path or settings.use_agent) and not settings.username:
+        errors.append(FieldError("username", "must be given with key_path or use_agent"))
+    if errors:
+        raise InvalidInput(
+            f"The cluster {name!r} cannot be used: " + "; ".join(f"{e.field} {e.reason}" for e in errors) + ".",
+            hint="Correct the named keys; docs/user/remote-cluster.md has examples.",
+            fields=errors,
+        )
+
+
+async def add(context: Context, actor: Actor, name: str, values: dict[str, Any]) -> Cluster:
+    """Add a cluster by page or command line.
+
+    Raises:
+        InvalidInput, Conflict
+    """
+    require(actor, "cluster.change")
+    try:
+        settings = ClusterSettings.model_validate({key: value for key, value in values.items() if value != ""})
+    except ValidationError as error:
+        fields = [FieldError(str(item["loc"][0]), item["msg"], str(item.get("input", ""))[:80]) for item in error.errors()]
+        raise InvalidInput(
+            "The cluster's settings are wrong: " + "; ".join(f"{f.field}: {f.reason}" for f in fields) + ".",
+            hint="Correct the named fields.",
+            fields=fields,
+        ) from error
+    check_cluster(name, settings)
+    async with context.database.write() as session:
+        if await clusters.by_name(session, name):
+            raise Conflict(f"There is already a cluster {name}.", hint="Choose another name.")
+        cluster = Cluster(name=name, settings=settings.model_dump(mode="json"))
+        session.add(cluster)
+        announce(session, Topic.CLUSTER, name)
+    context.broker.wake()
+    return cluster
+
+
+async def get(context: Context, actor: Actor, name: str) -> ClusterView:
+    require(actor, "cluster.read")
+    async with context.database.read() as session:
+        cluster = await clusters.by_name(session, name)
+        if cluster is None or not cluster.active or cluster.id is None:
+            known = [row.name for row in await clusters.all_active(session)]
+            raise NotFound(f"There is no cluster {name!r}.", hint=f"Known clusters: {', '.join(known) or 'none'}.")
+        return ClusterView(
+            cluster,
+            cluster_settings(cluster),
+            await clusters.credential(session, cluster.id, actor.user_id),
+            await jobs.occupying(session, cluster.id),
+            fingerprint(cluster.host_key) if cluster.host_key else "",
+            fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
+        )
+
+
+async def all_of(context: Context, actor: Actor) -> list[ClusterView]:
+    require(actor, "cluster.read")
+    async with context.database.read() as session:
+        names = [cluster.name for cluster in await clusters.all_active(session)]
+    return [await get(context, actor, name) for name in names]
+
+
+async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> None:
+    """Confirm the fingerprint that the cluster offered.
+
+    Raises:
+        Conflict: the machine now shows another key than the one confirmed.
+    """
+    require(actor, "cluster.change")
+    view = await get(context, actor, name)
+    if not view.offered:
+        await _ask_for_key(context, actor, view)
+        view = await get(context, actor, name)
+    if wanted.strip() != view.offered:
+        raise Conflict(
+            f"{name} shows the fingerprint {view.offered or '(none)'}, not {wanted.strip()[:80]}.",
+            hint="Compare it with the centre's web page; nothing was trusted.",
+        )
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, name)
+        assert row is not None
+        if row.offered_key.startswith("proxy "):
+            row.proxy_host_key = row.offered_key.removeprefix("proxy ")
+        else:
+            row.host_key = row.offered_key
+        row.offered_key = row.problem = ""
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    context.pool.reset(name)
+    context.broker.wake()
+
+
+async def _ask_for_key(context: Context, actor: Actor, view: ClusterView) -> None:
+    account = Account(view.cluster.id or 0, view.cluster.name, view.settings, view.settings.username, None)
+    if view.needs_own_key and view.credential:
+        account = await account_of(context, view.cluster, actor.user_id)
+    try:
+        await endpoints(context, account)
+    except CrystalDeckError:
+        # The offered key is stored now; what it is worth is the caller's question.
+        return
+
+
+async def forget_key(context: Context, actor: Actor, name: str) -> None:
+    """Stop trusting a cluster's host keys; the next contact shows the new fingerprint."""
+    require(actor, "cluster.change")
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, name)
+        if row is None:
+            raise NotFound(f"There is no cluster {name!r}.", hint="See the clusters page.")
+        row.host_key = row.proxy_host_key = row.offered_key = ""
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    await context.pool.drop(name)
+    context.broker.wake()
+
+
+async def make_key(context: Context, actor: Actor, name: str, username: str) -> Credential:
+    """A new key pair for the actor on a cluster; it replaces an earlier one."""
+    require(actor, "cluster.use")
+    view = await get(context, actor, name)
+    if not view.needs_own_key:
+        raise Conflict(f"{name} uses the key of its configuration.", hint="Nothing needs to be done.")
+    username = username.strip() or view.settings.username or actor.name
+    if not username.replace("-", "").replace("_", "").replace(".", "").isalnum() or username.startswith("-"):
+        raise InvalidInput(
+            f"{username[:40]!r} is not an account name.",
+            hint="Give the name that you log in with.",
+            fields=[FieldError("username", "only letters, digits, '.', '_', '-'", username[:40])],
+        )
+    public, private = make_key_pair(f"crystaldeck-{actor.name}")
+    async with context.database.write() as session:
+        row = await clusters.credential(session, view.cluster.id or 0, actor.user_id) or Credential(
+            cluster_id=view.cluster.id or 0, user_id=actor.user_id, username="", public_key="", private_key=""
+        )
+        row.username, row.public_key = username, public
+        session.add(row)
+        await session.flush()
+        row.private_key = context.vault.seal(private, f"ssh:{row.id}")
+        session.add(row)
+    await context.pool.drop(name)
+    return row
+
+
+async def test(context: Context, actor: Actor, name: str) -> list[Check]:
+    """Everything a job will need, step by step; stops at the first step without which the next makes no sense."""
+    require(actor, "cluster.use")
+    view = await get(context, actor, name)
+    context.pool.reset(name)
+    checks = await _run_checks(context, actor, view)
+    problem = next((f"{check.name}: {check.detail}" for check in checks if not check.ok), "")
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, name)
+        assert row is not None
+        row.report, row.reported_at = [check.as_dict() for check in checks], now()
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    await note_problem(context, name, problem if problem and len(checks) < 5 else "")
+    return checks
+
+
+async def _run_checks(context: Context, actor: Actor, view: ClusterView) -> list[Check]:
+    checks: list[Check] = []
+    stage = "login"
+    try:
+        account = await account_of(context, view.cluster, actor.user_id)
+        if not account.is_local:
+            stage = "reachable"
+            target, _ = await endpoints(context, account)
+            checks.append(Check("reachable", True, f"{target.hostname}:{target.port} answers"))
+            checks.append(Check("host key", True, fingerprint(target.host_key)))
+            stage = "login"
+        runner = await runner_for(context, account)
+        checks.append(Check("login", True, runner.transport.where))
+        stage = "commands"
+        checks += await _probe_account(context, account)
+        checks += await runner.probe()
+    except CrystalDeckError as error:
+        name = {"host-key-unknown": "host key", "host-key-changed": "host key", "login-refused": "login"}.get(
+            error.code, stage
+        )
+        checks.append(Check(name, False, error.sentence))
+    return checks
+
+
+async def _probe_account(context: Context, account: Account) -> list[Check]:
+    runner = await runner_for(context, account)
+    settings = account.settings
+    programs = [command.split()[0] for command in (settings.crystal, settings.properties) if command.split()]
+    # Start-up files that print would break a naive client; here it is only worth a remark.
+    done = await runner.transport.run(_PROBE, [settings.workdir, settings.setup, *programs])
+    checks = [Check("commands", done.status == 0, "standard output is read after a marker, noise is ignored")]
+    for line in done.text.splitlines():
+        name, _, rest = line.partition("\t")
+        word, _, detail = rest.partition("\t")
+        if name in ("workdir", "program"):
+            checks.append(Check(name, word == "ok", f"{settings.workdir}: {detail}" if name == "workdir" else detail))
+    return checks
+
+
+async def test_in_background(context: Context, actor: Actor, name: str) -> None:
+    """Start a test whose report the page shows when it is there."""
+    await get(context, actor, name)
+    require(actor, "cluster.use")
+    task = asyncio.create_task(test(context, actor, name), name=f"test of {name}")
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+_running: set[asyncio.Task[list[Check]]] = set()
+

@@ -1,0 +1,241 @@
+"""Looking after jobs on a cluster: one round for all jobs of an account, whatever their number.
+
+A round costs one look at the queue, one look into the directories of started jobs (exit markers and new output), and
+at most one question to the accounting. Events that jobs push make the next round come sooner; they decide nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal.output import OutputReader
+from app.db.repositories import clusters, jobs
+from app.db.tables import Job, RemoteJob, now
+from app.domain.states import ON_CLUSTER, JobState
+from app.domain.verdict import Phase, SchedulerWord, assess
+from app.errors import ClusterError, CrystalDeckError
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.runners.base import BaseRunner, Glimpse, Handle, output_name
+from app.services.access import Account, account_of, note_problem, runner_for
+from app.services.context import Context
+from app.services.results import Finisher
+
+HURRY = 0.5
+"""Seconds between rounds while jobs are ending or a push event came."""
+HURRY_FOR = 30.0
+CANCEL_AGAIN = 30.0
+log = logging.getLogger(__name__)
+
+Watched = list[tuple[Job, RemoteJob]]
+
+
+@dataclass
+class Sight:
+    """What one round found out about an account's jobs, by job id."""
+
+    queue: dict[str, SchedulerWord]
+    accounting: dict[str, SchedulerWord]
+    glimpses: dict[str, Glimpse]
+
+
+@dataclass
+class Rhythm:
+    """When an account is due, and since when it should be watched closely."""
+
+    due: float = 0.0
+    hurried: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Monitor:
+    """One per process; only the leader's runs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._finisher = Finisher(context)
+        self._rhythms: dict[tuple[str, str], Rhythm] = {}
+        self._readers: dict[str, OutputReader] = {}
+        self._cancelled: dict[str, float] = {}
+
+    def hurry(self, key: tuple[str, str]) -> None:
+        """Something happened at this account: look soon."""
+        rhythm = self._rhythms.setdefault(key, Rhythm())
+        rhythm.due, rhythm.hurried = 0.0, time.monotonic()
+
+    async def accounts(self) -> list[Account]:
+        """Accounts that have jobs on a cluster."""
+        found: dict[tuple[str, str], Account] = {}
+        async with self._context.database.read() as session:
+            rows = [
+                (cluster, job)
+                for cluster in await clusters.all_active(session)
+                for job in await jobs.in_states(session, cluster.id or 0, ON_CLUSTER | {JobState.STAGING})
+            ]
+        for cluster, job in rows:
+            try:
+                account = await account_of(self._context, cluster, job.owner_id)
+            except CrystalDeckError as error:
+                await note_problem(self._context, cluster.name, error.sentence)
+                continue
+            found[account.key] = account
+        return list(found.values())
+
+    async def run(self, account: Account) -> None:
+        """One round for one account, if it is due."""
+        rhythm = self._rhythms.setdefault(account.key, Rhythm())
+        if rhythm.lock.locked() or time.monotonic() < rhythm.due:
+            return
+        async with rhythm.lock:
+            started = time.monotonic()
+            rhythm.due = started + self._context.settings.poll_interval
+            try:
+                busy = await self.look(account)
+            except ClusterError as error:
+                await note_problem(self._context, account.cluster, error.sentence)
+                return
+            except CrystalDeckError as error:
+                await note_problem(self._context, account.cluster, error.sentence)
+                log.warning("%s", error.sentence)
+                return
+            if rhythm.hurried > started:
+                rhythm.due = 0.0
+            elif busy or started - rhythm.hurried < HURRY_FOR and rhythm.hurried:
+                rhythm.due = time.monotonic() + (HURRY if busy else self._context.settings.poll_interval_busy)
+
+    async def look(self, account: Account) -> bool:
+        """Ask all witnesses once and act on what they say. True while jobs of the account are ending."""
+        watched = await self._watched(account)
+        if not watched:
+            return False
+        runner = await runner_for(self._context, account)
+        await self._cancel_requested(runner, watched)
+        sight = await self._ask(runner, watched)
+        await self._write(watched, sight)
+        await note_problem(self._context, account.cluster, "")
+        ending = [(job, remote) for job, remote in await self._watched(account) if job.state == JobState.FINISHING]
+        if ending:
+            ended = {**sight.queue, **sight.accounting}
+            ended = {job_id: word for job_id, word in ended.items() if word.phase is Phase.ENDED}
+            markers = {job_id: glimpse.marker for job_id, glimpse in sight.glimpses.items()}
+            await self._finisher.finish(runner, ending, ended, markers)
+            for job, _ in ending:
+                self._readers.pop(job.id, None)
+        return bool(ending)
+
+    async def _watched(self, account: Account) -> Watched:
+        async with self._context.database.read() as session:
+            rows = await jobs.with_remote(session, account.cluster_id, ON_CLUSTER)
+        return [(job, remote) for job, remote in rows if account.user_id in (None, job.owner_id)]
+
+    async def _cancel_requested(self, runner: BaseRunner, watched: Watched) -> None:
+        moment = time.monotonic()
+        wanted = [
+            (job.id, remote.scheduler_id)
+            for job, remote in watched
+            if job.cancel_requested
+            and job.state != JobState.FINISHING
+            and moment - self._cancelled.get(job.id, -CANCEL_AGAIN) >= CANCEL_AGAIN
+        ]
+        if wanted:
+            await runner.cancel([scheduler_id for _, scheduler_id in wanted])
+            self._cancelled |= {job_id: moment for job_id, _ in wanted}
+
+    async def _ask(self, runner: BaseRunner, watched: Watched) -> Sight:
+        handles = [self._handle(job, remote) for job, remote in watched]
+        queue = await runner.queue(handles)
+        started = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is not Phase.PENDING]
+        glimpses = await runner.peek(started) if started else {}
+        over = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is Phase.ENDED]
+        accounting = await runner.accounting(over) if over else {}
+        return Sight(queue, accounting, glimpses)
+
+    def _handle(self, job: Job, remote: RemoteJob) -> Handle:
+        since = (job.created_at - timedelta(days=1)).strftime("%Y-%m-%d")
+        output = output_name(next(iter(job.decks)))
+        offset = self._live_file(job).stat().st_size if self._live_file(job).exists() else 0
+        return Handle(job.id, remote.scheduler_id, remote.directory, output, offset, since)
+
+    def _live_file(self, job: Job) -> Path:
+        return self._context.job_folder(job.id) / "live" / output_name(next(iter(job.decks)))
+
+    async def _write(self, watched: Watched, sight: Sight) -> None:
+        """Keep the raw words, the progress and the new states in one transaction."""
+        progress = {
+            job.id: await asyncio.to_thread(self._advance, job, sight.glimpses[job.id])
+            for job, _ in watched
+            if job.id in sight.glimpses and job.state != JobState.FINISHING
+        }
+        async with self._context.database.write() as session:
+            for stale, _ in watched:
+                job, remote = await jobs.get(session, stale.id), await jobs.remote(session, stale.id)
+                if job is not None and remote is not None:
+                    await self._write_one(session, job, remote, sight, progress.get(job.id))
+        self._context.broker.wake()
+
+    async def _write_one(
+        self, session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
+    ) -> None:
+        queue, accounting = sight.queue.get(job.id), sight.accounting.get(job.id)
+        glimpse = sight.glimpses.get(job.id)
+        marker = glimpse.marker if glimpse else None
+        remote.queue_state, remote.queue_reason = (queue.raw, queue.reason) if queue else ("", "")
+        if accounting:
+            remote.accounting_state = accounting.raw
+            remote.exit_code, remote.signal = accounting.exit_code, accounting.signal
+        word = queue or accounting
+        remote.nodes = (word.nodes if word else "") or remote.nodes
+        remote.marker = f"{marker.status} {marker.signal or '-'}" if marker else remote.marker
+        if word:
+            remote.last_seen = now()
+        session.add(remote)
+        standing = assess(queue, accounting, marker)
+        if progress is not None and progress != job.progress:
+            job.progress = progress
+            session.add(job)
+            announce(session, Topic.PROGRESS, job.id, **progress)
+        if standing.attention != job.attention and job.state != JobState.FINISHING:
+            job.attention = standing.attention
+            session.add(job)
+            announce(session, Topic.JOB, job.id, state=job.state)
+        if standing.state is None or job.state == JobState.FINISHING:
+            return
+        await session.flush()
+        if standing.state != job.state:
+            times = {"started_at": now()} if standing.state is JobState.RUNNING and not job.started_at else {}
+            await jobs.transition(session, job, standing.state, standing.reason, **times)
+            announce(session, Topic.JOB, job.id, state=job.state)
+        elif standing.reason != job.reason:
+            job.reason = standing.reason
+            session.add(job)
+            announce(session, Topic.JOB, job.id, state=job.state)
+
+    def _advance(self, job: Job, glimpse: Glimpse) -> dict[str, object]:
+        """Add the new bytes of the output to the live copy and to its reader; returns the progress."""
+        live = self._live_file(job)
+        reader = self._readers.get(job.id)
+        if reader is None:
+            reader = self._readers[job.id] = OutputReader()
+            if live.exists():
+                reader.feed(live.read_bytes())
+        if glimpse.data:
+            live.parent.mkdir(parents=True, exist_ok=True)
+            with live.open("ab") as file:
+                file.write(glimpse.data)
+            reader.feed(glimpse.data)
+        return {**reader.progress.as_dict(), "output_size": glimpse.size, "output_mtime": glimpse.mtime}
+
+
+async def cluster_ids(context: Context) -> list[int]:
+    """Clusters whose queue is to be looked at."""
+    async with context.database.read() as session:
+        return [cluster.id for cluster in await clusters.all_active(session) if cluster.id is not None]
+
+

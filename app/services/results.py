@@ -1,0 +1,240 @@
+"""Ended jobs: bring their files home, read them, and decide how they ended. On failure too."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal.output import OutputReader
+from app.crystal.results import Results
+from app.db.repositories import jobs
+from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
+from app.domain.states import JobState
+from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
+from app.errors import RemoteFailure
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, output_name, parse_marker
+from app.services.context import Context
+
+GRACE = 60.0
+"""Seconds that the scheduler may take to confirm an end that the job's own marker shows."""
+ATTEMPTS = 3
+_READ = 1 << 20
+log = logging.getLogger(__name__)
+
+ROLES = {
+    "fort.9": "wavefunction", "fort.98": "wavefunction", "fort.20": "wavefunction", "fort.34": "geometry",
+    "job.log": "log", "fort.87": "log", "OPTINFO.DAT": "restart", "HESSOPT.DAT": "restart", "FREQINFO.DAT": "restart",
+    "fort.25": "data", "fort.13": "restart", "job.sh": "script",
+}  # fmt: skip
+
+
+def role_of(name: str) -> str:
+    """What a file is, by the name that CRYSTAL gives it."""
+    if name in ROLES:
+        return ROLES[name]
+    suffix = name.rpartition(".")[2]
+    return {"out": "output", "outp": "output", "d12": "deck", "d3": "deck", "DAT": "data", "LOG": "log"}.get(
+        suffix, "other"
+    )
+
+
+class Finisher:
+    """Fetches, reads and concludes. What was fetched stays; a repeated run replaces files by identical ones."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._attempts: dict[str, int] = {}
+
+    async def finish(
+        self,
+        runner: BaseRunner,
+        ending: Sequence[tuple[Job, RemoteJob]],
+        ended: dict[str, SchedulerWord],
+        markers: dict[str, Marker | None],
+    ) -> None:
+        """Finish those of the `ending` jobs that a scheduler confirms, or whose marker is old enough."""
+        ready = [
+            (job, remote)
+            for job, remote in ending
+            if job.id in ended or (now() - job.updated_at).total_seconds() > GRACE
+        ]
+        if not ready:
+            return
+        handles = [Handle(job.id, remote.scheduler_id, remote.directory) for job, remote in ready]
+        listed = await runner.list_files(handles)
+        broken = await self._fetch(runner, handles, listed)
+        for job, _ in ready:
+            if job.id in broken and self._try_again(job.id):
+                continue
+            marker = markers.get(job.id) or await self._known_marker(job.id)
+            await self._conclude(job, listed.get(job.id), ended.get(job.id), marker, broken.get(job.id, ""))
+            self._attempts.pop(job.id, None)
+        self._context.broker.wake()
+
+    def _try_again(self, job_id: str) -> bool:
+        self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
+        return self._attempts[job_id] < ATTEMPTS
+
+    async def _known_marker(self, job_id: str) -> Marker | None:
+        async with self._context.database.read() as session:
+            remote = await jobs.remote(session, job_id)
+        return parse_marker(f"{remote.marker} 0") if remote and remote.marker else None
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    async def _fetch(
+        self, runner: BaseRunner, handles: Sequence[Handle], listed: dict[str, list[RemoteFile]]
+    ) -> dict[str, str]:
+        """Bring every file here and compare its checksum. Returns what went wrong, by job id."""
+        small = [f for files in listed.values() for f in files if f.size < BLOCK_SIZE and not self._is_here(f)]
+        large = [f for files in listed.values() for f in files if f.size >= BLOCK_SIZE and not self._is_here(f)]
+        broken: dict[str, str] = {}
+        if small:
+            with tempfile.TemporaryFile(dir=self._scratch()) as archive:
+                try:
+                    await runner.fetch(handles, small, archive.write)
+                except RemoteFailure as error:
+                    # tar says so when a file changed or vanished meanwhile; what it did send is checked below.
+                    log.warning("%s", error.sentence)
+                await asyncio.to_thread(self._unpack, cast(BinaryIO, archive), handles, small)
+        by_id = {handle.job_id: handle for handle in handles}
+        for file in large:
+            part = self._target(file).with_name(self._target(file).name + ".part")
+            part.parent.mkdir(parents=True, exist_ok=True)
+            await runner.fetch_large(by_id[file.job_id], file, part)
+            if await asyncio.to_thread(_sha256, part) == file.sha256:
+                part.replace(self._target(file))
+            else:
+                part.unlink()
+        for file in (*small, *large):
+            if not self._is_here(file):
+                broken[file.job_id] = f"{file.name} changed while it was copied, or could not be read"
+        return broken
+
+    def _scratch(self) -> Path:
+        folder = self._context.settings.data / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _target(self, file: RemoteFile) -> Path:
+        return self._context.job_folder(file.job_id) / "files" / file.name
+
+    def _is_here(self, file: RemoteFile) -> bool:
+        target = self._target(file)
+        return target.is_file() and target.stat().st_size == file.size and _sha256(target) == file.sha256
+
+    def _unpack(self, archive: BinaryIO, handles: Sequence[Handle], wanted: Sequence[RemoteFile]) -> None:
+        """Take only the files asked for out of the stream; their names were checked when they were listed."""
+        directories = {handle.job_id: handle.directory for handle in handles}
+        expected = {f"{directories[file.job_id]}/{file.name}": file for file in wanted}
+        archive.seek(0)
+        try:
+            with tarfile.open(fileobj=archive, mode="r|") as members:
+                for member in members:
+                    file = expected.get(member.name)
+                    source = members.extractfile(member) if file and member.isreg() else None
+                    if file and source:
+                        target = self._target(file)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        part = target.with_name(target.name + ".part")
+                        with part.open("wb") as out:
+                            shutil.copyfileobj(source, out, _READ)
+                        os.replace(part, target)
+        except tarfile.TarError as error:
+            log.warning("the file stream broke off: %s", error)
+
+    # -- reading and concluding ----------------------------------------------------------------------------------
+
+    async def _conclude(
+        self,
+        job: Job,
+        files: list[RemoteFile] | None,
+        word: SchedulerWord | None,
+        marker: Marker | None,
+        broken: str,
+    ) -> None:
+        outputs = [output_name(deck) for deck in job.decks]
+        read = await asyncio.to_thread(self._read_outputs, job.id, outputs)
+        program = program_word(outputs, read, files is None)
+        standing = conclude(word, marker, program, cancel_requested=job.cancel_requested)
+        assert standing.state is not None
+        attention = " ".join(part for part in (standing.attention, broken and f"Not all files are here: {broken}.") if part)
+        async with self._context.database.write() as session:
+            row = await jobs.get(session, job.id)
+            if row is None or row.state != JobState.FINISHING:
+                return
+            await self._keep_files(session, job.id, files or [])
+            await _keep_results(session, job.id, read)
+            await jobs.transition(
+                session, row, standing.state, standing.reason, attention=attention, ended_at=_ended_at(marker)
+            )
+            announce(session, Topic.JOB, job.id, state=row.state)
+
+    def _read_outputs(self, job_id: str, outputs: Sequence[str]) -> dict[str, Results]:
+        read = {}
+        for output in outputs:
+            path = self._context.job_folder(job_id) / "files" / output
+            if path.is_file():
+                read[output] = read_file(path)
+        return read
+
+    async def _keep_files(self, session: AsyncSession, job_id: str, files: Sequence[RemoteFile]) -> None:
+        known = {row.name: row for row in await jobs.files(session, job_id)}
+        for file in files:
+            if not self._target(file).is_file():
+                continue
+            row = known.get(file.name) or JobFile(job_id=job_id, name=file.name, size=0, sha256="", role="")
+            row.size, row.sha256, row.role, row.fetched_at = file.size, file.sha256, role_of(file.name), now()
+            session.add(row)
+
+
+async def _keep_results(session: AsyncSession, job_id: str, read: dict[str, Results]) -> None:
+    known = {row.output: row for row in await jobs.results(session, job_id)}
+    for output, results in read.items():
+        row = known.get(output) or JobResult(job_id=job_id, output=output, verdict="", results={})
+        row.verdict, row.energy_total, row.gap_ev = results.verdict, results.energy_total, results.gap_ev
+        row.preview, row.results = results.preview, results.as_dict()
+        session.add(row)
+
+
+def _ended_at(marker: Marker | None) -> datetime:
+    return datetime.fromtimestamp(marker.ended_at, UTC) if marker and marker.ended_at else now()
+
+
+def read_file(path: Path) -> Results:
+    """Read an output of any size in pieces."""
+    reader = OutputReader()
+    with path.open("rb") as file:
+        while data := file.read(_READ):
+            reader.feed(data)
+    return reader.results()
+
+
+def program_word(outputs: Sequence[str], read: dict[str, Results], directory_gone: bool) -> ProgramWord:
+    """One verdict from all outputs of a job: completed only if every program completed."""
+    if directory_gone:
+        return ProgramWord("incomplete", "The job's directory on the cluster is gone.")
+    for output in outputs:
+        if output not in read:
+            return ProgramWord("incomplete", f"The output {output} is missing.")
+        if read[output].verdict != "completed":
+            return ProgramWord(read[output].verdict, f"{output}: {read[output].diagnosis}")
+    return ProgramWord("completed")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
