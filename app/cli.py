@@ -1,0 +1,184 @@
+"""The `crystaldeck` command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from app.crystal.output import OutputReader
+from app.db import migrations
+from app.domain.permissions import Actor, Role
+from app.errors import CrystalDeckError
+from app.services import accounts, clusters
+from app.services.context import Context, make_context
+from app.settings import config_path, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="CrystalDeck: CRYSTAL calculations for a whole group.")
+user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
+token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
+db_app = typer.Typer(no_args_is_help=True, help="The database.")
+cluster_app = typer.Typer(no_args_is_help=True, help="Machines that run jobs.")
+for name, group in (("user", user_app), ("token", token_app), ("db", db_app), ("cluster", cluster_app)):
+    app.add_typer(group, name=name)
+
+OPERATOR = Actor(0, "operator", Role.ADMIN)
+"""Whoever may run this command on the server can read its database anyway."""
+T = TypeVar("T")
+
+
+def _run(work: Callable[[Context], Awaitable[T]]) -> T:
+    """Run one use case on an up-to-date database, outside of the service."""
+    settings = load_settings()
+    migrations.upgrade(settings.database)
+
+    async def main() -> T:
+        context = make_context(settings)
+        try:
+            await clusters.sync_configuration(context)
+            return await work(context)
+        finally:
+            await context.pool.close()
+            await context.database.close()
+
+    return asyncio.run(main())
+
+
+@app.command()
+def serve() -> None:
+    """Start the service; prints the set-up link while nobody has an account."""
+    from app.server import serve as run
+
+    settings = load_settings()
+    settings.refuse_unsafe()
+    link = _run(accounts.make_first_link)
+    typer.echo(f"CrystalDeck on {settings.public_url} (data in {settings.data})")
+    if link:
+        typer.echo(f"\nNobody has an account yet. Make the first admin here, within a week:\n\n    {link}\n")
+    sys.stdout.flush()
+    run(settings)
+
+
+@app.command("setup-link")
+def setup_link() -> None:
+    """Print a new one-time link that makes an admin account; an older unused one stops working."""
+    typer.echo(_run(accounts.make_link))
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[Role, typer.Option(help="viewer, member, maintainer or admin")] = Role.MEMBER,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+) -> None:
+    """Make an account."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _run(lambda context: accounts.add_user(context, name, password, role))
+    typer.echo(f"Account {name} ({role}) was made.")
+
+
+@token_app.command("create")
+def token_create(
+    user: Annotated[str, typer.Option(help="Whose token.")],
+    scope: Annotated[list[str], typer.Option(help="jobs:read, jobs:write, clusters:write, admin; repeat for several.")],
+) -> None:
+    """Print a new API token, and nothing else. It is shown this once."""
+    scopes = [part for item in scope for part in item.replace(",", " ").split()]
+    typer.echo(_run(lambda context: accounts.make_token(context, user, scopes)))
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to the newest revision."""
+    migrations.upgrade(load_settings().database)
+    typer.echo("The database is up to date.")
+
+
+@cluster_app.command("list")
+def cluster_list() -> None:
+    """Name, type, host and state of each machine."""
+    for view in _run(lambda context: clusters.all_of(context, OPERATOR)):
+        host = view.settings.hostname or "this server"
+        typer.echo(f"{view.cluster.name}\t{view.settings.runner_type}\t{host}\t{view.cluster.problem or 'ok'}")
+
+
+@cluster_app.command("add")
+def cluster_add(
+    name: str,
+    option: Annotated[list[str], typer.Option("--set", help="key=value, as in a [clusters.<name>] table.")],
+) -> None:
+    """Add a machine, e.g.: cluster add hpc --set hostname=hpc.example.org --set username=me --set key_path=~/.ssh/k"""
+    values = dict(item.partition("=")[::2] for item in option)
+    _run(lambda context: clusters.add(context, OPERATOR, name, values))
+    typer.echo(f"Cluster {name} was added. Test it with: crystaldeck cluster test {name}")
+
+
+@cluster_app.command("trust")
+def cluster_trust(name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as the centre publishes it.")]) -> None:
+    """Confirm a machine's host key by its fingerprint."""
+    _run(lambda context: clusters.trust_key(context, OPERATOR, name, fingerprint))
+    typer.echo(f"The host key of {name} is trusted: {fingerprint}")
+
+
+@cluster_app.command("test")
+def cluster_test(name: str) -> None:
+    """Check step by step all that a job will need on a machine; exit status 1 where something is wrong."""
+    checks = _run(lambda context: clusters.test(context, OPERATOR, name))
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Read a CRYSTAL output and print what it says."""
+    reader = OutputReader()
+    try:
+        with output.open("rb") as file:
+            while data := file.read(1 << 20):
+                reader.feed(data)
+    except OSError as error:
+        raise CrystalDeckError(f"{output} cannot be read: {error.strerror}.", hint="Check the path.") from error
+    results = reader.results().as_dict()
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+        return
+    for key, value in results.items():
+        if value not in (None, [], False) and key != "geometry":
+            typer.echo(f"{key:<16} {value}")
+
+
+@app.command()
+def doctor() -> None:
+    """Check the service's own surroundings: settings, data folder, database, templates, clusters."""
+    settings = load_settings()
+    typer.echo(f"ok    settings     {config_path()} {'' if config_path().exists() else '(absent: defaults)'}")
+    typer.echo(f"ok    data         {settings.data}")
+    views = _run(lambda context: clusters.all_of(context, OPERATOR))
+    typer.echo(f"ok    database     {settings.database.partition('://')[0]}")
+    for view in views:
+        state = view.cluster.problem or "no problem known"
+        typer.echo(f"{'FAIL' if view.cluster.problem else 'ok  '}  cluster      {view.cluster.name}: {state}")
+    if not views:
+        typer.echo("--    cluster      none; add one with: crystaldeck cluster add")
+    settings.refuse_unsafe()
+
+
+def main() -> None:
+    """Entry point: errors are one sentence, not a traceback."""
+    try:
+        app()
+    except CrystalDeckError as error:
+        typer.echo(f"crystaldeck: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"  {error.hint}", err=True)
+        sys.exit(1)

@@ -1,0 +1,66 @@
+"""The composition root: makes the application from settings. The only module that knows everyone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+
+from app import __version__
+from app.background.scheduler import Background
+from app.db import migrations
+from app.routes import health, live, problems
+from app.routes.api.v1 import jobs as api_jobs
+from app.routes.api.v1 import templates as api_templates
+from app.routes.pages import clusters as cluster_pages
+from app.routes.pages import compose, session
+from app.routes.pages import jobs as job_pages
+from app.routes.rendering import STATIC
+from app.routes.security import Security
+from app.services import clusters
+from app.services.context import make_context
+from app.settings import Settings
+
+MAX_BODY = 16 << 20
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application. Its lifespan upgrades the database and runs the background work."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(migrations.upgrade, settings.database)
+        await clusters.sync_configuration(context)
+        await context.broker.start()
+        background = Background(context)
+        await background.start()
+        try:
+            yield
+        finally:
+            await background.stop()
+            await context.broker.stop()
+            await context.pool.close()
+            await context.database.close()
+
+    context = make_context(settings)
+    app = FastAPI(
+        title="CrystalDeck", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        openapi_url="/api/v1/openapi.json", max_body_size=MAX_BODY,
+    )  # fmt: skip
+    app.state.context = context
+    for router in (
+        health.router, api_templates.router, api_jobs.router, live.api_router, live.router,
+        session.router, job_pages.router, compose.router, cluster_pages.router,
+    ):  # fmt: skip
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(Security, hsts=settings.secure_cookies)
+    return app

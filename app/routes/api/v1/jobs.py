@@ -1,0 +1,79 @@
+"""Jobs and clusters over REST: the same services as the pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import FileResponse, Response
+
+from app.db.repositories.jobs import JobFilter
+from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.filters import job_filter, next_cursor
+from app.services import clusters, jobs
+from app.services.submission import create_jobs
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]
+FilterDep = Annotated[JobFilter, Depends(job_filter)]
+
+
+@router.get("/clusters", tags=["clusters"])
+async def list_clusters(context: ContextDep, actor: ActorDep) -> list[ClusterSummary]:
+    """Machines that run jobs."""
+    return [
+        ClusterSummary(
+            name=view.cluster.name, runner_type=view.settings.runner_type, hostname=view.settings.hostname,
+            default_partition=view.settings.default_partition, problem=view.cluster.problem,
+            checked_at=view.cluster.polled_at, jobs=view.active_jobs,
+        )  # fmt: skip
+        for view in await clusters.all_of(context, actor)
+    ]
+
+
+@router.post("/jobs", status_code=201)
+async def make_jobs(
+    context: ContextDep, actor: ActorDep, response: Response, body: NewJob | list[NewJob], idempotency_key: Key = ""
+) -> JobSummary | list[JobSummary]:
+    """Queue one job, or a list of jobs: all of them or none."""
+    several = body if isinstance(body, list) else [body]
+    made = await create_jobs(context, actor, [item.request() for item in several], idempotency_key)
+    rows = [summary((await jobs.get(context, actor, job.id)).row) for job in made]
+    if not isinstance(body, list):
+        response.headers["Location"] = f"/api/v1/jobs/{rows[0].id}"
+        return rows[0]
+    return rows
+
+
+@router.get("/jobs")
+async def list_jobs(context: ContextDep, actor: ActorDep, wanted: FilterDep) -> JobPage:
+    """Jobs, newest first, with a cursor for the next page."""
+    rows = await jobs.listing(context, actor, wanted)
+    return JobPage(jobs=[summary(row) for row in rows], cursor=next_cursor(rows, wanted))
+
+
+@router.get("/jobs/{job_id}")
+async def get_job(context: ContextDep, actor: ActorDep, job_id: str) -> JobDetail:
+    """All that is known of one job: state, the scheduler's raw words, results, history, files."""
+    return detail(await jobs.get(context, actor, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202)
+async def cancel_job(context: ContextDep, actor: ActorDep, job_id: str) -> JobSummary:
+    """Cancel a job; its record and its files stay."""
+    await jobs.cancel(context, actor, job_id)
+    return summary((await jobs.get(context, actor, job_id)).row)
+
+
+@router.get("/jobs/{job_id}/files")
+async def list_files(context: ContextDep, actor: ActorDep, job_id: str) -> list[FileEntry]:
+    """Files of a job that are here."""
+    return detail(await jobs.get(context, actor, job_id)).files
+
+
+@router.get("/jobs/{job_id}/files/{name:path}", response_class=FileResponse)
+async def get_file(context: ContextDep, actor: ActorDep, job_id: str, name: str) -> FileResponse:
+    """One file, byte for byte."""
+    path, row = await jobs.open_file(context, actor, job_id, name)
+    return FileResponse(path, media_type="application/octet-stream", filename=row.name.rpartition("/")[2])

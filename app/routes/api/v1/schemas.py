@@ -1,0 +1,161 @@
+"""Shapes of REST requests and answers. Times are ISO 8601 in UTC, energies hartree, gaps eV."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.db.repositories.jobs import JobRow
+from app.services.jobs import JobView, priority_of
+from app.services.submission import JobRequest
+
+
+class NewJob(BaseModel):
+    """One job to be made. `resources` keys: nodes, ntasks, cpus_per_task, memory_mb, walltime, partition, account, qos."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    cluster: str
+    resources: dict[str, Any] = Field(default_factory=dict)
+    name: str = ""
+    priority: str = "normal"
+    parent: str | None = None
+
+    def request(self) -> JobRequest:
+        return JobRequest(**self.model_dump())
+
+
+class RenderRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class TemplateSummary(BaseModel):
+    id: str
+    title: str
+    description: str
+    category: str
+    tags: list[str]
+    version: str
+    revision: str
+
+
+class Rendered(BaseModel):
+    """Decks by file name, and the parameters as they were understood, defaults included."""
+
+    template: str
+    revision: str
+    parameters: dict[str, Any]
+    decks: dict[str, str]
+
+
+class ClusterSummary(BaseModel):
+    name: str
+    runner_type: str
+    hostname: str
+    default_partition: str
+    problem: str
+    checked_at: datetime | None
+    jobs: int
+
+
+class JobSummary(BaseModel):
+    id: str
+    name: str
+    owner: str
+    cluster: str
+    template: str
+    state: str
+    reason: str
+    attention: str
+    priority: str
+    progress: dict[str, Any]
+    energy_total: float | None
+    preview: bool
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class SchedulerFacts(BaseModel):
+    """The raw words of the cluster."""
+
+    id: str
+    directory: str
+    queue_state: str
+    queue_reason: str
+    accounting_state: str
+    marker: str
+    exit_code: int | None
+    signal: int | None
+    nodes: str
+    last_seen: datetime | None
+
+
+class EventEntry(BaseModel):
+    at: datetime
+    from_state: str
+    to_state: str
+    message: str
+    actor: str
+
+
+class FileEntry(BaseModel):
+    name: str
+    size: int
+    sha256: str
+    role: str
+
+
+class JobDetail(JobSummary):
+    parent: str | None
+    parameters: dict[str, Any]
+    template_revision: str
+    resources: dict[str, Any]
+    decks: dict[str, str]
+    script: str
+    scheduler: SchedulerFacts | None
+    results: dict[str, Any] | None
+    outputs: dict[str, dict[str, Any]]
+    events: list[EventEntry]
+    files: list[FileEntry]
+
+
+class JobPage(BaseModel):
+    jobs: list[JobSummary]
+    cursor: str
+
+
+def summary(row: JobRow) -> JobSummary:
+    job = row.job
+    return JobSummary(
+        **job.model_dump(include=_SAME), owner=row.owner, cluster=row.cluster, template=job.template_id,
+        priority=str(priority_of(job)), energy_total=row.energy_total, preview=row.preview,
+    )  # fmt: skip
+
+
+_SAME = {"id", "name", "state", "reason", "attention", "progress", "created_at", "updated_at", "started_at", "ended_at"}
+
+
+def detail(view: JobView) -> JobDetail:
+    job, remote = view.job, view.remote
+    return JobDetail(
+        **summary(view.row).model_dump(),
+        parent=job.parent_id,
+        parameters=job.parameters,
+        template_revision=job.template_revision,
+        resources=job.resources,
+        decks=job.decks,
+        script=job.script,
+        scheduler=SchedulerFacts(id=remote.scheduler_id, **remote.model_dump(exclude={"scheduler_id"})) if remote else None,
+        results=view.main_result or None,
+        outputs={result.output: result.results for result in view.results},
+        events=[EventEntry(**event.model_dump()) for event in view.events],
+        files=[FileEntry(**file.model_dump()) for file in view.files],
+    )

@@ -1,0 +1,48 @@
+"""What routes need of a request: the services' context, and who is asking."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.domain.permissions import Actor
+from app.errors import NotAuthenticated
+from app.services import accounts
+from app.services.context import Context
+
+
+def get_context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(get_context)]
+
+
+def cookie_name(context: Context) -> str:
+    """`__Host-` binds a cookie to this host; browsers accept the prefix over https only."""
+    return "__Host-crystaldeck" if context.settings.secure_cookies else "crystaldeck"
+
+
+async def get_actor(request: Request, context: ContextDep) -> Actor:
+    """The bearer of the token, else of the session cookie.
+
+    Raises:
+        NotAuthenticated: neither, or not valid.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        actor = await accounts.token_actor(context, token.strip()) if scheme.lower() == "bearer" else None
+        problem = "The bearer token is not valid."
+    else:
+        cookie = request.cookies.get(cookie_name(context), "")
+        actor = await accounts.session_actor(context, cookie) if cookie else None
+        problem = "Nobody is logged in, or the session has ended."
+    if actor is None:
+        raise NotAuthenticated(problem, hint="Log in, or send 'Authorization: Bearer …' with a valid token.")
+    request.state.actor = actor
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(get_actor)]

@@ -1,0 +1,51 @@
+"""Filters and cursors of job lists, the same in page and API, all in the query string."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+
+from app.db.repositories.jobs import JobFilter, JobRow
+from app.domain.states import JobState
+from app.errors import FieldError, InvalidInput
+
+
+def job_filter(
+    state: Annotated[list[str] | None, Query(description="States; repeat for several.")] = None,
+    owner: Annotated[str, Query(max_length=64)] = "",
+    cluster: Annotated[str, Query(max_length=64)] = "",
+    template: Annotated[str, Query(max_length=64)] = "",
+    text: Annotated[str, Query(max_length=100, description="Part of a name, or an id.")] = "",
+    cursor: Annotated[str, Query(max_length=200, description="From the previous answer.")] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> JobFilter:
+    states = tuple(item for item in state or () if item)
+    unknown = [item for item in states if item not in set(JobState)]
+    if unknown:
+        raise InvalidInput(
+            f"There is no state {unknown[0][:40]!r}.", hint=f"States: {', '.join(JobState)}.",
+            fields=[FieldError("state", f"must be one of {', '.join(JobState)}", unknown[0][:40])],
+        )  # fmt: skip
+    return JobFilter(states, owner, cluster, template, text.strip(), _read_cursor(cursor), limit)
+
+
+def next_cursor(rows: Sequence[JobRow], wanted: JobFilter) -> str:
+    """Opaque mark after the last row, or nothing where the list has ended."""
+    if len(rows) < wanted.limit:
+        return ""
+    last = rows[-1].job
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+
+
+def _read_cursor(text: str) -> tuple[datetime, str] | None:
+    if not text:
+        return None
+    try:
+        moment, _, job_id = base64.urlsafe_b64decode(text.encode()).decode().partition(" ")
+        return datetime.fromisoformat(moment), job_id
+    except ValueError:
+        raise InvalidInput("The cursor is not valid.", hint="Take it from the answer before.") from None

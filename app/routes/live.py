@@ -1,0 +1,85 @@
+"""The one stream of a page: small named events that say what changed. Fragments fetch themselves anew.
+
+Bursts are drawn together: at most four times a second, each name once. After a break the browser sends Last-Event-ID and
+gets what it missed, or `resync`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from fastapi import APIRouter, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.domain.permissions import require
+from app.events.model import Event, Topic
+from app.routes.deps import ActorDep, ContextDep
+from app.services.context import Context
+
+router = APIRouter(include_in_schema=False)
+GATHER = 0.25
+LIFETIME = 600.0
+
+
+def names_of(event: Event, job: str) -> set[str]:
+    """The DOM events that an event makes on a page that watches `job`, or no job in particular."""
+    if event.topic is Topic.RESYNC:
+        return {"cd-jobs", "cd-job", "cd-progress", "cd-clusters"}
+    if event.topic is Topic.CLUSTER:
+        return {"cd-clusters"} | ({"cd-job"} if job else set())
+    if job:
+        return ({"cd-job"} if event.topic is Topic.JOB else {"cd-progress"}) if event.subject == job else set()
+    return {"cd-jobs"}
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(
+    request: Request, context: ContextDep, actor: ActorDep, since: int | None = None, job: str = ""
+) -> AsyncIterator[ServerSentEvent]:
+    require(actor, "job.read")
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() else since
+    async for batch in gathered(context, start):
+        names = set().union(*(names_of(event, job) for event in batch))
+        for name in sorted(names):
+            yield ServerSentEvent(raw_data="1", event=name, id=str(batch[-1].id))
+
+
+async def gathered(context: Context, start: int | None, wait: float = GATHER) -> AsyncIterator[list[Event]]:
+    """Batches of events until the service stops or the stream is ten minutes old; the browser then connects again."""
+    stopping = asyncio.create_task(context.broker.stopping.wait())
+    end = asyncio.get_running_loop().time() + LIFETIME
+    try:
+        async with context.broker.subscribe(start) as queue:
+            while not stopping.done() and asyncio.get_running_loop().time() < end:
+                getter = asyncio.create_task(queue.get())
+                await asyncio.wait({getter, stopping}, timeout=LIFETIME, return_when=asyncio.FIRST_COMPLETED)
+                if not getter.done():
+                    getter.cancel()
+                    return
+                batch = [getter.result()]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await stopping
+                while not queue.empty():
+                    batch.append(queue.get_nowait())
+                yield batch
+    finally:
+        stopping.cancel()
+
+
+api_router = APIRouter(prefix="/api/v1", tags=["events"])
+
+
+@api_router.get("/events", response_class=EventSourceResponse)
+async def events(request: Request, context: ContextDep, actor: ActorDep) -> AsyncIterator[ServerSentEvent]:
+    """All changes as server-sent events: `job`, `progress`, `cluster`, `resync`. Resumes by Last-Event-ID."""
+    require(actor, "job.read")
+    last = request.headers.get("last-event-id", "")
+    async for batch in gathered(context, int(last) if last.isdigit() else None, wait=0.02):
+        for event in batch:
+            data = json.dumps({"id": event.subject, **event.data})
+            yield ServerSentEvent(raw_data=data, event=str(event.topic), id=str(event.id))

@@ -1,0 +1,69 @@
+"""The clusters page: what there is, whether it works, keys and fingerprints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.errors import CrystalDeckError
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import page
+from app.services import clusters
+from app.services.live import newest_event
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@router.get("/clusters")
+async def all_clusters(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    since = await newest_event(context)
+    return page(request, "clusters.html", views=await clusters.all_of(context, actor), since=since, error=None, form={})
+
+
+@router.post("/clusters")
+async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    async with request.form(max_fields=40) as form:
+        values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
+    name = values.pop("name", "")
+    try:
+        await clusters.add(context, actor, name, values)
+    except CrystalDeckError as error:
+        views = await clusters.all_of(context, actor)
+        return page(
+            request, "clusters.html", status=error.status, views=views, since=0, error=error, form={**values, "name": name}
+        )
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+@router.get("/clusters/{name}")
+async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str, part: str = "") -> Response:
+    since = await newest_event(context)
+    view = await clusters.get(context, actor, name)
+    return page(request, "cluster.html", block="state" if part == "state" else None, view=view, since=since)
+
+
+@router.post("/clusters/{name}/test")
+async def test(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    await clusters.test_in_background(context, actor, name)
+    return RedirectResponse(f"/clusters/{name}?testing=1", status_code=303)
+
+
+@router.post("/clusters/{name}/trust")
+async def trust(context: ContextDep, actor: ActorDep, name: str, fingerprint: Text) -> Response:
+    await clusters.trust_key(context, actor, name, fingerprint)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+@router.post("/clusters/{name}/forget-key")
+async def forget_key(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    await clusters.forget_key(context, actor, name)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+@router.post("/clusters/{name}/key")
+async def make_key(context: ContextDep, actor: ActorDep, name: str, username: Text = "") -> Response:
+    await clusters.make_key(context, actor, name, username)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)

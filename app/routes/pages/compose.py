@@ -1,0 +1,56 @@
+"""New job: choose a template, fill its form beside the live deck, submit. Clone-with-edit opens the same form filled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.errors import CrystalDeckError
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import is_fragment, page
+from app.services import composer
+from app.services.composer import Draft
+from app.services.submission import create_jobs
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/new")
+async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    return page(request, "new.html", templates=composer.templates(context, actor))
+
+
+@router.get("/new/{template_id}")
+async def form(
+    request: Request, context: ContextDep, actor: ActorDep, template_id: str, example: bool = False, clone: str = ""
+) -> Response:
+    draft = await composer.start(context, actor, template_id, example=example, clone=clone)
+    return await _show(request, context, actor, draft)
+
+
+@router.post("/new/{template_id}/preview")
+async def preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    draft = composer.from_form(context, template_id, await _form(request))
+    return await _show(request, context, actor, draft, block="answer" if is_fragment(request) else None)
+
+
+@router.post("/new/{template_id}")
+async def submit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    draft = composer.from_form(context, template_id, await _form(request))
+    try:
+        [job] = await create_jobs(context, actor, [draft.request()], draft.key)
+    except CrystalDeckError as error:
+        return await _show(request, context, actor, draft.with_error(error), status=error.status)
+    return RedirectResponse(f"/jobs/{job.id}", status_code=303)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    async with request.form(max_fields=2000) as form:
+        return {key: value for key, value in form.items() if isinstance(value, str)}
+
+
+async def _show(request: Request, context: ContextDep, actor: ActorDep, draft: Draft, **options: Any) -> Response:
+    sheet = await composer.sheet(context, actor, draft)
+    return page(request, "compose.html", draft=draft, sheet=sheet, **options)

@@ -1,0 +1,65 @@
+"""The list of jobs, and the page of one job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from app.db.repositories.jobs import JobFilter
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.filters import job_filter, next_cursor
+from app.routes.rendering import is_fragment, page
+from app.services import jobs
+from app.services.live import newest_event
+
+router = APIRouter(include_in_schema=False)
+FilterDep = Annotated[JobFilter, Depends(job_filter)]
+
+
+@router.get("/")
+async def home() -> Response:
+    return RedirectResponse("/jobs", status_code=303)
+
+
+@router.get("/jobs")
+async def job_list(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
+    since = await newest_event(context)
+    rows = await jobs.listing(context, actor, wanted)
+    return page(
+        request, "jobs.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
+        cursor=next_cursor(rows, wanted), counts=await jobs.counts(context, actor),
+        choices=await jobs.choices(context, actor), query=str(request.url.query),
+    )  # fmt: skip
+
+
+@router.get("/jobs/{job_id}")
+async def job_page(
+    request: Request, context: ContextDep, actor: ActorDep, job_id: str,
+    part: Annotated[str, Query(pattern="^(status|progress|)$")] = "",
+) -> Response:  # fmt: skip
+    since = await newest_event(context)
+    view = await jobs.get(context, actor, job_id)
+    output, tail = await jobs.output_tail(context, actor, job_id)
+    return page(
+        request, "job.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
+        priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
+    )  # fmt: skip
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(context: ContextDep, actor: ActorDep, job_id: str) -> Response:
+    await jobs.cancel(context, actor, job_id)
+    return RedirectResponse(f"/jobs/{job_id}", status_code=303)
+
+
+@router.get("/jobs/{job_id}/files/{name:path}")
+async def job_file(context: ContextDep, actor: ActorDep, job_id: str, name: str, view: bool = False) -> Response:
+    path, row = await jobs.open_file(context, actor, job_id, name)
+    return FileResponse(
+        path,
+        media_type="text/plain; charset=utf-8" if view else "application/octet-stream",
+        filename=None if view else row.name.rpartition("/")[2],
+        headers={"content-security-policy": "sandbox; default-src 'none'"},
+    )

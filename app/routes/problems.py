@@ -1,0 +1,76 @@
+"""Errors as answers: RFC 9457 documents on JSON routes, the same words in a page."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from app.errors import CrystalDeckError, FieldError, InvalidInput, NotAuthenticated, NotFound
+from app.routes.rendering import render_error
+
+log = logging.getLogger(__name__)
+
+
+def problem_response(error: CrystalDeckError) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    return JSONResponse(
+        error.problem(), status_code=error.status, media_type="application/problem+json", headers=headers
+    )
+
+
+def wants_json(request: Request) -> bool:
+    path = request.url.path
+    return path.startswith("/api/") or path in ("/healthz", "/readyz")
+
+
+async def answer(request: Request, error: CrystalDeckError) -> Response:
+    if wants_json(request):
+        return problem_response(error)
+    if isinstance(error, NotAuthenticated) and request.method == "GET" and "hx-request" not in request.headers:
+        return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
+    return render_error(request, error)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+
+    @app.exception_handler(CrystalDeckError)
+    async def _own(request: Request, error: CrystalDeckError) -> Response:
+        if error.status >= 500:
+            log.warning("%s %s: %s", request.method, request.url.path, error.sentence)
+        return await answer(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        fields = [
+            FieldError(".".join(str(part) for part in item["loc"][1:]), item["msg"], str(item.get("input", ""))[:80])
+            for item in error.errors()
+        ]
+        listed = "; ".join(f"{field.field or 'body'}: {field.reason}" for field in fields)
+        return await answer(
+            request, InvalidInput(f"The request is wrong: {listed}.", hint="See /api/v1/openapi.json.", fields=fields)
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return await answer(
+                request, NotFound(f"There is nothing at {request.url.path[:200]}.", hint="Check the address.")
+            )
+        plain = CrystalDeckError(str(error.detail), hint="Check the method and the address.")
+        plain.status, plain.title = error.status_code, str(error.detail)
+        return await answer(request, plain)
+
+    @app.exception_handler(Exception)
+    async def _bug(request: Request, error: Exception) -> Response:
+        log.exception("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        return await answer(
+            request,
+            CrystalDeckError(
+                "CrystalDeck made a mistake; nothing was lost.", hint="Try again; if it stays, the server's log has more."
+            ),
+        )

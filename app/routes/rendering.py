@@ -1,0 +1,87 @@
+"""Jinja for pages: one file per page with named blocks, so that page and fragment come from one source."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from jinja2_fragments.fastapi import Jinja2Blocks
+
+from app.crystal.results import HARTREE_EV
+from app.domain.resources import format_walltime
+from app.domain.states import Priority
+from app.errors import CrystalDeckError
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "static"
+pages = Jinja2Blocks(directory=ROOT / "html_templates")
+
+
+@lru_cache
+def asset(path: str) -> str:
+    """URL of a static file with a checksum, so that browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"
+
+
+def ago(moment: datetime | None) -> str:
+    """`12 s ago`; the page shows the exact time on hover."""
+    if moment is None:
+        return "never"
+    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def file_size(size: int) -> str:
+    amount = float(size)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def hartree(value: float | None) -> str:
+    return "" if value is None else f"{value:.8f}"
+
+
+def in_ev(value: float | None) -> str:
+    return "" if value is None else f"{value * HARTREE_EV:.5f} eV"
+
+
+_ICONS = {
+    "draft": "pencil", "waiting": "clock", "queued": "clock", "held": "pause", "staging": "upload", "submitted": "send",
+    "running": "play", "finishing": "download", "completed": "check", "failed": "x", "cancelled": "ban", "skipped": "skip",
+}  # fmt: skip
+
+pages.env.filters |= {"ago": ago, "file_size": file_size, "hartree": hartree, "in_ev": in_ev, "walltime": format_walltime}
+pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority)}
+pages.env.trim_blocks = pages.env.lstrip_blocks = True
+
+
+def is_fragment(request: Request) -> bool:
+    return request.headers.get("hx-request-type") == "partial" or (
+        "hx-request" in request.headers and "hx-request-type" not in request.headers
+    )
+
+
+def page(request: Request, name: str, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
+    """A page, or one of its blocks for htmx."""
+    context.setdefault("actor", getattr(request.state, "actor", None))
+    response: Response = pages.TemplateResponse(
+        request, name, context, status_code=status, **({"block_name": block} if block else {})
+    )
+    response.headers["Vary"] = "HX-Request, HX-Request-Type"
+    return response
+
+
+def render_error(request: Request, error: CrystalDeckError) -> Response:
+    return page(request, "error.html", block="message" if is_fragment(request) else None, status=error.status, error=error)

@@ -1,0 +1,54 @@
+// Small behaviour of all pages: theme, copying, relative times, glowing rows, the state of the live stream.
+
+document.addEventListener("click", async (event) => {
+  const toggle = event.target.closest("[data-theme-toggle]");
+  if (toggle) {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* stays for this page */ }
+  }
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+    copy.title = "Copied";
+  }
+});
+
+// "12 s ago" goes on counting between updates.
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const seconds = Math.max(0, Math.floor((Date.now() - new Date(time.dateTime)) / 1000));
+    const [unit, length] = UNITS.find(([, size]) => seconds >= size) ?? UNITS.at(-1);
+    const text = `${Math.floor(seconds / length)} ${unit} ago`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 1000);
+
+// A row that an update changed glows once.
+const versions = new Map();
+const remember = () => {
+  for (const row of document.querySelectorAll("tr[data-version]")) {
+    const before = versions.get(row.id);
+    if (before !== undefined && before !== row.dataset.version) {
+      row.classList.add("changed");
+      row.addEventListener("animationend", () => row.classList.remove("changed"), { once: true });
+    }
+    versions.set(row.id, row.dataset.version);
+  }
+};
+remember();
+document.addEventListener("htmx:after:swap", remember);
+
+// The tail of an output stays at its end while the reader is there.
+const follow = () => { for (const tail of document.querySelectorAll("[data-tail]")) tail.scrollTop = tail.scrollHeight; };
+follow();
+document.addEventListener("htmx:after:swap", follow);
+
+const banner = document.querySelector("[data-connection]");
+document.addEventListener("htmx:sse:error", (event) => {
+  if (event.detail.status === 401) location.assign("/login?next=" + encodeURIComponent(location.pathname));
+  else banner.hidden = false;
+});
+document.addEventListener("htmx:sse:after:connection", () => { banner.hidden = true; });
