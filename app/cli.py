@@ -19,7 +19,12 @@ from app.services import accounts, clusters
 from app.services.context import Context, make_context
 from app.settings import config_path, load_settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="CrystalDeck: CRYSTAL calculations for a whole group.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="CrystalDeck: CRYSTAL calculations for a whole group.",
+)
 user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
@@ -122,7 +127,9 @@ def cluster_add(
 
 
 @cluster_app.command("trust")
-def cluster_trust(name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as the centre publishes it.")]) -> None:
+def cluster_trust(
+    name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as the centre publishes it.")]
+) -> None:
     """Confirm a machine's host key by its fingerprint."""
     _run(lambda context: clusters.trust_key(context, OPERATOR, name, fingerprint))
     typer.echo(f"The host key of {name} is trusted: {fingerprint}")

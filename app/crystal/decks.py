@@ -108,7 +108,7 @@ def _projections(structure: Bulk) -> list[str]:
         by_element.setdefault(z, []).extend(range(start, start + count))
         start += count
     return [
-        "\n".join(textwrap.wrap(f"-{len(atoms)} {' '.join(map(str, atoms))}", MAX_LINE, break_on_hyphens=False))
+        "\n".join(textwrap.wrap(f"-{len(atoms)} " + " ".join(map(str, atoms)), MAX_LINE, break_on_hyphens=False))
         for atoms in by_element.values()
     ]
 

@@ -88,11 +88,10 @@ class OutputReader:
     def results(self) -> Results:
         """What the output says as far as it was fed. The reader can still be fed afterwards."""
         results = self._results
-        if self._tail:
-            # Some complete files lack the last newline; a cut line must not count as one.
-            if b"TERMINATION" in self._tail:
-                self._read(self._tail.decode("latin-1"))
-                self._tail = b""
+        # Some complete files lack the last newline; a line that was cut must not count as one.
+        if b"TERMINATION" in self._tail:
+            self._read(self._tail.decode("latin-1"))
+            self._tail = b""
         results.geometry = self._geometry if self._geometry.primitive_cell or self._geometry.atoms else None
         results.optimization = self._optimization
         self._set_gap()

@@ -95,8 +95,13 @@ def _operations(space_group: int, choice_one: bool, rhombohedral: bool) -> tuple
     wanted = "R" if rhombohedral else "1" if choice_one else "2"
     hall, kind = next(((h, k) for h, k in own if k.choice == wanted), own[0])
     symmetry = spglib.get_symmetry_from_database(hall)
+    assert symmetry is not None
     centring = "P" if rhombohedral else kind.international_short[0]
-    return np.array(symmetry["rotations"], float), np.array(symmetry["translations"], float), centring
+    return (
+        np.array(symmetry["rotations"], np.float64),
+        np.array(symmetry["translations"], np.float64),
+        centring,
+    )
 
 
 PRIMITIVE_VECTORS: dict[str, Matrix] = {
@@ -217,7 +222,9 @@ def read_bulk(values: dict[str, Any]) -> Bulk:
     """
     group = int(values["space_group"])
     rhombohedral = bool(values.get("rhombohedral"))
-    given = {name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if name in values}
+    given: dict[str, float] = {
+        name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if name in values
+    }
     cell = full_cell(group, given, rhombohedral)
     lattice_vectors(cell)
     try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, text
@@ -29,8 +28,6 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        if self.is_sqlite and (file := make_url(url).database):
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
         self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not self.is_sqlite)
         self._readers = self.engine.execution_options(**{_READ_ONLY: True})
         # Coroutines of this process queue here rather than in SQLite's busy timeout.
@@ -43,9 +40,12 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A unit of work: all of it is kept, or nothing."""
         if self.is_sqlite:
-            async with self._writing, AsyncSession(self.engine, expire_on_commit=False) as session:
-                async with session.begin():
-                    yield session
+            async with (
+                self._writing,
+                AsyncSession(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
         else:
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
                 await session.exec(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_WRITERS))  # type: ignore[call-overload]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
 from alembic.config import Config
+from sqlalchemy.engine import make_url
+
+from alembic import command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,8 +19,16 @@ def alembic_config(url: str) -> Config:
     return config
 
 
+def make_folder(url: str) -> None:
+    """Make the folder of an SQLite file; nobody but the service may read it."""
+    file = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to `revision`. Runs its own event loop: call it outside of one, or in a thread."""
+    make_folder(url)
     command.upgrade(alembic_config(url), revision)
 
 

@@ -98,8 +98,8 @@ def _evaluate(node: ast.AST, names: Mapping[str, Any]) -> Any:
         case ast.BoolOp(op=op, values=values):
             wanted = isinstance(op, ast.Or)
             result: Any = not wanted
-            for value in values:
-                result = _evaluate(value, names)
+            for operand in values:
+                result = _evaluate(operand, names)
                 if bool(result) is wanted:
                     break
             return result
@@ -110,12 +110,12 @@ def _evaluate(node: ast.AST, names: Mapping[str, Any]) -> Any:
         case ast.BinOp(left=left, op=op, right=right):
             return _BINARY[type(op)](_evaluate(left, names), _evaluate(right, names))
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            value = _evaluate(left, names)
+            here = _evaluate(left, names)
             for operation, comparator in zip(ops, comparators, strict=True):
                 other = _evaluate(comparator, names)
-                if not _COMPARE[type(operation)](value, other):
+                if not _COMPARE[type(operation)](here, other):
                     return False
-                value = other
+                here = other
             return True
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _evaluate(body if _evaluate(test, names) else orelse, names)

@@ -118,6 +118,11 @@ def conclude(
     if program.verdict == "completed":
         return _completed(scheduler, marker)
     reason = program.reason or "The output does not show a normal end."
+    if marker is not None and marker.status in (126, 127):
+        reason = (
+            f"A command of the job script could not be run (status {marker.status}): check crystal, properties and "
+            "launcher in the settings of the cluster; the output holds the shell's message."
+        )
     if marker is None and ending is Ending.NORMAL and program.verdict == "incomplete":
         reason += " The job script did not reach its end."
     return Standing(JobState.FAILED, reason)

@@ -24,7 +24,9 @@ async def readyz(context: ContextDep) -> dict[str, str]:
         async with context.database.read() as session:
             await session.exec(text("SELECT 1"))  # type: ignore[call-overload]
     except Exception as error:
-        problem = CrystalDeckError(f"The database does not answer: {type(error).__name__}.", hint="See the server's log.")
+        problem = CrystalDeckError(
+            f"The database does not answer: {type(error).__name__}.", hint="See the server's log."
+        )
         problem.status, problem.title = 503, "Not ready"
         raise problem from error
     return {"status": "ready"}

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -51,24 +52,27 @@ async def live(
 async def gathered(context: Context, start: int | None, wait: float = GATHER) -> AsyncIterator[list[Event]]:
     """Batches of events until the service stops or the stream is ten minutes old; the browser then connects again."""
     stopping = asyncio.create_task(context.broker.stopping.wait())
+    tasks: list[asyncio.Task[Any]] = [stopping]
     end = asyncio.get_running_loop().time() + LIFETIME
     try:
         async with context.broker.subscribe(start) as queue:
             while not stopping.done() and asyncio.get_running_loop().time() < end:
                 getter = asyncio.create_task(queue.get())
+                tasks.append(getter)
                 await asyncio.wait({getter, stopping}, timeout=LIFETIME, return_when=asyncio.FIRST_COMPLETED)
                 if not getter.done():
-                    getter.cancel()
                     return
+                tasks.remove(getter)
                 batch = [getter.result()]
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
-                        await stopping
+                        await asyncio.shield(stopping)
                 while not queue.empty():
                     batch.append(queue.get_nowait())
                 yield batch
     finally:
-        stopping.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 api_router = APIRouter(prefix="/api/v1", tags=["events"])

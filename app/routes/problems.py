@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotAuthenticated, NotFound
 from app.routes.rendering import render_error
@@ -65,12 +66,17 @@ def install(app: FastAPI) -> None:
         plain.status, plain.title = error.status_code, str(error.detail)
         return await answer(request, plain)
 
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=499)
+
     @app.exception_handler(Exception)
     async def _bug(request: Request, error: Exception) -> Response:
         log.exception("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
         return await answer(
             request,
             CrystalDeckError(
-                "CrystalDeck made a mistake; nothing was lost.", hint="Try again; if it stays, the server's log has more."
+                "CrystalDeck made a mistake; nothing was lost.",
+                hint="Try again; if it stays, the server's log has more.",
             ),
         )

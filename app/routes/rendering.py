@@ -62,9 +62,17 @@ _ICONS = {
     "running": "play", "finishing": "download", "completed": "check", "failed": "x", "cancelled": "ban", "skipped": "skip",
 }  # fmt: skip
 
-pages.env.filters |= {"ago": ago, "file_size": file_size, "hartree": hartree, "in_ev": in_ev, "walltime": format_walltime}
+pages.env.filters |= {
+    "ago": ago,
+    "file_size": file_size,
+    "hartree": hartree,
+    "in_ev": in_ev,
+    "walltime": format_walltime,
+}
 pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority)}
 pages.env.trim_blocks = pages.env.lstrip_blocks = True
+# A block that is rendered alone does not run the imports of its page.
+pages.env.globals["ui"] = pages.env.get_template("_macros.html").module
 
 
 def is_fragment(request: Request) -> bool:
@@ -73,15 +81,15 @@ def is_fragment(request: Request) -> bool:
     )
 
 
-def page(request: Request, name: str, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
+def page(request: Request, file: str, /, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
     """A page, or one of its blocks for htmx."""
     context.setdefault("actor", getattr(request.state, "actor", None))
-    response: Response = pages.TemplateResponse(
-        request, name, context, status_code=status, **({"block_name": block} if block else {})
-    )
+    response: Response = pages.TemplateResponse(request, file, context, status_code=status, block_name=block)
     response.headers["Vary"] = "HX-Request, HX-Request-Type"
     return response
 
 
 def render_error(request: Request, error: CrystalDeckError) -> Response:
-    return page(request, "error.html", block="message" if is_fragment(request) else None, status=error.status, error=error)
+    return page(
+        request, "error.html", block="message" if is_fragment(request) else None, status=error.status, error=error
+    )

@@ -138,7 +138,7 @@ class BaseRunner(ABC):
                 steps=steps,
                 resources=resources,
                 setup=settings.setup,
-                launcher=settings.launcher or cls.default_launcher,
+                launcher=settings.launcher or (cls.default_launcher if resources.ntasks > 1 else ""),
                 directives=cls.directives(settings, name, token, resources),
             )
         )
@@ -151,7 +151,11 @@ class BaseRunner(ABC):
         """Hand over staged jobs; by token. Run again, it reports what exists and starts nothing twice."""
         lines = [f"{package.token}\t{package.directory}\t{package.name}\n" for package in batch]
         done = await self._run(
-            "submit", self.settings.workdir, self.kind, stdin="".join([*lines, "end\n"]).encode(), doing="submitting jobs"
+            "submit",
+            self.settings.workdir,
+            self.kind,
+            stdin="".join([*lines, "end\n"]).encode(),
+            doing="submitting jobs",
         )
         return _receipts(done)
 
@@ -179,7 +183,7 @@ class BaseRunner(ABC):
         done = await self._run("list", self.settings.workdir, stdin=lines.encode(), doing="listing files", timeout=600)
         listed: dict[str, list[RemoteFile]] = {}
         for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
-            job_id, size, sha256, name = (line.split("\t", 3) + ["", "", ""])[:4]
+            job_id, size, sha256, name = [*line.split("\t", 3), "", "", ""][:4]
             if size == "present":
                 listed[job_id] = []
             elif size.isdigit() and job_id in listed and safe_name(name):

@@ -32,9 +32,7 @@ class DirectRunner(BaseRunner):
     async def accounting(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
         """The exit markers take the part of an accounting; a process that left none was killed."""
         glimpses = await self.peek(jobs)
-        return {
-            job.job_id: direct_ending(glimpses[job.job_id].marker) for job in jobs if job.job_id in glimpses
-        }
+        return {job.job_id: direct_ending(glimpses[job.job_id].marker) for job in jobs if job.job_id in glimpses}
 
     async def cancel(self, scheduler_ids: Sequence[str]) -> None:
         if scheduler_ids:

@@ -109,13 +109,18 @@ def render_script(plan: ScriptPlan) -> str:
         "ulimit -s unlimited 2>/dev/null || true",
     ]
     if plan.setup.strip():
-        lines += ["", "# Set-up lines of this cluster; they may use unset variables.", "set +u", plan.setup.strip(), "set -u"]
+        lines += [
+            "",
+            "# Set-up lines of this cluster; they may use unset variables.",
+            "set +u",
+            plan.setup.strip(),
+            "set -u",
+        ]
     lines += [
         "",
         "# Without a scheduler nobody else watches the time limit.",
         'if [ -z "${SLURM_JOB_ID:-}" ]; then',
-        "    (trap 'kill $nap' TERM; sleep %d & nap=$!; wait $nap && kill -USR1 $$) > /dev/null 2>&1 &"
-        % resources.walltime_s,
+        f"    (trap 'kill $nap' TERM; sleep {resources.walltime_s} & nap=$!; wait $nap && kill -USR1 $$) > /dev/null 2>&1 &",
         "    watch=$!",
         "fi",
         "",

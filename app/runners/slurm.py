@@ -67,7 +67,9 @@ class SlurmRunner(BaseRunner):
         accounting = found.get("accounting", "")
         known = version.lower().startswith("slurm")
         return [
-            Check("scheduler", known, version if known else "SLURM's commands were not found: load them in ~/.profile."),
+            Check(
+                "scheduler", known, version if known else "SLURM's commands were not found: load them in ~/.profile."
+            ),
             Check("partitions", bool(found.get("partitions")) and known, found.get("partitions", "none")),
             Check("accounting", accounting == "available", accounting or "sacct gave no answer"),
         ]

@@ -78,9 +78,7 @@ async def make_link(context: Context, role: Role = Role.ADMIN) -> str:
     now = datetime.now(UTC)
     async with context.database.write() as session:
         await users.revoke_links(session, now)
-        session.add(
-            OneTimeLink(token_hash=digest(token), role=str(role), expires_at=now + timedelta(hours=LINK_HOURS))
-        )
+        session.add(OneTimeLink(token_hash=digest(token), role=str(role), expires_at=now + timedelta(hours=LINK_HOURS)))
     return f"{context.settings.public_url}/setup/{token}"
 
 

@@ -95,7 +95,9 @@ async def add(context: Context, actor: Actor, name: str, values: dict[str, Any])
     try:
         settings = ClusterSettings.model_validate({key: value for key, value in values.items() if value != ""})
     except ValidationError as error:
-        fields = [FieldError(str(item["loc"][0]), item["msg"], str(item.get("input", ""))[:80]) for item in error.errors()]
+        fields = [
+            FieldError(str(item["loc"][0]), item["msg"], str(item.get("input", ""))[:80]) for item in error.errors()
+        ]
         raise InvalidInput(
             "The cluster's settings are wrong: " + "; ".join(f"{f.field}: {f.reason}" for f in fields) + ".",
             hint="Correct the named fields.",
@@ -284,4 +286,3 @@ async def test_in_background(context: Context, actor: Actor, name: str) -> None:
 
 
 _running: set[asyncio.Task[list[Check]]] = set()
-

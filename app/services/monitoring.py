@@ -107,7 +107,7 @@ class Monitor:
                 return
             if rhythm.hurried > started:
                 rhythm.due = 0.0
-            elif busy or started - rhythm.hurried < HURRY_FOR and rhythm.hurried:
+            elif busy or (started - rhythm.hurried < HURRY_FOR and rhythm.hurried):
                 rhythm.due = time.monotonic() + (HURRY if busy else self._context.settings.poll_interval_busy)
 
     async def look(self, account: Account) -> bool:
@@ -210,7 +210,7 @@ class Monitor:
         await session.flush()
         if standing.state != job.state:
             times = {"started_at": now()} if standing.state is JobState.RUNNING and not job.started_at else {}
-            await jobs.transition(session, job, standing.state, standing.reason, **times)
+            await jobs.transition(session, job, standing.state, standing.reason, **times)  # type: ignore[arg-type]
             announce(session, Topic.JOB, job.id, state=job.state)
         elif standing.reason != job.reason:
             job.reason = standing.reason
@@ -237,5 +237,3 @@ async def cluster_ids(context: Context) -> list[int]:
     """Clusters whose queue is to be looked at."""
     async with context.database.read() as session:
         return [cluster.id for cluster in await clusters.all_active(session) if cluster.id is not None]
-
-

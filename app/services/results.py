@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import shutil
 import tarfile
 import tempfile
@@ -152,7 +151,7 @@ class Finisher:
                         part = target.with_name(target.name + ".part")
                         with part.open("wb") as out:
                             shutil.copyfileobj(source, out, _READ)
-                        os.replace(part, target)
+                        part.replace(target)
         except tarfile.TarError as error:
             log.warning("the file stream broke off: %s", error)
 
@@ -171,7 +170,9 @@ class Finisher:
         program = program_word(outputs, read, files is None)
         standing = conclude(word, marker, program, cancel_requested=job.cancel_requested)
         assert standing.state is not None
-        attention = " ".join(part for part in (standing.attention, broken and f"Not all files are here: {broken}.") if part)
+        attention = " ".join(
+            part for part in (standing.attention, broken and f"Not all files are here: {broken}.") if part
+        )
         async with self._context.database.write() as session:
             row = await jobs.get(session, job.id)
             if row is None or row.state != JobState.FINISHING:

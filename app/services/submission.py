@@ -76,12 +76,12 @@ async def create_jobs(
     async with context.database.write() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
-        created = [await _insert(session, actor, request, made[i], i, len(requests)) for i, request in enumerate(requests)]
+        created = [
+            await _insert(session, actor, request, made[i], i, len(requests)) for i, request in enumerate(requests)
+        ]
         if idempotency_key:
             ids = [job.id for job in created]
-            session.add(
-                IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids)
-            )
+            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
     for job in created:
         _store_decks(context, job)
     context.broker.wake()
@@ -368,9 +368,7 @@ class Dispatcher:
         self._context.broker.wake()
 
 
-def job_script(
-    settings: ClusterSettings, name: str, token: str, decks: Sequence[str], resources: Resources
-) -> str:
+def job_script(settings: ClusterSettings, name: str, token: str, decks: Sequence[str], resources: Resources) -> str:
     """The job script that would be sent; it does not need the cluster."""
     return runner_kind(settings).write_script(settings, name, token, decks, resources)
 
@@ -379,5 +377,7 @@ def make_package(account: Account, job: Job, owner: str) -> Package:
     """What travels to the cluster for one job: decks byte for byte, and the job script."""
     name = remote_name(job.name, job.id)
     files = {deck: text.encode("ascii") for deck, text in job.decks.items()}
-    files["job.sh"] = job_script(account.settings, name, job.token, list(job.decks), Resources(**job.resources)).encode()
+    files["job.sh"] = job_script(
+        account.settings, name, job.token, list(job.decks), Resources(**job.resources)
+    ).encode()
     return Package(job.token, f"{owner}/{name}", name, files)

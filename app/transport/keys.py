@@ -28,9 +28,7 @@ class Vault:
                 with os.fdopen(handle, "wb") as file:
                     file.write(Fernet.generate_key())
         if self._path.stat().st_mode & 0o077:
-            raise ConfigurationError(
-                f"{self._path} can be read by others.", hint=f"Run: chmod 600 {self._path}"
-            )
+            raise ConfigurationError(f"{self._path} can be read by others.", hint=f"Run: chmod 600 {self._path}")
         return Fernet(self._path.read_bytes())
 
     def seal(self, secret: bytes, purpose: str) -> str:

@@ -1,8 +1,8 @@
 """One SSH connection to one account, shared by everything that goes there.
 
-At most six channels at a time: sshd's `MaxSessions 10` counts a closed channel a little longer than we do, and a refused
-channel is tried again. Only explicit keys and explicitly trusted host keys are used; the service account's own ~/.ssh
-is never read.
+At most six channels at a time: sshd's `MaxSessions 10` counts a closed channel a little longer than we do, and a
+refused channel is tried again. Only explicit keys and explicitly trusted host keys are used; the service account's own
+~/.ssh is never read.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ CHANNEL_RETRIES = 9
 KEEPALIVE = 15
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 _CHUNK = 1 << 16
+LARGE_READ = 1 << 22
+"""asyncssh splits a read into parallel requests of at most 255 kB."""
 log = logging.getLogger(__name__)
 
 
@@ -192,12 +194,15 @@ class SSHTransport:
         self.commands += 1
         offset = local.stat().st_size if local.exists() else 0
         try:
-            async with self._channels, self._connection.start_sftp_client() as sftp:
-                async with sftp.open(remote, "rb") as source:
-                    await source.seek(offset)
-                    with local.open("ab") as target:
-                        while data := await source.read(1 << 22):
-                            target.write(data)
+            async with (
+                self._channels,
+                self._connection.start_sftp_client() as sftp,
+                sftp.open(remote, "rb", encoding=None) as source,
+            ):
+                await source.seek(offset)
+                with local.open("ab") as target:
+                    while data := await source.read(LARGE_READ):
+                        target.write(data)  # type: ignore[arg-type]
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 

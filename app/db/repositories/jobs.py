@@ -47,7 +47,7 @@ async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
         .group_by(col(JobResult.job_id)).subquery()
     )  # fmt: skip
     query = (
-        select(Job, User.name, Cluster.name, energy.c.energy, energy.c.preview)
+        select(Job, User.name, Cluster.name, energy.c.energy, energy.c.preview)  # type: ignore[call-overload]
         .join(User, col(User.id) == col(Job.owner_id))
         .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
         .outerjoin(energy, energy.c.job_id == col(Job.id))
@@ -61,9 +61,7 @@ async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
     if wanted.template:
         query = query.where(Job.template_id == wanted.template)
     if wanted.text:
-        query = query.where(
-            or_(col(Job.name).contains(wanted.text, autoescape=True), col(Job.id) == wanted.text)
-        )
+        query = query.where(or_(col(Job.name).contains(wanted.text, autoescape=True), col(Job.id) == wanted.text))
     if wanted.before:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < wanted.before)
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(wanted.limit)
@@ -128,9 +126,7 @@ async def transition(
     result = await session.exec(query, execution_options={"synchronize_session": False})
     if not (isinstance(result, CursorResult) and result.rowcount == 1):
         return False
-    session.add(
-        JobEvent(job_id=job.id, from_state=str(current), to_state=str(target), message=message, actor=actor)
-    )
+    session.add(JobEvent(job_id=job.id, from_state=str(current), to_state=str(target), message=message, actor=actor))
     await session.flush()
     await session.refresh(job) if job in session else _copy(job, values)
     return True

@@ -33,7 +33,13 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
     except CrystalDeckError as error:
         views = await clusters.all_of(context, actor)
         return page(
-            request, "clusters.html", status=error.status, views=views, since=0, error=error, form={**values, "name": name}
+            request,
+            "clusters.html",
+            status=error.status,
+            views=views,
+            since=0,
+            error=error,
+            form={**values, "name": name},
         )
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 

@@ -34,9 +34,7 @@ async def login_form(request: Request, next: str = "/jobs") -> Response:
 
 
 @router.post("/login")
-async def login(
-    request: Request, context: ContextDep, name: Text, password: Text, next: Text = "/jobs"
-) -> Response:
+async def login(request: Request, context: ContextDep, name: Text, password: Text, next: Text = "/jobs") -> Response:
     address = request.client.host if request.client else ""
     try:
         token = await accounts.log_in(context, name, password, address, request.headers.get("user-agent", ""))

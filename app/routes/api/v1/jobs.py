@@ -24,10 +24,14 @@ async def list_clusters(context: ContextDep, actor: ActorDep) -> list[ClusterSum
     """Machines that run jobs."""
     return [
         ClusterSummary(
-            name=view.cluster.name, runner_type=view.settings.runner_type, hostname=view.settings.hostname,
-            default_partition=view.settings.default_partition, problem=view.cluster.problem,
-            checked_at=view.cluster.polled_at, jobs=view.active_jobs,
-        )  # fmt: skip
+            name=view.cluster.name,
+            runner_type=view.settings.runner_type,
+            hostname=view.settings.hostname,
+            default_partition=view.settings.default_partition,
+            problem=view.cluster.problem,
+            checked_at=view.cluster.polled_at,
+            jobs=view.active_jobs,
+        )
         for view in await clusters.all_of(context, actor)
     ]
 

@@ -153,7 +153,9 @@ def detail(view: JobView) -> JobDetail:
         resources=job.resources,
         decks=job.decks,
         script=job.script,
-        scheduler=SchedulerFacts(id=remote.scheduler_id, **remote.model_dump(exclude={"scheduler_id"})) if remote else None,
+        scheduler=SchedulerFacts(id=remote.scheduler_id, **remote.model_dump(exclude={"scheduler_id"}))
+        if remote
+        else None,
         results=view.main_result or None,
         outputs={result.output: result.results for result in view.results},
         events=[EventEntry(**event.model_dump()) for event in view.events],

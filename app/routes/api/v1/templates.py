@@ -37,6 +37,4 @@ async def render_template(context: ContextDep, actor: ActorDep, template_id: str
     """Decks for these parameters; nothing is submitted."""
     require(actor, "template.read")
     made = context.templates.render(template_id, body.parameters)
-    return Rendered(
-        template=template_id, revision=made.template.revision, parameters=made.values, decks=made.decks
-    )
+    return Rendered(template=template_id, revision=made.template.revision, parameters=made.values, decks=made.decks)
