@@ -107,10 +107,8 @@ def _projections(structure: Bulk) -> list[str]:
     for z, count in zip(structure.numbers, structure.multiplicities, strict=True):
         by_element.setdefault(z, []).extend(range(start, start + count))
         start += count
-    return [
-        "\n".join(textwrap.wrap(f"-{len(atoms)} " + " ".join(map(str, atoms)), MAX_LINE, break_on_hyphens=False))
-        for atoms in by_element.values()
-    ]
+    records = [f"-{len(atoms)} " + " ".join(map(str, atoms)) for atoms in by_element.values()]
+    return ["\n".join(textwrap.wrap(record, MAX_LINE, break_on_hyphens=False)) for record in records]
 
 
 def _band_range(structure: Bulk, values: dict[str, Any]) -> dict[str, int]:

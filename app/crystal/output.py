@@ -43,7 +43,7 @@ _PATTERNS: dict[str, str] = {
     "banner": r"^ *\* +(?P<prog>CRYSTAL\d\d) +\*",
     "release": r"^ *\* +public *: *(?P<rel>.*?) *\*",
     "preview": r"^ *\* +CRYSTALDECK PREVIEW ENGINE +(?P<pv>\S.*?) *\*",
-    "test_only": r"TESTGEOM +DIRECTIVE|SIZE OF DENSITY MATRIX EVALUATED",
+    "test_only": r"SIZE OF DENSITY MATRIX EVALUATED",
     "freq_asked": r"\* +CALCULATION OF PHONON FREQUENCIES|FREQUENCY CALCULATION",
     "error": r"ERROR \*\*\*\*|^forrtl: severe|oom_kill|Cannot allocate memory",
     "warning": r"WARNING \*\*\*\*",
@@ -279,6 +279,7 @@ class OutputReader:
         self._keep(self._results.errors, line)
 
     def _on_warning(self, match: re.Match[str], line: str) -> None:
+        self._test_only = self._test_only or "TESTGEOM" in line
         self._keep(self._results.warnings, line)
 
     @staticmethod

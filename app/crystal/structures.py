@@ -14,9 +14,13 @@ from typing import Any
 
 import numpy as np
 import spglib
+import spglib.error
 from numpy.typing import NDArray
 
 from app.crystal.elements import SYMBOLS, atomic_number
+
+# spglib then raises its errors instead of printing warnings about the old way.
+spglib.error.OLD_ERROR_HANDLING = False
 
 R_GROUPS = (146, 148, 155, 160, 161, 166, 167)
 TOLERANCE = 1e-3

@@ -72,6 +72,8 @@ class Standing:
     attention: str = ""
 
 
+WARNING_SIGNAL = "USR1"
+"""Sent to the job script shortly before the time limit."""
 _ENDING_WORDS: dict[Ending, str] = {
     Ending.TIMEOUT: "The time limit was reached before the calculation ended.",
     Ending.MEMORY: "The job used more memory than it was given.",
@@ -108,6 +110,9 @@ def conclude(
     if ending is Ending.CANCELLED or (cancel_requested and program.verdict != "completed"):
         by = "" if cancel_requested else f" by somebody else ({scheduler.raw})" if scheduler else ""
         return Standing(JobState.CANCELLED, f"Cancelled{by}.")
+    if ending in (Ending.ERROR, None) and marker is not None and marker.signal == WARNING_SIGNAL:
+        # The script was warned and ended the program in time; the scheduler only sees its exit status.
+        ending = Ending.TIMEOUT
     if ending in _ENDING_WORDS:
         attention = (
             f"Disputed: the scheduler says {scheduler.raw}, the output says the calculation completed."

@@ -21,7 +21,7 @@ from app.preview.wavefunction import WaveFunction, load
 
 BROADENING = 0.01
 """Gaussian width of the density of states in hartree; said in the output."""
-CHUNK = 2
+CHUNK = 4
 """K points computed together: the fitted integrals of all pairs are held at once."""
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.domain.resources import Resources
-from app.domain.verdict import Ending, Marker, Phase, SchedulerWord
+from app.domain.verdict import WARNING_SIGNAL, Ending, Marker, Phase, SchedulerWord
 from app.runners.base import BaseRunner, Check, Handle
 from app.settings import ClusterSettings
 
@@ -47,7 +47,7 @@ def direct_ending(marker: Marker | None) -> SchedulerWord:
     """How a process that is gone ended."""
     if marker is None:
         return SchedulerWord("KILLED", Phase.ENDED, Ending.ERROR, "The process is gone without an exit marker.")
-    if marker.signal == "USR1":
+    if marker.signal == WARNING_SIGNAL:
         return SchedulerWord("TIMEOUT", Phase.ENDED, Ending.TIMEOUT, exit_code=marker.status)
     if marker.signal:
         return SchedulerWord("CANCELLED", Phase.ENDED, Ending.CANCELLED, exit_code=marker.status)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from app.domain.resources import Resources
 
 SIGNAL_LEAD = 120
-"""Seconds before the time limit at which the job is warned (a quarter of the limit for short jobs)."""
+"""Seconds before the time limit at which the job is warned (a tenth of the limit for short jobs); SLURM may be a minute early."""
 
 
 @dataclass(frozen=True)

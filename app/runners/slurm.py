@@ -26,7 +26,7 @@ class SlurmRunner(BaseRunner):
 
     @classmethod
     def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
-        lead = min(SIGNAL_LEAD, resources.walltime_s // 4)
+        lead = min(SIGNAL_LEAD, resources.walltime_s // 10)
         options = {
             "job-name": name,
             "comment": token,

@@ -20,7 +20,7 @@ from app.db.repositories import clusters, jobs
 from app.db.tables import Job, RemoteJob, now
 from app.domain.states import ON_CLUSTER, JobState
 from app.domain.verdict import Phase, SchedulerWord, assess
-from app.errors import ClusterError, CrystalDeckError
+from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import BaseRunner, Glimpse, Handle, output_name
@@ -29,8 +29,7 @@ from app.services.context import Context
 from app.services.results import Finisher
 
 HURRY = 0.5
-"""Seconds between rounds while jobs are ending or a push event came."""
-HURRY_FOR = 30.0
+"""Seconds between rounds while jobs are ending."""
 CANCEL_AGAIN = 30.0
 log = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ class Rhythm:
 
     due: float = 0.0
     hurried: float = 0.0
+    changed: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -97,28 +97,31 @@ class Monitor:
             started = time.monotonic()
             rhythm.due = started + self._context.settings.poll_interval
             try:
-                busy = await self.look(account)
-            except ClusterError as error:
-                await note_problem(self._context, account.cluster, error.sentence)
-                return
+                ending, changed = await self.look(account)
             except CrystalDeckError as error:
                 await note_problem(self._context, account.cluster, error.sentence)
-                log.warning("%s", error.sentence)
                 return
-            if rhythm.hurried > started:
-                rhythm.due = 0.0
-            elif busy or (started - rhythm.hurried < HURRY_FOR and rhythm.hurried):
-                rhythm.due = time.monotonic() + (HURRY if busy else self._context.settings.poll_interval_busy)
+            if changed:
+                rhythm.changed = started
+            rhythm.due = 0.0 if rhythm.hurried > started else time.monotonic() + self._pause(rhythm, ending)
 
-    async def look(self, account: Account) -> bool:
-        """Ask all witnesses once and act on what they say. True while jobs of the account are ending."""
+    def _pause(self, rhythm: Rhythm, ending: bool) -> float:
+        """Half a second while jobs end, then longer the longer nothing changed, between two settings."""
+        if ending:
+            return HURRY
+        settings = self._context.settings
+        quiet = (time.monotonic() - rhythm.changed) / 5
+        return min(settings.poll_interval, max(settings.poll_interval_busy, quiet))
+
+    async def look(self, account: Account) -> tuple[bool, bool]:
+        """Ask all witnesses once and act on what they say. Are jobs ending? Did anything change?"""
         watched = await self._watched(account)
         if not watched:
-            return False
+            return False, False
         runner = await runner_for(self._context, account)
         await self._cancel_requested(runner, watched)
         sight = await self._ask(runner, watched)
-        await self._write(watched, sight)
+        changed = await self._write(watched, sight)
         await note_problem(self._context, account.cluster, "")
         ending = [(job, remote) for job, remote in await self._watched(account) if job.state == JobState.FINISHING]
         if ending:
@@ -128,7 +131,7 @@ class Monitor:
             await self._finisher.finish(runner, ending, ended, markers)
             for job, _ in ending:
                 self._readers.pop(job.id, None)
-        return bool(ending)
+        return bool(ending), changed
 
     async def _watched(self, account: Account) -> Watched:
         async with self._context.database.read() as session:
@@ -166,8 +169,9 @@ class Monitor:
     def _live_file(self, job: Job) -> Path:
         return self._context.job_folder(job.id) / "live" / output_name(next(iter(job.decks)))
 
-    async def _write(self, watched: Watched, sight: Sight) -> None:
-        """Keep the raw words, the progress and the new states in one transaction."""
+    async def _write(self, watched: Watched, sight: Sight) -> bool:
+        """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""
+        changed = False
         progress = {
             job.id: await asyncio.to_thread(self._advance, job, sight.glimpses[job.id])
             for job, _ in watched
@@ -177,12 +181,13 @@ class Monitor:
             for stale, _ in watched:
                 job, remote = await jobs.get(session, stale.id), await jobs.remote(session, stale.id)
                 if job is not None and remote is not None:
-                    await self._write_one(session, job, remote, sight, progress.get(job.id))
+                    changed |= await self._write_one(session, job, remote, sight, progress.get(job.id))
         self._context.broker.wake()
+        return changed
 
     async def _write_one(
         self, session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
-    ) -> None:
+    ) -> bool:
         queue, accounting = sight.queue.get(job.id), sight.accounting.get(job.id)
         glimpse = sight.glimpses.get(job.id)
         marker = glimpse.marker if glimpse else None
@@ -196,26 +201,29 @@ class Monitor:
         if word:
             remote.last_seen = now()
         session.add(remote)
-        standing = assess(queue, accounting, marker)
-        if progress is not None and progress != job.progress:
+        moved = progress is not None and progress != job.progress
+        if moved and progress is not None:
             job.progress = progress
-            session.add(job)
             announce(session, Topic.PROGRESS, job.id, **progress)
-        if standing.attention != job.attention and job.state != JobState.FINISHING:
+        session.add(job)
+        if job.state == JobState.FINISHING:
+            return moved
+        standing = assess(queue, accounting, marker)
+        told = (standing.attention, standing.state and standing.reason) != (
+            job.attention,
+            standing.state and job.reason,
+        )
+        if (told and standing.state == job.state) or standing.attention != job.attention:
             job.attention = standing.attention
-            session.add(job)
+            job.reason = standing.reason if standing.state == job.state else job.reason
             announce(session, Topic.JOB, job.id, state=job.state)
-        if standing.state is None or job.state == JobState.FINISHING:
-            return
         await session.flush()
-        if standing.state != job.state:
-            times = {"started_at": now()} if standing.state is JobState.RUNNING and not job.started_at else {}
-            await jobs.transition(session, job, standing.state, standing.reason, **times)  # type: ignore[arg-type]
+        if standing.state is not None and standing.state != job.state:
+            started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
+            await jobs.transition(session, job, standing.state, standing.reason, started_at=started)
             announce(session, Topic.JOB, job.id, state=job.state)
-        elif standing.reason != job.reason:
-            job.reason = standing.reason
-            session.add(job)
-            announce(session, Topic.JOB, job.id, state=job.state)
+            return True
+        return moved or told
 
     def _advance(self, job: Job, glimpse: Glimpse) -> dict[str, object]:
         """Add the new bytes of the output to the live copy and to its reader; returns the progress."""

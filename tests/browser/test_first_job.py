@@ -1,0 +1,153 @@
+"""A newcomer's way in a real browser: set-up link, account, form, live deck, live cycles, energy. Nothing is reloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.service import Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.preview]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    preview = Path(os.sys.executable).parent / "crystaldeck-preview"  # type: ignore[attr-defined]
+    config = (
+        f'[clusters.this-server]\nrunner_type = "local"\ncrystal = "{preview} crystal"\nworkdir = "{folder}/jobs"\n'
+        f'properties = "{preview} properties"\ncores = 2\n'
+    )
+    running = Service(folder, config).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, service: Service) -> Iterator[Page]:
+    """A page of the first admin; anything on the console is a failure."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(service.setup_link())
+    page.fill("#name", "ada")
+    page.fill("#password", PASSWORD)
+    page.click("button:has-text('Make account')")
+    expect(page).to_have_url(f"{service.url}/jobs")
+    yield page
+    assert complaints == []
+
+
+def _fill_lih(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/new/scf")
+    page.fill("#p_title", "LiH")
+    page.fill("#p_space_group", "225")
+    page.fill("#p_a", "4.084")
+    page.fill("#p_atoms", "Li 0 0 0\nH 0.5 0.5 0.5")
+    page.select_option("#p_basis_set", "STO-3G")
+    page.select_option("#p_method", "HF")
+    page.fill("#p_shrink", "2")
+
+
+def test_from_the_form_to_the_energy_without_a_reload(page: Page, service: Service) -> None:
+    _fill_lih(page, service)
+    expect(page.locator("#deck-1")).to_contain_text("BASISSET\nSTO-3G")
+    expect(page.locator("#p_shrink")).to_be_focused()
+    page.click("button:has-text('Submit')")
+    expect(page.locator("#status .big")).to_contain_text("running", timeout=20000)
+    page.evaluate("window.notReloaded = true")
+    expect(page.locator("[data-progress]")).to_contain_text("SCF cycle", timeout=60000)
+    expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
+    expect(page.locator("#energy")).to_contain_text("-7.9220")
+    expect(page.locator("h2 .tag")).to_have_text("preview engine")
+    assert page.evaluate("window.notReloaded") is True
+
+
+def test_fields_follow_the_space_group(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/new/scf")
+    page.fill("#p_space_group", "194")
+    expect(page.locator("#f_c")).to_be_visible()
+    expect(page.locator("#f_b")).to_be_hidden()
+    page.fill("#p_space_group", "225")
+    expect(page.locator("#f_c")).to_be_hidden()
+
+
+def test_a_wrong_value_is_named_beside_its_field_and_nothing_is_lost(page: Page, service: Service) -> None:
+    _fill_lih(page, service)
+    page.fill("#p_a", "nan")
+    expect(page.locator("#f_a .field-error")).to_contain_text("must be a finite number")
+    page.fill("#p_a", "4.084")
+    expect(page.locator("#f_a .field-error")).to_have_count(0)
+    assert page.input_value("#p_atoms") == "Li 0 0 0\nH 0.5 0.5 0.5"
+
+
+def test_clone_and_cancel(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/jobs")
+    page.click("table.jobs tbody tr:first-child a")
+    page.click("text=Clone with edit")
+    assert page.input_value("#p_a") == "4.084"
+    page.fill("#p_shrink", "4")
+    page.click("button:has-text('Submit')")
+    page.click("button:has-text('Cancel job')")
+    expect(page.locator("#status .big")).to_contain_text("cancelled", timeout=40000)
+
+
+def test_the_list_updates_itself(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/jobs")
+    rows = page.locator("table.jobs tbody tr")
+    before = rows.count()
+    service.add_user("bob")
+    example = service.client.get("/templates/scf/schema").json()["examples"][0]
+    [job_id] = service.submit({"template": "scf", "parameters": example, "cluster": "this-server"})
+    expect(rows).to_have_count(before + 1)
+    service.client.post(f"/jobs/{job_id}/cancel")
+    expect(page.locator(f"#row-{job_id} .state")).to_contain_text("cancelled", timeout=40000)
+
+
+def test_without_javascript(browser: Browser, page: Page, service: Service) -> None:
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(f"{service.url}/login")
+    plain.fill("#name", "ada")
+    plain.fill("#password", PASSWORD)
+    plain.click("button:has-text('Log in')")
+    plain.goto(f"{service.url}/new/scf?example=1")
+    plain.fill("#p_title", "By hand")
+    plain.click("button:has-text('Update preview')")
+    assert "By hand" in plain.inner_text("#deck-1")
+    plain.click("button:has-text('Submit')")
+    assert "/jobs/" in plain.url
+    plain.click("button:has-text('Cancel job')")
+    plain.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_pages_fit_every_screen(page: Page, service: Service, scheme: str, width: int) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 900})
+    folder = os.environ.get("CRYSTALDECK_SCREENSHOTS")
+    for name, path in (("jobs", "/jobs"), ("compose", "/new/bands?example=1"), ("clusters", "/clusters/this-server")):
+        page.goto(service.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        if folder:
+            page.screenshot(path=f"{folder}/{name}-{scheme}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme="light")

@@ -1,0 +1,68 @@
+"""Fixtures that cost much are made once: the lab, the service in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import lab as lab_module
+from tests.support.lab import RECORDED, Lab
+from tests.support.service import Service
+
+
+def _refuse_or_skip(reason: str) -> None:
+    """On CI nothing of this may be skipped."""
+    if os.environ.get("CRYSTALDECK_NO_SKIP"):
+        pytest.fail(f"may not be skipped here: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A real SLURM cluster with sshd on this machine."""
+    if reason := lab_module.missing():
+        _refuse_or_skip(reason)
+    if not RECORDED.is_dir():
+        _refuse_or_skip(f"the recorded outputs are not at {RECORDED.name} beside the project")
+    running = Lab()
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded CRYSTAL outputs."""
+    if not RECORDED.is_dir():
+        _refuse_or_skip("the folder of recorded CRYSTAL outputs is not there")
+    return RECORDED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    path = shutil.which("chromium")
+    if path is None:
+        _refuse_or_skip("Chromium is not installed (apt-get install chromium)")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def lab_service(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service with the lab as cluster `lab` (replay) and `real` (preview engine)."""
+    preview = lab.preview_command()
+    config = (
+        "poll_interval = 2\npoll_interval_busy = 1\n"
+        + lab.cluster_table("lab")
+        + lab.cluster_table("real", crystal=f"{preview} crystal", properties=f"{preview} properties", workdir="real")
+    )
+    service = Service(tmp_path_factory.mktemp("service"), config)
+    service.add_user()
+    try:
+        yield service.start()
+    finally:
+        service.stop()

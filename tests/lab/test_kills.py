@@ -1,0 +1,89 @@
+"""`kill -9` of the service at every dangerous moment: each job runs once and ends right.
+
+The moments are caught on the cluster's side: commands before the site's own on the account's PATH stop at the moment,
+say so, and go on once the service is dead.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.lab import Lab, wait_until
+from tests.support.service import Service, replayed
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+KILLS_PER_MOMENT = 10
+
+# $1 is the folder of the signals; the rest runs the real command. `reached` is taken by the first to come.
+_STOP = """
+pause() {
+    if [ -e "$signals/armed" ] && mv "$signals/armed" "$signals/reached" 2>/dev/null; then
+        n=0
+        while [ ! -e "$signals/killed" ] && [ "$n" -lt 600 ]; do sleep 0.02; n=$((n + 1)); done
+        rm -f "$signals/killed" "$signals/reached"
+    fi
+}
+"""
+WRAPPERS = {
+    "staging": ("tar", 'case "$*" in *-xf*) pause ;; esac\nexec /usr/bin/tar "$@"'),
+    "before sbatch": ("sbatch", 'pause\nexec /usr/bin/sbatch "$@"'),
+    "after sbatch": ("sbatch", 'out=$(/usr/bin/sbatch "$@"); code=$?\npause\nprintf "%s\\n" "$out"\nexit $code'),
+    "running": ("squeue", 'case "$(/usr/bin/squeue -h -t R -u alice -o %i)" in ?*) pause ;; esac\nexec /usr/bin/squeue "$@"'),
+    "fetching": ("tar", 'case "$*" in *-cf*) pause ;; esac\nexec /usr/bin/tar "$@"'),
+}
+
+
+@pytest.fixture
+def signals(lab: Lab) -> Iterator[Path]:
+    folder = lab.root / "signals"
+    folder.mkdir()
+    folder.chmod(0o777)
+    yield folder
+    for name, _ in WRAPPERS.values():
+        lab.remove(name)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+@pytest.mark.parametrize("moment", WRAPPERS)
+def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, moment: str) -> None:
+    name, body = WRAPPERS[moment]
+    lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
+    prefix = f"kill-{moment.replace(' ', '-')}"
+    config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kills")
+    service = Service(tmp_path, config)
+    service.add_user()
+    ids: list[str] = []
+    kills = 0
+    try:
+        for _ in range(KILLS_PER_MOMENT):
+            service.start()
+            job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=1) | {"name": prefix}
+            ids += service.submit(job, job)
+            _arm(signals)
+            wait_until((signals / "reached").exists, f"the moment {moment}", 60)
+            service.kill()
+            kills += 1
+            (signals / "killed").touch()
+            os.chmod(signals / "killed", 0o666)
+            wait_until(lambda: not (signals / "reached").exists(), "the command going on", 30)
+        service.start()
+        found = service.wait(ids, 200)
+    finally:
+        service.stop()
+    assert kills == KILLS_PER_MOMENT
+    assert {job["state"] for job in found} == {"completed"}, [(j["state"], j["reason"]) for j in found]
+    rows = lab.ended_rows(prefix, len(ids))
+    assert sorted(row[0] for row in rows) == sorted(f"{prefix}-{job_id}" for job_id in ids)
+
+
+def _arm(signals: Path) -> None:
+    (signals / "armed").touch()
+    os.chmod(signals / "armed", 0o666)
+    time.sleep(0)

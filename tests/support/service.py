@@ -1,0 +1,149 @@
+"""The service as a process of its own, as a user starts it, with an HTTP client."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.lab import free_port, wait_until
+
+PASSWORD = "a long enough password"
+TERMINAL = ("completed", "failed", "cancelled", "skipped")
+
+
+class Service:
+    """`crystaldeck serve` with a data folder of its own."""
+
+    def __init__(self, folder: Path, config: str, **environment: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(config)
+        self.environment = {
+            **os.environ,
+            "CRYSTALDECK_DATA": str(folder / "data"),
+            "CRYSTALDECK_CONFIG": str(folder / "config.toml"),
+            "CRYSTALDECK_PORT": str(self.port),
+            **environment,
+        }
+        self.log = folder / "service.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._client: httpx.Client | None = None
+
+    @property
+    def client(self) -> httpx.Client:
+        """Speaks to `/api/v1`."""
+        if self._client is None:
+            self._client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
+        return self._client
+
+    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `crystaldeck …` beside the service."""
+        return subprocess.run(
+            [Path(sys.executable).parent / "crystaldeck", *arguments], input=stdin, env=self.environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def add_user(self, name: str = "ada", role: str = "admin") -> str:
+        """An account and a token of it; the client uses the token from now on."""
+        made = self.command("user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD + "\n")
+        assert made.returncode == 0, made.stderr
+        token = self.command("token", "create", "--user", name, "--scope", "jobs:read,jobs:write,clusters:write,admin")
+        assert token.returncode == 0, token.stderr
+        self.client.headers["Authorization"] = f"Bearer {token.stdout.strip()}"
+        return token.stdout.strip()
+
+    def start(self) -> Service:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).parent / "crystaldeck", "serve"], env=self.environment, stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        wait_until(self._ready, "the service's start", 60)
+        return self
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def setup_link(self) -> str:
+        found = re.search(r"http://\S+/setup/\S+", self.log.read_text())
+        assert found, self.log.read_text()
+        return found.group(0)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def submit(self, *jobs: dict[str, Any]) -> list[str]:
+        answer = self.client.post("/jobs", json=list(jobs))
+        assert answer.status_code == 201, answer.text
+        return [job["id"] for job in answer.json()]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        answer = self.client.get(f"/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client.get("/jobs", params={"limit": 500}).json()["jobs"]
+        return found
+
+    def wait(self, ids: Sequence[str], seconds: float = 120, states: Sequence[str] = TERMINAL) -> list[dict[str, Any]]:
+        """Jobs when all of them are in one of the states."""
+        wanted, end = set(ids), time.monotonic() + seconds
+        while True:
+            found = [job for job in self.jobs() if job["id"] in wanted]
+            if all(job["state"] in states for job in found):
+                return found
+            if time.monotonic() > end:
+                raise TimeoutError("\n".join(f"{j['id']} {j['state']} {j['reason']} {j['attention']}" for j in found))
+            time.sleep(0.2)
+
+
+def mgo(title: str = "MgO", **parameters: Any) -> dict[str, Any]:
+    """Parameters of template scf: MgO, Hartree–Fock, STO-3G."""
+    return {
+        "title": title, "space_group": 225, "a": 4.21, "atoms": [["Mg", 0, 0, 0], ["O", 0.5, 0.5, 0.5]],
+        "basis_set": "STO-3G", "method": "HF", "shrink": 2, "gilat": 2, **parameters,
+    }  # fmt: skip
+
+
+def lih(title: str = "LiH", **parameters: Any) -> dict[str, Any]:
+    """LiH, the quickest crystal that the preview engine computes."""
+    return mgo(title, a=4.084, atoms=[["Li", 0, 0, 0], ["H", 0.5, 0.5, 0.5]], toldee=6, **parameters)
+
+
+def replayed(case: str, cluster: str = "lab", **options: Any) -> dict[str, Any]:
+    """A job whose program replays a recorded output."""
+    title = " ".join(["replay", case, *(f"{key}={value}" for key, value in options.items())])
+    return {
+        "template": "scf", "parameters": mgo(title), "cluster": cluster, "name": "replayed", "resources": {"walltime": "00:05:00"}
+    }
