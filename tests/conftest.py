@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import lab as lab_module
 from tests.support.lab import RECORDED, Lab
+from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
 
 
@@ -66,3 +67,24 @@ def lab_service(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield service.start()
     finally:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server."""
+    if binaries() is None:
+        _refuse_or_skip("PostgreSQL is not installed (apt-get install postgresql)")
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind; tests that take this run on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'deck.sqlite3'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import Database
@@ -68,6 +70,7 @@ class LeaderLock:
             os.close(self._file)
             self._file = None
         if self._connection is not None:
-            await self._connection.invalidate()
+            with suppress(SQLAlchemyError):
+                await self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
             await self._connection.close()
             self._connection = None

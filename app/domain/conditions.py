@@ -46,7 +46,7 @@ class Condition:
             raise ConditionError(f"expression longer than {MAX_LENGTH} characters")
         try:
             self._tree = ast.parse(source, mode="eval").body
-        except (SyntaxError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ConditionError(f"{source!r} is not an expression") from error
         self.source = source
         self.names = frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) - set(_FUNCTIONS)

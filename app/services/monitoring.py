@@ -29,7 +29,7 @@ from app.services.context import Context
 from app.services.results import Finisher
 
 HURRY = 0.5
-"""Seconds between rounds while jobs are ending."""
+"""Seconds between rounds where they are needed often or cost nothing."""
 CANCEL_AGAIN = 30.0
 log = logging.getLogger(__name__)
 
@@ -103,11 +103,11 @@ class Monitor:
                 return
             if changed:
                 rhythm.changed = started
-            rhythm.due = 0.0 if rhythm.hurried > started else time.monotonic() + self._pause(rhythm, ending)
+            rhythm.due = 0.0 if rhythm.hurried > started else time.monotonic() + self._pause(account, rhythm, ending)
 
-    def _pause(self, rhythm: Rhythm, ending: bool) -> float:
-        """Half a second while jobs end, then longer the longer nothing changed, between two settings."""
-        if ending:
+    def _pause(self, account: Account, rhythm: Rhythm, ending: bool) -> float:
+        """Half a second while jobs end or on this server, else longer the longer nothing changed."""
+        if ending or account.is_local:
             return HURRY
         settings = self._context.settings
         quiet = (time.monotonic() - rhythm.changed) / 5

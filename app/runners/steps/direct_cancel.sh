@@ -3,7 +3,7 @@ while read -r id; do
     pid=${id%%.*}
     start=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f20)
     [ -n "$start" ] && [ "$start" = "${id#*.}" ] || continue
-    kill -TERM -- "-$pid" 2>/dev/null
-    (trap '' HUP; sleep 20; kill -KILL -- "-$pid") > /dev/null 2>&1 < /dev/null &
+    kill -s TERM -- "-$pid" 2>/dev/null
+    (trap '' HUP; sleep 20; kill -s KILL -- "-$pid") > /dev/null 2>&1 < /dev/null &
 done
 exit 0

@@ -1,0 +1,183 @@
+"""Migrations, lost updates, the outbox and its broker, the leader: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from app.background.leader import LeaderLock
+from app.db import migrations
+from app.db.engine import Database
+from app.db.repositories import jobs
+from app.db.tables import Cluster, Job, User
+from app.domain.states import JobState
+from app.errors import Conflict
+from app.events import outbox
+from app.events.broker import QUEUE_LENGTH, Broker
+from app.events.model import Topic
+from app.settings import Settings
+
+
+def url_of(database_url: str) -> str:
+    return Settings(database_url=database_url).database
+
+
+@pytest.fixture
+async def database(database_url: str) -> Any:
+    url = url_of(database_url)
+    await asyncio.to_thread(migrations.upgrade, url)
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+def tables(database_url: str) -> set[str]:
+    if database_url.startswith("sqlite"):
+        engine = create_engine(database_url)
+        found = set(inspect(engine).get_table_names())
+        engine.dispose()
+        return found
+
+    async def ask() -> set[str]:
+        database = Database(url_of(database_url))
+        async with database.engine.connect() as connection:
+            names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+        await database.close()
+        return set(names)
+
+    return asyncio.run(ask())
+
+
+def test_an_empty_database_goes_up_and_down(database_url: str) -> None:
+    url = url_of(database_url)
+    migrations.upgrade(url)
+    assert {"users", "sessions", "clusters", "credentials", "jobs", "job_events", "remote_jobs", "job_files", "job_results",
+            "idempotency_keys"} <= tables(database_url)  # fmt: skip
+    migrations.downgrade(url, "base")
+    assert tables(database_url) == {"alembic_version"}
+
+
+def test_a_filled_older_database_keeps_its_rows(database_url: str) -> None:
+    url = url_of(database_url)
+    migrations.upgrade(url, "0001")
+
+    async def fill_and_read(statement: str) -> list[Any]:
+        database = Database(url)
+        async with database.write() as session:
+            result = await session.exec(text(statement))  # type: ignore[call-overload]
+            rows = list(result) if result.returns_rows else []
+        await database.close()
+        return rows
+
+    asyncio.run(
+        fill_and_read(
+            "INSERT INTO users (name, password_hash, role, active, created_at) "
+            "VALUES ('old', 'x', 'admin', true, '2026-01-01 00:00:00')"
+        )
+    )
+    migrations.upgrade(url)
+    assert asyncio.run(fill_and_read("SELECT name, role FROM users")) == [("old", "admin")]
+    migrations.downgrade(url, "0001")
+    assert asyncio.run(fill_and_read("SELECT name FROM users")) == [("old",)]
+
+
+async def make_job(database: Database, **changes: Any) -> Job:
+    async with database.write() as session:
+        user, cluster = User(name="ada"), Cluster(name="c")
+        session.add_all([user, cluster])
+        await session.flush()
+        job = Job(id="j1", token="t1", name="n", owner_id=user.id or 0, cluster_id=cluster.id or 0, template_id="scf",
+                  template_revision="r", parameters={}, decks={}, resources={}, **changes)  # fmt: skip
+        session.add(job)
+    return job
+
+
+async def test_writers_lose_no_update(database: Database) -> None:
+    await make_job(database)
+
+    async def add_one() -> None:
+        async with database.write() as session:
+            row = await jobs.get(session, "j1")
+            assert row is not None
+            row.attempts += 1
+            session.add(row)
+
+    await asyncio.gather(*(add_one() for _ in range(40)))
+    async with database.read() as session:
+        row = await jobs.get(session, "j1")
+    assert row is not None and row.attempts == 40
+
+
+async def test_a_transition_is_won_by_one(database: Database) -> None:
+    job = await make_job(database)
+    won = []
+
+    async def try_it() -> None:
+        async with database.read() as session:
+            own = await jobs.get(session, job.id)
+        assert own is not None
+        async with database.write() as session:
+            try:
+                won.append(await jobs.transition(session, own, JobState.STAGING, "mine"))
+            except Conflict:
+                won.append(False)
+
+    await asyncio.gather(*(try_it() for _ in range(5)))
+    assert sorted(won) == [False] * 4 + [True]
+    async with database.read() as session:
+        history = await jobs.history(session, job.id)
+    assert [event.to_state for event in history] == ["staging"]
+
+
+async def test_an_error_keeps_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.write() as session:
+            session.add(User(name="gone"))
+            await session.flush()
+            raise RuntimeError
+    async with database.read() as session:
+        assert (await session.exec(text("SELECT count(*) FROM users"))).scalar() == 0  # type: ignore[call-overload]
+
+
+async def test_events_reach_streams_and_can_be_resumed(database: Database) -> None:
+    async def announce(count: int) -> None:
+        async with database.write() as session:
+            for number in range(count):
+                outbox.announce(session, Topic.JOB, f"j{number}", n=number)
+
+    await announce(3)
+    broker = Broker(database)
+    await broker.start()
+    async with broker.subscribe() as queue, broker.subscribe(last_id=1) as resumed:
+        await announce(2)
+        broker.wake()
+        async with asyncio.timeout(5):
+            assert [(await queue.get()).subject for _ in range(2)] == ["j0", "j1"]
+            got = [(await resumed.get()).id for _ in range(4)]
+        assert got == sorted(got) and len(set(got)) == 4
+        await announce(QUEUE_LENGTH + 5)
+        broker.wake()
+        async with asyncio.timeout(5):
+            while (await queue.get()).topic is not Topic.RESYNC:
+                pass
+    async with database.read() as session:
+        newest = await outbox.newest_id(session)
+    async with database.write() as session:
+        await outbox.prune(session, datetime.now(UTC) + timedelta(days=1))
+    async with broker.subscribe(last_id=newest - 1) as late:
+        assert late.empty() or (await late.get()).topic is Topic.RESYNC
+    await broker.stop()
+
+
+async def test_one_leader_at_a_time(database: Database, tmp_path: Path) -> None:
+    first, second = LeaderLock(database, tmp_path), LeaderLock(database, tmp_path)
+    assert await first.acquire() and await first.acquire()
+    assert not await second.acquire()
+    await first.release()
+    assert await second.acquire()
+    await second.release()

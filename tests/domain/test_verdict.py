@@ -1,0 +1,91 @@
+"""Three witnesses: every state that SLURM knows, every disagreement."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.states import TERMINAL, JobState
+from app.domain.verdict import Marker, Phase, ProgramWord, SchedulerWord, assess, conclude
+from app.runners.direct import direct_ending
+from app.runners.slurm import parse_sacct, parse_squeue, word
+from app.runners.slurm_states import STATES, base_state, reason_words
+
+DONE, BROKEN, CUT = ProgramWord("completed"), ProgramWord("failed", "TOO MANY CYCLES"), ProgramWord("incomplete", "cut")
+CLEAN = Marker(0)
+
+
+def state(raw: str) -> SchedulerWord:
+    return word(raw)
+
+
+@pytest.mark.parametrize("raw", STATES)
+def test_no_scheduler_state_is_terminal_before_the_files_are_here(raw: str) -> None:
+    standing = assess(state(raw), None, None)
+    assert standing.state not in TERMINAL
+    expected = {Phase.PENDING: JobState.SUBMITTED, Phase.RUNNING: JobState.RUNNING, Phase.ENDED: JobState.FINISHING}
+    assert standing.state == expected[STATES[raw][0]]
+
+
+def test_absent_is_not_done_and_unknown_is_not_terminal() -> None:
+    nothing = assess(None, None, None)
+    assert nothing.state is None and "keeps asking" in nothing.attention
+    unknown = assess(state("WEIRD_NEW_STATE"), None, None)
+    assert unknown.state is None
+    assert assess(None, state("RUNNING"), None).state is None
+    assert assess(None, state("COMPLETED"), None).state is JobState.FINISHING
+    assert assess(None, None, CLEAN).state is JobState.FINISHING
+    assert assess(state("RUNNING"), None, CLEAN).state is JobState.FINISHING
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "marker", "program", "cancelled", "expected", "words"),
+    [
+        ("COMPLETED", CLEAN, DONE, False, JobState.COMPLETED, ""),
+        ("COMPLETED", CLEAN, BROKEN, False, JobState.FAILED, ""),
+        ("COMPLETED", None, CUT, False, JobState.FAILED, ""),
+        ("COMPLETED", None, DONE, False, JobState.COMPLETED, "no exit marker"),
+        ("FAILED", Marker(1), DONE, False, JobState.COMPLETED, "the scheduler says FAILED and the job script ended with status 1"),
+        ("FAILED", Marker(1), BROKEN, False, JobState.FAILED, ""),
+        (None, CLEAN, DONE, False, JobState.COMPLETED, "never said how"),
+        ("TIMEOUT", None, CUT, False, JobState.FAILED, ""),
+        ("TIMEOUT", None, DONE, False, JobState.FAILED, "the output says the calculation completed"),
+        ("OUT_OF_MEMORY", None, CUT, False, JobState.FAILED, ""),
+        ("NODE_FAIL", None, CUT, False, JobState.FAILED, ""),
+        ("PREEMPTED", None, CUT, False, JobState.FAILED, ""),
+        ("FAILED", Marker(143, "USR1"), CUT, False, JobState.FAILED, ""),
+        ("CANCELLED by 1001", None, CUT, False, JobState.CANCELLED, ""),
+        ("CANCELLED by 1001", Marker(143, "TERM"), CUT, True, JobState.CANCELLED, ""),
+        ("COMPLETED", CLEAN, DONE, True, JobState.COMPLETED, ""),
+        ("FAILED", Marker(127), CUT, False, JobState.FAILED, ""),
+    ],
+)
+def test_how_a_job_ended(
+    scheduler: str | None, marker: Marker | None, program: ProgramWord, cancelled: bool, expected: JobState, words: str
+) -> None:
+    standing = conclude(state(scheduler) if scheduler else None, marker, program, cancel_requested=cancelled)
+    assert standing.state is expected
+    assert (words in standing.attention) if words else standing.attention == ""
+    assert standing.reason
+
+
+def test_a_time_limit_seen_only_by_the_marker() -> None:
+    assert "time limit" in conclude(state("FAILED"), Marker(143, "USR1"), CUT, cancel_requested=False).reason
+    assert "status 127" in conclude(state("FAILED"), Marker(127), CUT, cancel_requested=False).reason
+
+
+def test_squeue_and_sacct_are_read() -> None:
+    queue = parse_squeue("42|PENDING||Resources\n43|RUNNING|n[1-2]|None\n\nnoise\n44|PENDING||QOSMaxJobsPerUserLimit\n")
+    assert queue["42"].reason == "Waiting for free nodes."
+    assert (queue["43"].phase, queue["43"].nodes) == (Phase.RUNNING, "n[1-2]")
+    assert "per user" in queue["44"].reason
+    rows = parse_sacct("42|CANCELLED by 1001|0:15|n1|None\n42.batch|CANCELLED|0:15|n1|\n43|OUT_OF_MEMORY|0:125|n1|OutOfMemory\n")
+    assert (rows["42"].raw, rows["42"].signal) == ("CANCELLED by 1001", 15)
+    assert rows.keys() == {"42", "43"}
+    assert base_state("CANCELLED+") == "CANCELLED"
+    assert reason_words("SomethingNew") == "Scheduler: SomethingNew."
+    assert reason_words("None") == ""
+
+
+def test_a_process_without_scheduler() -> None:
+    raws = [direct_ending(marker).raw for marker in (None, CLEAN, Marker(2), Marker(143, "TERM"), Marker(1, "USR1"))]
+    assert raws == ["KILLED", "EXITED 0", "EXITED 2", "CANCELLED", "TIMEOUT"]

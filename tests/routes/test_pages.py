@@ -1,0 +1,128 @@
+"""Pages without a browser: sessions, cross-site requests, headers, errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.services import accounts
+from app.services.context import Context
+from tests.support.app import PASSWORD, make_client
+from tests.support.service import mgo
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser in which the first admin is logged in through the set-up link."""
+    context: Context = app.state.context
+    link = await accounts.make_first_link(context)
+    assert link is not None
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        path = link.removeprefix(context.settings.public_url)
+        assert "Make your account" in (await client.get(path)).text
+        short = await client.post(path, data={"name": "ada", "password": "short"})
+        assert (short.status_code, "must have 12" in short.text) == (422, True)
+        answer = await client.post(path, data={"name": "ada", "password": PASSWORD})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/jobs")
+        assert (await client.get(path)).status_code == 404
+        yield client
+
+
+async def test_the_setup_link_is_gone_once_there_is_an_account(app: FastAPI, browser: httpx.AsyncClient) -> None:
+    assert await accounts.make_first_link(app.state.context) is None
+    again = await accounts.make_link(app.state.context)
+    assert "/setup/" in again
+
+
+async def test_log_in_and_out(browser: httpx.AsyncClient) -> None:
+    assert (await browser.post("/logout")).headers["location"] == "/login"
+    assert (await browser.get("/jobs")).headers["location"] == "/login?next=/jobs"
+    wrong = await browser.post("/login", data={"name": "ada", "password": "wrong"})
+    unknown = await browser.post("/login", data={"name": "nobody", "password": "wrong"})
+    assert wrong.status_code == unknown.status_code == 401
+    assert "Name or password is wrong" in wrong.text and "Name or password is wrong" in unknown.text
+    right = await browser.post("/login", data={"name": "ada", "password": PASSWORD, "next": "//evil.example"})
+    assert right.headers["location"] == "/jobs"
+    assert (await browser.get("/jobs")).status_code == 200
+
+
+async def test_many_wrong_passwords_are_slowed_down(browser: httpx.AsyncClient) -> None:
+    answers = [await browser.post("/login", data={"name": "slow", "password": "x"}) for _ in range(12)]
+    assert answers[-1].status_code == 429
+    assert "Wait a minute" in answers[-1].text
+
+
+async def test_requests_from_other_sites_are_refused(browser: httpx.AsyncClient) -> None:
+    for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}):
+        answer = await browser.post("/logout", headers=headers)
+        assert answer.status_code == 403
+    for headers in ({"sec-fetch-site": "same-origin"}, {"origin": "http://testserver"}):
+        assert (await browser.post("/new/scf/preview", headers=headers)).status_code == 200
+
+
+async def test_headers(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/jobs")
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    for asset in re.findall(r'(?:href|src)="(/static/[^"]+)"', answer.text):
+        assert (await browser.get(asset)).status_code == 200, asset
+
+
+async def test_pages_are_small(browser: httpx.AsyncClient) -> None:
+    for path in ("/jobs", "/new", "/new/bands?example=1", "/clusters", "/clusters/here"):
+        answer = await browser.get(path)
+        assert answer.status_code == 200
+        assert len(answer.content) < 100_000
+
+
+async def test_composing_submitting_and_looking(browser: httpx.AsyncClient) -> None:
+    form = {f"p_{key}": str(value) for key, value in mgo("Plain").items() if key != "atoms"}
+    form |= {"p_atoms": "Mg 0 0 0\nO 0.5 0.5 0.5", "cluster": "here", "r_walltime": "00:10:00", "r_ntasks": "1"}
+    preview = await browser.post("/new/scf/preview", data=form, headers={"hx-request": "true", "hx-request-type": "partial"})
+    assert preview.text.count("<hx-partial") == 2
+    assert "BASISSET" in preview.text and "<html" not in preview.text
+    wrong = await browser.post("/new/scf", data={**form, "p_a": "1e999"})
+    assert wrong.status_code == 422
+    assert "must be a finite number" in wrong.text and 'value="1e999"' in wrong.text
+    made = await browser.post("/new/scf", data=form)
+    assert made.status_code == 303
+    page = await browser.get(made.headers["location"])
+    assert "Plain-scf" in page.text and "Sent to the cluster" in page.text
+    part = await browser.get(made.headers["location"] + "?part=status", headers={"hx-request": "true"})
+    assert "<html" not in part.text and "History" in part.text
+    clone = await browser.get(f"/new/scf?clone={made.headers['location'].rpartition('/')[2]}")
+    assert 'value="4.21"' in clone.text and "clone of" in clone.text
+    table = await browser.get("/jobs", headers={"hx-request": "true", "hx-request-type": "partial"})
+    assert "<html" not in table.text and "Plain-scf" in table.text
+
+
+async def test_clusters_are_added_and_refused(browser: httpx.AsyncClient) -> None:
+    bad = await browser.post("/clusters", data={"name": "Bad Name", "runner_type": "slurm", "hostname": "h"})
+    assert bad.status_code == 422 and "a–z" in bad.text
+    made = await browser.post("/clusters", data={"name": "hpc", "runner_type": "slurm", "hostname": "127.0.0.1", "port": "1"})
+    assert made.headers["location"] == "/clusters/hpc"
+    keyed = await browser.post("/clusters/hpc/key", data={"username": "ada"})
+    assert keyed.status_code == 303
+    page = (await browser.get("/clusters/hpc")).text
+    assert "ssh-ed25519 AAAA" in page and "PRIVATE" not in page
+    assert (await browser.post("/clusters/hpc/key", data={"username": "-oProxyCommand"})).status_code == 422
+    assert (await browser.post("/clusters", data={"name": "hpc", "runner_type": "ssh", "hostname": "h"})).status_code == 409
+    assert (await browser.get("/clusters/nothing")).status_code == 404
+    assert (await browser.post("/clusters/hpc/forget-key")).status_code == 303
+    assert (await browser.post("/clusters/here/test")).status_code == 303
+
+
+async def test_errors_are_pages_too(browser: httpx.AsyncClient, app: FastAPI) -> None:
+    missing = await browser.get("/jobs/nothing")
+    assert missing.status_code == 404
+    assert "There is no job" in missing.text and "See the list of jobs" in missing.text
+    assert "<html" in missing.text
+    member = await make_client(app, "max")
+    assert (await member.get("/jobs")).status_code == 200

@@ -1,0 +1,57 @@
+"""The application in this process, with a database of its own, for tests of services and routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from app.domain.permissions import Actor, Role, Scope
+from app.main import create_app
+from app.services import accounts
+from app.services.context import Context
+from app.settings import ClusterSettings, Settings
+
+PASSWORD = "a long enough password"
+EXECUTABLE = Path(__file__).resolve().parents[1] / "lab" / "bin" / "replay"
+
+
+def settings_for(folder: Path, **changes: object) -> Settings:
+    values: dict[str, object] = {
+        "data": folder / "data",
+        "dispatch_interval": 0.05,
+        "poll_interval": 0.2,
+        "poll_interval_busy": 0.1,
+        "clusters": {
+            "here": ClusterSettings(
+                runner_type="local", crystal=str(folder / "bin" / "replay"), workdir=str(folder / "work"), cores=4, max_jobs=4
+            )
+        },
+    }
+    return Settings(**(values | changes))  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application with its background work."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+async def make_actor(context: Context, name: str = "ada", role: Role = Role.ADMIN) -> Actor:
+    user = await accounts.add_user(context, name, PASSWORD, role)
+    return Actor(user.id or 0, name, role)
+
+
+async def make_client(app: FastAPI, name: str = "ada", role: Role = Role.ADMIN, *scopes: Scope) -> httpx.AsyncClient:
+    """A client with a bearer token of a new user."""
+    context: Context = app.state.context
+    await accounts.add_user(context, name, PASSWORD, role)
+    token = await accounts.make_token(context, name, [str(scope) for scope in scopes or tuple(Scope)])
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://testserver", headers={"Authorization": f"Bearer {token}"}
+    )

@@ -1,0 +1,60 @@
+"""A PostgreSQL server of our own, from Debian's package, on loopback; a fresh database per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.support.lab import free_port, wait_until
+
+ROOT = Path("/usr/lib/postgresql")
+
+
+def binaries() -> Path | None:
+    """The newest server's folder of programs."""
+    found = sorted(ROOT.glob("*/bin/postgres"))
+    return found[-1].parent if found else None
+
+
+class Postgres:
+    """Runs as the user postgres where we are root: the server refuses root."""
+
+    def __init__(self) -> None:
+        folder = binaries()
+        assert folder is not None
+        self._bin = folder
+        self.root = Path(tempfile.mkdtemp(prefix="crystaldeck-pg-", dir="/tmp"))
+        self.port = free_port()
+        self._numbers = itertools.count(1)
+        self._user = "postgres" if os.geteuid() == 0 else None
+        if self._user:
+            account = pwd.getpwnam(self._user)
+            os.chown(self.root, account.pw_uid, account.pw_gid)
+
+    def _run(self, *command: str | Path) -> None:
+        subprocess.run(command, user=self._user, check=True, capture_output=True, cwd=self.root)
+
+    def start(self) -> Postgres:
+        self._run(self._bin / "initdb", "-D", self.root / "db", "-U", "deck", "--auth=trust", "-N")
+        self._server = subprocess.Popen(
+            [self._bin / "postgres", "-D", self.root / "db", "-p", str(self.port), "-k", self.root, "-F",
+             "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+            user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.root,
+        )  # fmt: skip
+        ready = [self._bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)]
+        wait_until(lambda: subprocess.run(ready, capture_output=True).returncode == 0, "PostgreSQL's start")
+        return self
+
+    def new_database(self) -> str:
+        name = f"deck{next(self._numbers)}"
+        self._run(self._bin / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "deck", name)
+        return f"postgresql://deck@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        self._server.terminate()
+        self._server.wait()
+        subprocess.run(["rm", "-rf", str(self.root)], check=True)
