@@ -186,7 +186,8 @@ class BaseRunner(ABC):
             job_id, size, sha256, name = [*line.split("\t", 3), "", "", ""][:4]
             if size == "present":
                 listed[job_id] = []
-            elif size.isdigit() and job_id in listed and safe_name(name):
+            elif size.isdigit() and job_id in listed and safe_name(name) and len(sha256) == 64:
+                # sha256sum marks names that it had to escape with a backslash; they are left on the cluster.
                 listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
         return listed
 

@@ -33,6 +33,12 @@ HURRY = 0.5
 CANCEL_AGAIN = 30.0
 log = logging.getLogger(__name__)
 
+STATE_WORDS = {
+    JobState.SUBMITTED: "The scheduler has it.",
+    JobState.RUNNING: "The calculation runs.",
+    JobState.FINISHING: "The job has ended; its files are being fetched.",
+}
+
 Watched = list[tuple[Job, RemoteJob]]
 
 
@@ -209,18 +215,16 @@ class Monitor:
         if job.state == JobState.FINISHING:
             return moved
         standing = assess(queue, accounting, marker)
-        told = (standing.attention, standing.state and standing.reason) != (
-            job.attention,
-            standing.state and job.reason,
-        )
-        if (told and standing.state == job.state) or standing.attention != job.attention:
+        words = standing.reason or (STATE_WORDS[standing.state] if standing.state else job.reason)
+        told = standing.attention != job.attention or (standing.state == job.state and words != job.reason)
+        if told:
             job.attention = standing.attention
-            job.reason = standing.reason if standing.state == job.state else job.reason
+            job.reason = words if standing.state == job.state else job.reason
             announce(session, Topic.JOB, job.id, state=job.state)
         await session.flush()
         if standing.state is not None and standing.state != job.state:
             started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
-            await jobs.transition(session, job, standing.state, standing.reason, started_at=started)
+            await jobs.transition(session, job, standing.state, words, started_at=started)
             announce(session, Topic.JOB, job.id, state=job.state)
             return True
         return moved or told
