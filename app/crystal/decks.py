@@ -101,7 +101,10 @@ D3_FUNCTIONALS = ("BLYP", "PBEXC", "B3LYP", "PBE0", "HSE06", "M06")
 
 
 def _projections(structure: Bulk) -> list[str]:
-    """DOSS records `-N a1 … aN` by element, wrapped as Fortran list input allows; CRYSTAL lists the images of one asymmetric atom together, in deck order."""
+    """DOSS records `-N a1 … aN` by element, wrapped as Fortran list input allows.
+
+    CRYSTAL lists the images of one atom of the asymmetric unit together, in the deck's order.
+    """
     by_element: dict[int, list[int]] = {}
     start = 1
     for z, count in zip(structure.numbers, structure.multiplicities, strict=True):

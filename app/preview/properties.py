@@ -1,8 +1,4 @@
-"""The properties step: bands and density of states from the density matrix in `fort.9`.
-
-Energies at new k points come from the Fock operator of the converged density, built at those
-points: nothing is interpolated.
-"""
+"""The properties step: bands and density of states from the wave function in `fort.9`; see `fock` for other k points."""
 
 from __future__ import annotations
 
@@ -15,14 +11,13 @@ from numpy.typing import NDArray
 
 from app.preview import report
 from app.preview.deck import Deck, Records, read_deck
+from app.preview.fock import bands_at
 from app.preview.refusal import Refusal, not_implemented
-from app.preview.scf import make_cell, make_method
+from app.preview.scf import make_cell
 from app.preview.wavefunction import WaveFunction, load
 
 BROADENING = 0.01
 """Gaussian width of the density of states in hartree; said in the output."""
-CHUNK = 4
-"""K points computed together: the fitted integrals of all pairs are held at once."""
 Array = NDArray[np.float64]
 
 
@@ -44,11 +39,15 @@ def run_properties(text: str, folder: Path) -> None:
     report.line(f" TOTAL ENERGY {wave.energy:.13E}")
     cell = make_cell(deck)
     report.bands_edges(wave.mo_energy, cell.nelectron // 2)
-    method = make_method(deck, cell)
+    net_points = cell.make_kpts([deck.shrink] * 3)
+    net = f"{deck.shrink}X{deck.shrink}X{deck.shrink}"
+    report.remark(
+        f"THE FOCK OPERATOR IS INTERPOLATED FROM THE {net} NET OF THE SCF; A DENSER SHRINK GIVES BETTER BANDS"
+    )
     for shrink, lines, count, first, last in orders.bands:
-        _bands(folder, method, cell, wave, shrink, lines, count, first, last)
+        _bands(folder, net_points, cell, wave, shrink, lines, count, first, last)
     for count, first, last, projections in orders.dos:
-        _dos(folder, method, cell, deck, wave, orders.newk, count, first, last, projections)
+        _dos(folder, net_points, cell, deck, wave, orders.newk, count, first, last, projections)
     report.ended()
 
 
@@ -93,29 +92,8 @@ def _check_range(cell: Any, first: int, last: int) -> None:
         raise Refusal(f"BANDS {first} TO {last} ASKED FOR, BUT THERE ARE {cell.nao_nr()}")
 
 
-def _energies(method: Any, wave: WaveFunction, kpts: Array) -> tuple[Array, list[Any]]:
-    """Energies (k, band) and coefficients at any k points, each distinct point computed once."""
-    distinct, inverse = np.unique(np.round(kpts, 10), axis=0, return_inverse=True)
-    energies, coefficients = [], []
-    for start in range(0, len(distinct), CHUNK):
-        some = _diagonalise(method, wave, distinct[start : start + CHUNK])
-        energies.extend(some[0])
-        coefficients.extend(some[1])
-    where = np.ravel(inverse)
-    return np.array(energies)[where], [coefficients[index] for index in where]
-
-
-def _diagonalise(method: Any, wave: WaveFunction, kpts: Array) -> tuple[list[Array], list[Any]]:
-    """What PySCF's `get_bands` does, in complex numbers throughout: Γ alone is real there and the sum fails."""
-    fock = np.array(method.get_hcore(method.cell, kpts), complex)
-    fock += np.array(method.get_veff(method.cell, wave.density, kpts=method.kpts, kpts_band=kpts))
-    overlap = method.get_ovlp(method.cell, kpts)
-    energies, coefficients = method.eig(fock, np.array(overlap))
-    return list(energies), list(coefficients)
-
-
 def _bands(
-    folder: Path, method: Any, cell: Any, wave: WaveFunction, shrink: int, lines: list[Array], count: int,
+    folder: Path, net_points: Array, cell: Any, wave: WaveFunction, shrink: int, lines: list[Array], count: int,
     first: int, last: int,
 ) -> None:  # fmt: skip
     _check_range(cell, first, last)
@@ -133,7 +111,7 @@ def _bands(
             points.append(position + length * step / steps)
         position += length
     report.line(f" BAND STRUCTURE ALONG {len(lines)} LINES, {len(points)} POINTS")
-    energies, _ = _energies(method, wave, np.array(fractions) @ reciprocal)
+    energies, _ = bands_at(cell, net_points, wave, np.array(fractions) @ reciprocal)
     report.stage("BANDS")
     _write_bands(folder / "BAND.DAT", np.array(points), energies[:, first - 1 : last], wave.efermi, panels, shrink)
 
@@ -157,7 +135,7 @@ def _write_bands(path: Path, x: Array, energies: Array, efermi: float, panels: l
 
 
 def _dos(
-    folder: Path, method: Any, cell: Any, deck: Deck, wave: WaveFunction, newk: int, count: int, first: int, last: int,
+    folder: Path, net_points: Array, cell: Any, deck: Deck, wave: WaveFunction, newk: int, count: int, first: int, last: int,
     projections: list[list[int]],
 ) -> None:  # fmt: skip
     _check_range(cell, first, last)
@@ -171,7 +149,7 @@ def _dos(
     distinct = sorted(set(keys))
     weights = np.array([keys.count(key) for key in distinct], float) / len(keys)
     kpts = cell.get_abs_kpts(np.array(distinct))
-    energies, coefficients = _energies(method, wave, kpts)
+    energies, coefficients = bands_at(cell, net_points, wave, kpts)
     report.stage("DOSS")
     shares = _populations(cell, kpts, coefficients, projections)
     chosen = slice(first - 1, last)
@@ -185,7 +163,7 @@ def _dos(
     _write_dos(folder / "DOSS.DAT", grid - wave.efermi, columns, wave.efermi)
 
 
-def _populations(cell: Any, kpts: Array, coefficients: list[Any], projections: list[list[int]]) -> list[Array]:
+def _populations(cell: Any, kpts: Array, coefficients: Any, projections: list[list[int]]) -> list[Array]:
     """Mulliken populations (k, band) of each list of atoms."""
     overlaps = cell.pbc_intor("int1e_ovlp", hermi=1, kpts=kpts)
     ranges = cell.aoslice_by_atom()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +13,15 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.preview]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    preview = Path(os.sys.executable).parent / "crystaldeck-preview"  # type: ignore[attr-defined]
+    preview = Path(sys.executable).parent / "crystaldeck-preview"
     config = (
         f'[clusters.this-server]\nrunner_type = "local"\ncrystal = "{preview} crystal"\nworkdir = "{folder}/jobs"\n'
         f'properties = "{preview} properties"\ncores = 2\n'

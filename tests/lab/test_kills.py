@@ -6,8 +6,6 @@ say so, and go on once the service is dead.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,7 +69,7 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
             service.kill()
             kills += 1
             (signals / "killed").touch()
-            os.chmod(signals / "killed", 0o666)
+            (signals / "killed").chmod(0o666)
             wait_until(lambda: not (signals / "reached").exists(), "the command going on", 30)
         service.start()
         found = service.wait(ids, 200)
@@ -85,5 +83,4 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
 
 def _arm(signals: Path) -> None:
     (signals / "armed").touch()
-    os.chmod(signals / "armed", 0o666)
-    time.sleep(0)
+    (signals / "armed").chmod(0o666)
