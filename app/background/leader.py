@@ -6,6 +6,7 @@ by the operating system or the server when the process dies.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import logging
 import os
@@ -30,9 +31,14 @@ class LeaderLock:
         self._path = folder / "leader.lock"
         self._file: int | None = None
         self._connection: AsyncConnection | None = None
+        # Several ticks ask at the same time; a connection answers one at a time.
+        self._asking = asyncio.Lock()
 
     async def acquire(self) -> bool:
-        return self._acquire_file() if self._database.is_sqlite else await self._acquire_server()
+        if self._database.is_sqlite:
+            return self._acquire_file()
+        async with self._asking:
+            return await self._acquire_server()
 
     def _acquire_file(self) -> bool:
         if self._file is not None:

@@ -30,7 +30,15 @@ def job_filter(
             f"There is no state {unknown[0][:40]!r}.", hint=f"States: {', '.join(JobState)}.",
             fields=[FieldError("state", f"must be one of {', '.join(JobState)}", unknown[0][:40])],
         )  # fmt: skip
-    return JobFilter(states, owner, cluster, template, text.strip(), _read_cursor(cursor), limit)
+    return JobFilter(
+        states=states,
+        owner=owner,
+        cluster=cluster,
+        template=template,
+        text=text.strip(),
+        before=_read_cursor(cursor),
+        limit=limit,
+    )
 
 
 def next_cursor(rows: Sequence[JobRow], wanted: JobFilter) -> str:

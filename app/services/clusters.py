@@ -12,7 +12,7 @@ from app.db.repositories import clusters, jobs
 from app.db.tables import Cluster, Credential, now
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require
-from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotAllowed, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Check
@@ -85,8 +85,14 @@ def check_cluster(name: str, settings: ClusterSettings) -> None:
         )
 
 
-async def add(context: Context, actor: Actor, name: str, values: dict[str, Any]) -> Cluster:
-    """Add a cluster by page or command line.
+LOCAL_KEYS = ("key_path", "use_agent")
+"""Settings that reach into this server's own files; only its operator may give them."""
+
+
+async def add(
+    context: Context, actor: Actor, name: str, values: dict[str, Any], *, remote_only: bool = False
+) -> Cluster:
+    """Add a cluster by page (`remote_only`: nothing that runs or reads on this server) or command line.
 
     Raises:
         InvalidInput, Conflict
@@ -104,6 +110,11 @@ async def add(context: Context, actor: Actor, name: str, values: dict[str, Any])
             fields=fields,
         ) from error
     check_cluster(name, settings)
+    if remote_only and (not settings.hostname or any(getattr(settings, key) for key in LOCAL_KEYS)):
+        raise NotAllowed(
+            f"The cluster {name} would run commands or read keys on this server itself.",
+            hint="Give a host name, and no key_path; the server's operator can add others in the configuration file.",
+        )
     async with context.database.write() as session:
         if await clusters.by_name(session, name):
             raise Conflict(f"There is already a cluster {name}.", hint="Choose another name.")

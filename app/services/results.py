@@ -98,8 +98,9 @@ class Finisher:
         self, runner: BaseRunner, handles: Sequence[Handle], listed: dict[str, list[RemoteFile]]
     ) -> dict[str, str]:
         """Bring every file here and compare its checksum. Returns what went wrong, by job id."""
-        small = [f for files in listed.values() for f in files if f.size < BLOCK_SIZE and not self._is_here(f)]
-        large = [f for files in listed.values() for f in files if f.size >= BLOCK_SIZE and not self._is_here(f)]
+        missing = await asyncio.to_thread(self._missing, [file for files in listed.values() for file in files])
+        small = [file for file in missing if file.size < BLOCK_SIZE]
+        large = [file for file in missing if file.size >= BLOCK_SIZE]
         broken: dict[str, str] = {}
         if small:
             with tempfile.TemporaryFile(dir=self._scratch()) as archive:
@@ -118,9 +119,8 @@ class Finisher:
                 part.replace(self._target(file))
             else:
                 part.unlink()
-        for file in (*small, *large):
-            if not self._is_here(file):
-                broken[file.job_id] = f"{file.name} changed while it was copied, or could not be read"
+        for file in await asyncio.to_thread(self._missing, missing):
+            broken[file.job_id] = f"{file.name} changed while it was copied, or could not be read"
         return broken
 
     def _scratch(self) -> Path:
@@ -130,6 +130,10 @@ class Finisher:
 
     def _target(self, file: RemoteFile) -> Path:
         return self._context.job_folder(file.job_id) / "files" / file.name
+
+    def _missing(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those whose bytes are not here yet."""
+        return [file for file in files if not self._is_here(file)]
 
     def _is_here(self, file: RemoteFile) -> bool:
         target = self._target(file)

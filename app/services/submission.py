@@ -235,7 +235,7 @@ class Dispatcher:
             waiting = await jobs.in_states(session, cluster_id, [JobState.QUEUED]) if room > 0 else []
         if not waiting:
             return []
-        groups = await self._by_account(cluster_id, waiting[:room])
+        groups = await self._by_account(cluster_id, waiting, room)
         taken = []
         for account, batch in groups:
             runner = await self._runner(account)
@@ -339,22 +339,36 @@ class Dispatcher:
             await note_problem(self._context, account.cluster, error.sentence)
             return None
 
-    async def _by_account(self, cluster_id: int, rows: Sequence[Job]) -> list[tuple[Account, list[Outgoing]]]:
-        """Group jobs by the account that they run under; jobs without a usable account say why they wait."""
+    async def _by_account(
+        self, cluster_id: int, rows: Sequence[Job], room: int = BATCH
+    ) -> list[tuple[Account, list[Outgoing]]]:
+        """Group the first jobs that have a usable account, at most `room`; those without one say why they wait."""
         async with self._context.database.read() as session:
             cluster = await session.get(Cluster, cluster_id)
             names = await users.names(session)
         assert cluster is not None
         groups: dict[tuple[str, str], tuple[Account, list[Outgoing]]] = {}
+        known: dict[int, Account | CrystalDeckError] = {}
+        taken = 0
         for job in rows:
-            try:
-                account = await account_of(self._context, cluster, job.owner_id)
-            except CrystalDeckError as error:
-                await self._explain_wait(job, error.sentence)
+            if job.owner_id not in known:
+                known[job.owner_id] = await self._account_or_reason(cluster, job.owner_id)
+            account = known[job.owner_id]
+            if isinstance(account, CrystalDeckError):
+                await self._explain_wait(job, account.sentence)
                 continue
+            if taken == room:
+                break
+            taken += 1
             out = Outgoing(job, make_package(account, job, names[job.owner_id]))
             groups.setdefault(account.key, (account, []))[1].append(out)
         return list(groups.values())
+
+    async def _account_or_reason(self, cluster: Cluster, owner_id: int) -> Account | CrystalDeckError:
+        try:
+            return await account_of(self._context, cluster, owner_id)
+        except CrystalDeckError as error:
+            return error
 
     async def _explain_wait(self, job: Job, reason: str) -> None:
         if job.attention == reason:

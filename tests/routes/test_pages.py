@@ -108,6 +108,9 @@ async def test_clusters_are_added_and_refused(browser: httpx.AsyncClient) -> Non
     assert bad.status_code == 422 and "a–z" in bad.text
     made = await browser.post("/clusters", data={"name": "hpc", "runner_type": "slurm", "hostname": "127.0.0.1", "port": "1"})
     assert made.headers["location"] == "/clusters/hpc"
+    for own in ({"runner_type": "local"}, {"runner_type": "slurm"}, {"hostname": "h", "username": "u", "key_path": "/etc/key"}):
+        refused = await browser.post("/clusters", data={"name": "mine", "crystal": "sh", **own})
+        assert (refused.status_code, "on this server itself" in refused.text) == (403, True)
     keyed = await browser.post("/clusters/hpc/key", data={"username": "ada"})
     assert keyed.status_code == 303
     page = (await browser.get("/clusters/hpc")).text

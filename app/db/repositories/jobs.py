@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Integer, func, or_, tuple_, update
+from sqlalchemy import CursorResult, Integer, cast, func, or_, tuple_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,6 +24,7 @@ class JobFilter:
     cluster: str = ""
     template: str = ""
     text: str = ""
+    id: str = ""
     before: tuple[datetime, str] | None = None
     limit: int = 50
 
@@ -41,17 +42,16 @@ class JobRow:
 
 async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
     """Newest first."""
-    energy = (
-        select(col(JobResult.job_id), func.min(col(JobResult.energy_total)).label("energy"),
-               func.max(func.cast(col(JobResult.preview), Integer())).label("preview"))
-        .group_by(col(JobResult.job_id)).subquery()
-    )  # fmt: skip
+    own = col(JobResult.job_id) == col(Job.id)
+    energy = select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery()
+    preview = select(func.max(cast(col(JobResult.preview), Integer))).where(own).scalar_subquery()
     query = (
-        select(Job, User.name, Cluster.name, energy.c.energy, energy.c.preview)  # type: ignore[call-overload]
+        select(Job, User.name, Cluster.name, energy, preview)  # type: ignore[call-overload]
         .join(User, col(User.id) == col(Job.owner_id))
         .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
-        .outerjoin(energy, energy.c.job_id == col(Job.id))
     )
+    if wanted.id:
+        query = query.where(Job.id == wanted.id)
     if wanted.states:
         query = query.where(col(Job.state).in_(wanted.states))
     if wanted.owner:
@@ -79,8 +79,7 @@ async def get(session: AsyncSession, job_id: str) -> Job | None:
 
 
 async def row(session: AsyncSession, job_id: str) -> JobRow | None:
-    rows = await listing(session, JobFilter(text=job_id, limit=100))
-    return next((row for row in rows if row.job.id == job_id), None)
+    return next(iter(await listing(session, JobFilter(id=job_id))), None)
 
 
 async def remote(session: AsyncSession, job_id: str) -> RemoteJob | None:

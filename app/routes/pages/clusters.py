@@ -29,7 +29,7 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
         values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
     name = values.pop("name", "")
     try:
-        await clusters.add(context, actor, name, values)
+        await clusters.add(context, actor, name, values, remote_only=True)
     except CrystalDeckError as error:
         views = await clusters.all_of(context, actor)
         return page(
