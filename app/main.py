@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             await background.stop()
+            await clusters.stop_tests()
             await context.broker.stop()
             await context.pool.close()
             await context.database.close()

@@ -33,12 +33,13 @@ class LeaderLock:
         self._connection: AsyncConnection | None = None
         # Several ticks ask at the same time; a connection answers one at a time.
         self._asking = asyncio.Lock()
+        self._released = False
 
     async def acquire(self) -> bool:
         if self._database.is_sqlite:
             return self._acquire_file()
         async with self._asking:
-            return await self._acquire_server()
+            return not self._released and await self._acquire_server()
 
     def _acquire_file(self) -> bool:
         if self._file is not None:
@@ -75,8 +76,10 @@ class LeaderLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):
-                await self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
-            await self._connection.close()
-            self._connection = None
+        async with self._asking:
+            self._released = True
+            if self._connection is not None:
+                with suppress(SQLAlchemyError):
+                    await self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
+                await self._connection.close()
+                self._connection = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -42,20 +41,28 @@ class Background:
             (self._poll, POLL_TICK),
             (self._tidy, 600.0),
         ]
-        for tick, seconds in ticks:
+        for work, seconds in ticks:
             self._scheduler.add_job(
-                tick, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
+                self._tick,
+                "interval",
+                args=[work],
+                seconds=seconds,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
             )
         self._scheduler.start()
+
+    async def _tick(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Ticks are tasks of ours too: a stop waits for them, which APScheduler's own shutdown does not."""
+        self._spawn(("tick", work.__name__), work)
 
     async def stop(self) -> None:
         """Let no new work begin, then end what waits for a network; every step can be taken up again."""
         self._scheduler.pause()
         for task in self._tasks.values():
             task.cancel()
-        for task in list(self._tasks.values()):
-            with suppress(asyncio.CancelledError, CrystalDeckError):
-                await task
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._scheduler.shutdown(wait=False)
         await self._leader.release()
 

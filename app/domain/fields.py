@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.domain.conditions import Condition, ConditionError
+from app.domain.conditions import ConditionError, condition
 from app.errors import FieldError
 
 FieldType = Literal["integer", "number", "boolean", "string", "text", "choice", "table"]
@@ -76,7 +76,7 @@ class FieldSpec(BaseModel):
     def _complete(self) -> FieldSpec:
         for expression in (self.default_from, self.visible_when):
             if expression:
-                Condition(expression)
+                condition(expression)
         if self.type == "choice" and not self.choices:
             raise ValueError(f"field {self.key}: a choice needs choices")
         if self.type == "table" and not self.columns:
@@ -84,13 +84,13 @@ class FieldSpec(BaseModel):
         return self
 
     def visible(self, values: dict[str, Any]) -> bool:
-        return not self.visible_when or Condition(self.visible_when).holds(values)
+        return not self.visible_when or condition(self.visible_when).holds(values)
 
     def starting_value(self, values: dict[str, Any]) -> Any:
         """The default, computed from other fields where `default_from` says so."""
         if self.default_from:
             try:
-                return Condition(self.default_from).value(values)
+                return condition(self.default_from).value(values)
             except ConditionError:
                 return self.default
         return self.default

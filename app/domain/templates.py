@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.domain.conditions import Condition
+from app.domain.conditions import condition
 from app.domain.fields import FieldSpec, FieldType, validate
 from app.errors import FieldError, InvalidInput
 
@@ -57,7 +57,7 @@ class TemplateSpec(BaseModel):
         if len(set(keys)) != len(keys):
             raise ValueError("two fields have the same key")
         for check in self.checks:
-            unknown = Condition(check.expression).names - set(keys)
+            unknown = condition(check.expression).names - set(keys)
             if unknown:
                 raise ValueError(f"check {check.expression!r} names unknown fields {sorted(unknown)}")
         return self
@@ -75,9 +75,9 @@ class TemplateSpec(BaseModel):
         values, errors = validate(self.fields, raw)
         faulty = {error.field for error in errors}
         for check in self.checks:
-            condition = Condition(check.expression)
-            if condition.names <= values.keys() and not condition.names & faulty and not condition.holds(values):
-                field = check.field or sorted(condition.names)[0]
+            rule = condition(check.expression)
+            if rule.names <= values.keys() and not rule.names & faulty and not rule.holds(values):
+                field = check.field or sorted(rule.names)[0]
                 errors.append(FieldError(field, check.message, str(values.get(field, ""))[:80]))
         return values, errors
 

@@ -297,3 +297,10 @@ async def test_in_background(context: Context, actor: Actor, name: str) -> None:
 
 
 _running: set[asyncio.Task[list[Check]]] = set()
+
+
+async def stop_tests() -> None:
+    """End the tests that are still going on, when the service stops."""
+    for task in _running:
+        task.cancel()
+    await asyncio.gather(*_running, return_exceptions=True)

@@ -14,6 +14,8 @@ from app.errors import Unreachable
 from app.transport.base import Completed, Sink
 
 _CHUNK = 1 << 16
+STOP_PATIENCE = 5.0
+"""Seconds that a running step gets when the service stops."""
 
 
 class LocalTransport:
@@ -24,6 +26,7 @@ class LocalTransport:
     def __init__(self, timeout: float = 60.0) -> None:
         self.commands = 0
         self._timeout = timeout
+        self._running: dict[object, int] = {}
 
     async def run(
         self,
@@ -35,22 +38,40 @@ class LocalTransport:
         sink: Sink | None = None,
     ) -> Completed:
         self.commands += 1
-        process = await self._start(script, args)
-        kept = bytearray()
+        work = asyncio.ensure_future(self._complete(script, args, stdin, sink))
         try:
             async with asyncio.timeout(timeout or self._timeout):
-                _, _, stderr = await asyncio.gather(
-                    _feed(process, stdin), _drain(process, sink or kept.extend), _read_errors(process)
-                )
-                status = await process.wait()
+                return await asyncio.shield(work)
         except TimeoutError:
-            _kill_group(process.pid)
-            await process.wait()
             raise Unreachable(
                 f"A command on this server did not end within {timeout or self._timeout:g} s.",
                 hint="Is a file system hanging? CrystalDeck tries again.",
             ) from None
-        return Completed(status, bytes(kept), stderr)
+        except asyncio.CancelledError:
+            # The service stops: half a submission helps nobody, so a step that is under way may end.
+            await asyncio.wait({work}, timeout=STOP_PATIENCE)
+            raise
+        finally:
+            if not work.done():
+                self._end(work)
+                await asyncio.wait({work})
+
+    async def _complete(self, script: str, args: Sequence[str], stdin: bytes, sink: Sink | None) -> Completed:
+        process = await self._start(script, args)
+        self._running[asyncio.current_task()] = process.pid
+        kept = bytearray()
+        try:
+            _, _, stderr = await asyncio.gather(
+                _feed(process, stdin), _drain(process, sink or kept.extend), _read_errors(process)
+            )
+            return Completed(await process.wait(), bytes(kept), stderr)
+        finally:
+            del self._running[asyncio.current_task()]
+
+    def _end(self, work: asyncio.Future[Completed]) -> None:
+        """Kill the group of a step that does not end by itself; its reader then sees the end of its output."""
+        if (pid := self._running.get(work)) is not None:
+            _kill_group(pid)
 
     async def _start(self, script: str, args: Sequence[str]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -62,13 +83,15 @@ class LocalTransport:
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
         self.commands += 1
-        process = await self._start(script, args)
-        assert process.stdout is not None
+        starting = asyncio.ensure_future(self._start(script, args))
         try:
+            process = await asyncio.shield(starting)
+            assert process.stdout is not None
             yield process.stdout
         finally:
+            process = await starting
             _kill_group(process.pid)
-            await process.wait()
+            await process.communicate()
 
     async def download(self, remote: str, local: Path, size: int) -> None:
         self.commands += 1

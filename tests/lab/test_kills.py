@@ -15,7 +15,7 @@ from tests.support.lab import Lab, wait_until
 from tests.support.service import Service, replayed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-KILLS_PER_MOMENT = 10
+KILLS_PER_MOMENT = 8
 
 # $1 is the folder of the signals; the rest runs the real command. `reached` is taken by the first to come.
 _STOP = """
