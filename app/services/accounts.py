@@ -8,8 +8,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from limits import parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from pwdlib import PasswordHash
 
 from app.db.repositories import users
@@ -25,7 +23,6 @@ LINK_HOURS = 24 * 7
 LOGIN_LIMIT = parse("10/minute")
 _HASHER = PasswordHash.recommended()
 _UNKNOWN_USER_HASH = _HASHER.hash("nobody knows this password")
-_limiter = MovingWindowRateLimiter(MemoryStorage())
 _hashing = asyncio.Semaphore(2)
 
 
@@ -141,7 +138,7 @@ async def log_in(context: Context, name: str, password: str, address: str, user_
         TooManyAttempts: more than ten a minute for one name or from one address.
     """
     for key in (f"name:{name[:64].lower()}", f"address:{address}"):
-        if not await _limiter.hit(LOGIN_LIMIT, key):
+        if not await context.limiter.hit(LOGIN_LIMIT, key):
             raise TooManyAttempts("Too many log-in attempts.", hint="Wait a minute, then try again.")
     async with context.database.read() as session:
         user = await users.by_name(session, name)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
 from app.db.engine import Database
 from app.events.broker import Broker
 from app.services.templates import TemplateLibrary
@@ -21,6 +24,7 @@ class Context:
     pool: ConnectionPool
     vault: Vault
     broker: Broker
+    limiter: MovingWindowRateLimiter
 
     def job_folder(self, job_id: str) -> Path:
         """Where the files of a job are kept here."""
@@ -36,4 +40,5 @@ def make_context(settings: Settings) -> Context:
         pool=ConnectionPool(settings.command_timeout),
         vault=Vault(settings.data),
         broker=Broker(database),
+        limiter=MovingWindowRateLimiter(MemoryStorage()),
     )
