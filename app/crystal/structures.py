@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -152,36 +152,17 @@ class Bulk:
     def elements(self) -> list[str]:
         return [SYMBOLS[z] for z in sorted(set(self.numbers))]
 
-    @cached_property
+    @property
     def primitive(self) -> tuple[Matrix, list[int], Matrix]:
         """Primitive vectors (rows, Å), atomic numbers and fractional coordinates, images of one atom together."""
-        rotations, translations, centring = _operations(self.space_group, self.first_origin, self.rhombohedral)
-        conventional = lattice_vectors(self.cell)
-        to_conventional = PRIMITIVE_VECTORS[centring]
-        lattice = to_conventional @ conventional
-        numbers: list[int] = []
-        kept: list[Matrix] = []
-        for z, position in zip(self.numbers, self.positions, strict=True):
-            orbit: list[Matrix] = []
-            for rotation, translation in zip(rotations, translations, strict=True):
-                image = (rotation @ np.array(position) + translation) @ np.linalg.inv(to_conventional)
-                image = image - np.floor(image + 1e-9)
-                if all(_distance(image, other, lattice) > TOLERANCE for other in orbit):
-                    orbit.append(image)
-            kept.extend(orbit)
-            numbers.extend([z] * len(orbit))
-        return lattice, numbers, np.array(kept)
+        lattice, orbits = _expand(self)
+        numbers = [z for z, orbit in zip(self.numbers, orbits, strict=True) for _ in orbit]
+        return lattice, numbers, np.concatenate(orbits)
 
     @property
     def multiplicities(self) -> list[int]:
         """Atoms of the primitive cell that each atom of the asymmetric unit makes."""
-        counts, (_, numbers, _) = [], self.primitive
-        rest = list(numbers)
-        for z, position in zip(self.numbers, self.positions, strict=True):
-            single = Bulk(self.space_group, self.cell, (z,), (position,), self.rhombohedral, self.first_origin)
-            counts.append(len(single.primitive[1]))
-        assert sum(counts) == len(rest)
-        return counts
+        return [len(orbit) for orbit in _expand(self)[1]]
 
     @property
     def electrons(self) -> int:
@@ -194,22 +175,44 @@ class Bulk:
         if len(numbers) > 2000:
             raise StructureError("atoms", f"make {len(numbers)} atoms in the primitive cell; at most 2000 are possible")
         owner = np.repeat(np.arange(len(self.numbers)), self.multiplicities)
-        for i, j in zip(*np.triu_indices(len(numbers), 1), strict=True):
-            distance = _distance(positions[i], positions[j], lattice)
-            if distance < SHORTEST_BOND:
+        for i in range(len(numbers) - 1):
+            distances = _distances(positions[i + 1 :] - positions[i], lattice)
+            j = i + 1 + int(np.argmin(distances))
+            if distances.min() < SHORTEST_BOND:
                 raise StructureError(
                     "atoms",
                     f"row {owner[i] + 1} ({SYMBOLS[numbers[i]]}) and row {owner[j] + 1} ({SYMBOLS[numbers[j]]}) come "
-                    f"within {distance:.2f} Å of each other: give each atom of the asymmetric unit once, in this setting",
+                    f"within {distances.min():.2f} Å of each other: give each atom of the asymmetric unit once, in this "
+                    "setting",
                 )
 
 
-def _distance(one: Matrix, other: Matrix, lattice: Matrix) -> float:
-    """Shortest distance in Å between two fractional positions and their images."""
-    delta = one - other
-    delta = delta - np.round(delta)
-    shifts = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T
-    return float(np.min(np.linalg.norm((delta + shifts) @ lattice, axis=1)))
+@lru_cache(maxsize=512)
+def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
+    """Primitive vectors, and per atom of the asymmetric unit its images (n, 3) in the primitive cell."""
+    rotations, translations, centring = _operations(bulk.space_group, bulk.first_origin, bulk.rhombohedral)
+    to_conventional = PRIMITIVE_VECTORS[centring]
+    lattice = to_conventional @ lattice_vectors(bulk.cell)
+    to_primitive = np.linalg.inv(to_conventional)
+    orbits = []
+    for position in bulk.positions:
+        images = (rotations @ np.array(position) + translations) @ to_primitive
+        images -= np.floor(images + 1e-9)
+        apart = images[:, None, :] - images[None, :, :]
+        same = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=2) < TOLERANCE
+        # Keep an image unless an earlier one is the same.
+        orbits.append(images[~np.any(np.tril(same, -1), axis=1)])
+    return lattice, orbits
+
+
+_NEIGHBOURS = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T
+
+
+def _distances(apart: Matrix, lattice: Matrix) -> Matrix:
+    """Shortest distances in Å for fractional differences (n, 3), over all images."""
+    wrapped = apart - np.round(apart)
+    lengths: Matrix = np.linalg.norm((wrapped[:, None, :] + _NEIGHBOURS) @ lattice, axis=2)
+    return lengths.min(axis=1)
 
 
 def number(value: float) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import FileResponse, Response
 
-from app.db.repositories.jobs import JobFilter
+from app.db.repositories.jobs import JobFilter, JobRow
 from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter, next_cursor
@@ -43,7 +43,9 @@ async def make_jobs(
     """Queue one job, or a list of jobs: all of them or none."""
     several = body if isinstance(body, list) else [body]
     made = await create_jobs(context, actor, [item.request() for item in several], idempotency_key)
-    rows = [summary((await jobs.get(context, actor, job.id)).row) for job in made]
+    rows = [
+        summary(JobRow(job, actor.name, item.cluster, None, False)) for job, item in zip(made, several, strict=True)
+    ]
     if not isinstance(body, list):
         response.headers["Location"] = f"/api/v1/jobs/{rows[0].id}"
         return rows[0]
