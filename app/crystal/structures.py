@@ -211,8 +211,8 @@ _NEIGHBOURS = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T
 def _distances(apart: Matrix, lattice: Matrix) -> Matrix:
     """Shortest distances in Å for fractional differences (n, 3), over all images."""
     wrapped = apart - np.round(apart)
-    lengths: Matrix = np.linalg.norm((wrapped[:, None, :] + _NEIGHBOURS) @ lattice, axis=2)
-    return lengths.min(axis=1)
+    shortest: Matrix = np.linalg.norm((wrapped[:, None, :] + _NEIGHBOURS) @ lattice, axis=2).min(axis=1)
+    return shortest
 
 
 def number(value: float) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, Integer, cast, func, or_, tuple_, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -126,14 +127,10 @@ async def transition(
     if not (isinstance(result, CursorResult) and result.rowcount == 1):
         return False
     session.add(JobEvent(job_id=job.id, from_state=str(current), to_state=str(target), message=message, actor=actor))
-    await session.flush()
-    await session.refresh(job) if job in session else _copy(job, values)
-    return True
-
-
-def _copy(job: Job, values: dict[str, Any]) -> None:
     for key, value in values.items():
-        setattr(job, key, value)
+        # The row is what was just written: set it without marking it as changed once more.
+        set_committed_value(job, key, value)
+    return True
 
 
 async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:
