@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.output import OutputReader
 from app.db.repositories import clusters, jobs
 from app.db.tables import Job, RemoteJob, now
-from app.domain.states import ON_CLUSTER, JobState
+from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase, SchedulerWord, assess
 from app.errors import CrystalDeckError
 from app.events.model import Topic
@@ -81,13 +81,13 @@ class Monitor:
         found: dict[tuple[str, str], Account] = {}
         async with self._context.database.read() as session:
             rows = [
-                (cluster, job)
+                (cluster, owner_id)
                 for cluster in await clusters.all_active(session)
-                for job in await jobs.in_states(session, cluster.id or 0, ON_CLUSTER | {JobState.STAGING})
+                for owner_id in await jobs.owners_in_states(session, cluster.id or 0, OCCUPYING)
             ]
-        for cluster, job in rows:
+        for cluster, owner_id in rows:
             try:
-                account = await account_of(self._context, cluster, job.owner_id)
+                account = await account_of(self._context, cluster, owner_id)
             except CrystalDeckError as error:
                 await note_problem(self._context, cluster.name, error.sentence)
                 continue
@@ -183,13 +183,31 @@ class Monitor:
             for job, _ in watched
             if job.id in sight.glimpses and job.state != JobState.FINISHING
         }
+        unchanged = [job.id for job, remote in watched if not self._is_news(job, remote, sight, progress.get(job.id))]
         async with self._context.database.write() as session:
+            await jobs.mark_seen(session, unchanged)
             for stale, _ in watched:
+                if stale.id in unchanged:
+                    continue
                 job, remote = await jobs.get(session, stale.id), await jobs.remote(session, stale.id)
                 if job is not None and remote is not None:
                     changed |= await self._write_one(session, job, remote, sight, progress.get(job.id))
         self._context.broker.wake()
         return changed
+
+    @staticmethod
+    def _is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None) -> bool:
+        """False for a job that the queue lists in the same words as before, and whose output has not grown."""
+        queue = sight.queue.get(job.id)
+        glimpse = sight.glimpses.get(job.id)
+        return (
+            queue is None
+            or queue.phase not in (Phase.PENDING, Phase.RUNNING)
+            or (queue.raw, queue.reason) != (remote.queue_state, remote.queue_reason)
+            or (glimpse is not None and glimpse.marker is not None)
+            or (progress is not None and progress != job.progress)
+            or bool(job.attention)
+        )
 
     async def _write_one(
         self, session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None

@@ -92,6 +92,19 @@ async def in_states(session: AsyncSession, cluster_id: int, states: Iterable[Job
     return list((await session.exec(query.order_by(col(Job.priority), col(Job.created_at), col(Job.id)))).all())
 
 
+async def owners_in_states(session: AsyncSession, cluster_id: int, states: Iterable[JobState]) -> list[int]:
+    """Users who have jobs in these states on a cluster."""
+    query = select(Job.owner_id).distinct()
+    query = query.where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
+    return list((await session.exec(query)).all())
+
+
+async def mark_seen(session: AsyncSession, job_ids: Iterable[str]) -> None:
+    """The cluster still lists these jobs, in the same words as before."""
+    query = update(RemoteJob).where(col(RemoteJob.job_id).in_(list(job_ids))).values(last_seen=now())
+    await session.exec(query, execution_options={"synchronize_session": False})
+
+
 async def with_remote(
     session: AsyncSession, cluster_id: int, states: Iterable[JobState]
 ) -> list[tuple[Job, RemoteJob]]:
