@@ -14,8 +14,7 @@ CrystalDeckError
     ├── Unreachable         502  no connection
     ├── LoginRefused        502  the connection stands, the key is not accepted
     ├── CircuitOpen         502  we stopped trying on purpose
-    ├── RemoteFailure       502  a command ran and failed
-    └── SubmissionRefused   502  the batch system said no
+    └── RemoteFailure       502  a command ran and failed
 
 Each says what happened, to which object, why, and what to do next (`hint`). The same object renders as
 an HTML message and as an RFC 9457 problem document, so a page and a notebook read the same words.
@@ -127,7 +126,3 @@ class CircuitOpen(ClusterError):
 
 class RemoteFailure(ClusterError):
     code, title = "remote-failure", "Remote command failed"
-
-
-class SubmissionRefused(ClusterError):
-    code, title = "submission-refused", "Submission refused"
