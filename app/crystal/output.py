@@ -1,8 +1,8 @@
 """Streaming reader of CRYSTAL outputs: fed bytes as they come, it knows the progress at any time and the results at the end.
 
-The file may grow, may be cut in mid-line, may begin with foreign text and hold bytes that are not UTF-8. Line shapes
-were taken from published outputs of CRYSTAL06 to CRYSTAL23. One pattern finds the lines that matter; one method
-handles each kind. Memory does not grow with the file, except for the last geometry and the frequencies.
+The file may grow, may be cut in mid-line, may begin with foreign text and hold bytes that are not UTF-8. `marks` finds the
+lines that matter; one method handles each kind. Memory does not grow with the file, except for the last geometry and the
+frequencies.
 """
 
 from __future__ import annotations
@@ -10,48 +10,12 @@ from __future__ import annotations
 import re
 
 from app.crystal.diagnosis import diagnose
+from app.crystal.marks import NUMBER, find_mark, marked_lines
 from app.crystal.results import HARTREE_EV, Atom, Geometry, Optimization, Progress, Results
 
-_NUMBER = r"[-+]?\d+\.\d*(?:[EeDd][-+]?\d+)?"
-_PATTERNS: dict[str, str] = {
-    "cycle": rf"^ *CYC +(?P<cyc_n>\d+) +ETOT\(AU\) *(?P<cyc_e>{_NUMBER}) *DETOT *(?P<cyc_d>{_NUMBER})",
-    "elapsed": rf"^ *T{{20,}} (?P<el_stage>\w+) +TELAPSE +(?P<el_s>{_NUMBER})",
-    "gap": rf"(?P<gap_kind>INDIRECT|DIRECT) ENERGY BAND GAP: *(?P<gap_v>{_NUMBER})",
-    "valence": rf"TOP OF VALENCE BANDS -.*K +(?P<tv_k>\d+); EIG *(?P<tv_e>{_NUMBER})",
-    "virtual": rf"BOTTOM OF VIRTUAL BANDS -.*K +(?P<bv_k>\d+); EIG *(?P<bv_e>{_NUMBER})",
-    "insulating": r"^ *INSULATING STATE",
-    "conducting": rf"POSSIBLY CONDUCTING STATE - EFERMI\(AU\) *(?P<ef>{_NUMBER})",
-    "spin": r"^ +(?P<spin_name>ALPHA|BETA) +ELECTRONS",
-    "scf_end": rf"== SCF ENDED - (?P<se_how>[A-Z ]+?) +E\(AU\) *(?P<se_e>{_NUMBER}) +CYCLES +(?P<se_n>\d+)",
-    "corrected": rf"TOTAL ENERGY \+ (?P<cor_kind>DISP(?: \+ GCP)?|GCP) \(AU\) *(?P<cor_e>{_NUMBER})",
-    "total": rf"TOTAL ENERGY\((?P<tot_h>HF|DFT)\)\(AU\)\( *\d+\) *(?P<tot_e>{_NUMBER})",
-    "point": r"^ *(?:COORDINATE AND CELL|COORDINATE|CELL) OPTIMIZATION - POINT +(?P<pt>\d+)",
-    "opt_end": rf"OPT END - (?P<oe_how>CONVERGED|FAILED) *\* *E\(AU\): *(?P<oe_e>{_NUMBER}) +POINTS +(?P<oe_n>\d+)",
-    "final_gap": rf"^ *(?:(?P<fg_spin>ALPHA|BETA) +)?BAND GAP: *(?P<fg_v>{_NUMBER}) +eV",
-    "dimension": r"(?P<geo>GEOMETRY FOR WAVE FUNCTION|FINAL OPTIMIZED GEOMETRY) - DIMENSIONALITY OF THE SYSTEM +(?P<dim>\d)",
-    "primitive": rf"^ *PRIMITIVE CELL(?: - CENTRING CODE.*VOLUME= *(?P<vol>{_NUMBER}))?",
-    "conventional": r"^ *CRYSTALLOGRAPHIC CELL \(VOLUME=",
-    "cell": r"^ +A +B +C +AL[Pp]HA +BETA +GAMMA(?P<cell_volume> +VOLUME)? *$",
-    "atoms": r"^ +ATOM +(?:X/A|X\(ANGSTROM\)) +(?:Y/B|Y\(ANGSTROM\)) +(?:Z/C|Z\(ANGSTROM\))",
-    "conv_coords": r"COORDINATES IN THE CRYSTALLOGRAPHIC CELL",
-    "mesh": r"SHRINK\. FACT\.\(MONKH\.\) *(?P<mk>\d+ +\d+ +\d+)",
-    "freq_count": r"NUMBER OF SCF\+GRADIENT CALCULATIONS +(?P<fc>\d+)",
-    "freq_start": r"^ *ATOM +MAX ABS\(DGRAD\) +TOTAL ENERGY",
-    "modes": r"^ +MODES +EIGV +FREQUENCIES|DISPERSION K POINT NUMBER +1 ",
-    "started": r"^ *EEEEEEEEEE STARTING +DATE",
-    "ended": r"^ *EEEEEEEEEE TERMINATION +DATE",
-    "banner": r"^ *\* +(?P<prog>CRYSTAL\d\d) +\*",
-    "release": r"^ *\* +public *: *(?P<rel>.*?) *\*",
-    "preview": r"^ *\* +CRYSTALDECK PREVIEW ENGINE +(?P<pv>\S.*?) *\*",
-    "test_only": r"SIZE OF DENSITY MATRIX EVALUATED",
-    "freq_asked": r"\* +CALCULATION OF PHONON FREQUENCIES|FREQUENCY CALCULATION",
-    "error": r"ERROR \*\*\*\*|^forrtl: severe|oom_kill|Cannot allocate memory",
-    "warning": r"WARNING \*\*\*\*",
-}
-_MARKS = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()))
-_ATOM_ROW = re.compile(rf"^ +\d+ (?P<flag>[TF]) +(?P<z>\d+) +(?P<symbol>[A-Z]+) +({_NUMBER}) *({_NUMBER}) *({_NUMBER})")
-_MODE_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{_NUMBER} +({_NUMBER})")
-_FREQ_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{_NUMBER} +{_NUMBER} +\d+ ")
+_ATOM_ROW = re.compile(rf"^ +\d+ (?P<flag>[TF]) +(?P<z>\d+) +(?P<symbol>[A-Z]+) +({NUMBER}) *({NUMBER}) *({NUMBER})")
+_MODE_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
+_FREQ_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")
 _MAX_TAIL = 65536
 _MAX_KEPT = 50
 
@@ -80,10 +44,11 @@ class OutputReader:
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes of the file; an incomplete last line waits for the rest of it."""
-        lines = (self._tail + data).split(b"\n")
-        self._tail = lines.pop()[-_MAX_TAIL:]
-        for line in lines:
-            self._read(line.decode("latin-1").rstrip("\r"))
+        block = self._tail + data
+        end = block.rfind(b"\n") + 1
+        self._tail = block[end:][-_MAX_TAIL:]
+        if end:
+            self._read(block[:end].decode("latin-1"))
 
     def results(self) -> Results:
         """What the output says as far as it was fed. The reader can still be fed afterwards."""
@@ -98,12 +63,18 @@ class OutputReader:
         self._judge()
         return results
 
-    def _read(self, line: str) -> None:
-        if self._table and self._read_table(line):
-            return
-        match = _MARKS.search(line)
-        if match and match.lastgroup:
-            getattr(self, "_on_" + match.lastgroup)(match, line)
+    def _read(self, block: str) -> None:
+        """Read whole lines: those of an open table one by one, else only those that say something."""
+        position = 0
+        for start in [*marked_lines(block), len(block)]:
+            while self._table and position < start:
+                line, position = _line_at(block, position)
+                self._read_table(line)
+            if start < len(block):
+                line, position = _line_at(block, start)
+                if not (self._table and self._read_table(line)) and (mark := find_mark(line)):
+                    kind, match = mark
+                    getattr(self, "_on_" + kind)(match, line)
 
     # -- identity ----------------------------------------------------------------------------------------------
 
@@ -328,7 +299,7 @@ class OutputReader:
         return True
 
     def _row_displacements(self, line: str) -> bool:
-        if _MARKS.search(line) and "CENTRAL POINT" not in line:
+        if find_mark(line) and "CENTRAL POINT" not in line:
             return False
         if _FREQ_ROW.match(line) and self.progress.step is not None:
             self.progress.step += 1
@@ -338,7 +309,7 @@ class OutputReader:
         match = _MODE_ROW.match(line)
         rows = self._results.frequencies_cm1
         if match is None or rows is None:
-            return not rows and not _MARKS.search(line)
+            return not rows and not find_mark(line)
         rows.append([int(match[1]), int(match[2]), _float(match[3])])
         return True
 
@@ -383,6 +354,13 @@ class OutputReader:
 
     def _first_error(self) -> str:
         return self._results.errors[0] if self._results.errors else "abort"
+
+
+def _line_at(block: str, start: int) -> tuple[str, int]:
+    """The line that begins at `start` without its end, and where the next one begins."""
+    end = block.find("\n", start)
+    end = len(block) if end < 0 else end
+    return block[start:end].rstrip("\r"), end + 1
 
 
 def read_output(data: bytes) -> Results:
