@@ -63,7 +63,9 @@ def main() -> None:
                     for state, values in delays.items():
                         values.append(seen[job_id, state] - ended)
                 for state, values in delays.items():
-                    print(f"job end → {state:<10} median {statistics.median(values):5.2f} s   worst {max(values):5.2f} s")
+                    print(
+                        f"job end → {state:<10} median {statistics.median(values):5.2f} s   worst {max(values):5.2f} s"
+                    )
             finally:
                 service.stop()
     finally:

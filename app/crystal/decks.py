@@ -38,26 +38,32 @@ def environment(sources: Mapping[str, str]) -> jinja2.Environment:
     return env
 
 
-def render(spec: TemplateSpec, sources: Mapping[str, str], values: dict[str, Any]) -> dict[str, str]:
-    """Decks by file name.
+class DeckWriter:
+    """One template, compiled once; it may be used from several threads."""
 
-    Raises:
-        InvalidInput: the values make no correct deck; names the fields.
-        ConfigurationError: the template itself is at fault.
-    """
-    context = deck_context(spec, values)
-    env = environment(sources)
-    decks: dict[str, str] = {}
-    for file in spec.files:
-        try:
-            text = env.get_template(file.source).render(context)
-        except jinja2.TemplateError as error:
-            raise ConfigurationError(
-                f"Template {spec.id} cannot be rendered: {file.source}: {error}.",
-                hint="This is a fault of the template, not of your values: tell its author.",
-            ) from error
-        decks[file.name] = check_deck(spec, file.name, text)
-    return decks
+    def __init__(self, spec: TemplateSpec, sources: Mapping[str, str]) -> None:
+        self._spec = spec
+        self._environment = environment(sources)
+
+    def write(self, values: dict[str, Any]) -> dict[str, str]:
+        """Decks by file name.
+
+        Raises:
+            InvalidInput: the values make no correct deck; names the fields.
+            ConfigurationError: the template itself is at fault.
+        """
+        context = deck_context(self._spec, values)
+        decks: dict[str, str] = {}
+        for file in self._spec.files:
+            try:
+                text = self._environment.get_template(file.source).render(context)
+            except jinja2.TemplateError as error:
+                raise ConfigurationError(
+                    f"Template {self._spec.id} cannot be rendered: {file.source}: {error}.",
+                    hint="This is a fault of the template, not of your values: tell its author.",
+                ) from error
+            decks[file.name] = check_deck(self._spec, file.name, text)
+        return decks
 
 
 def deck_context(spec: TemplateSpec, values: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ waits for a network inside one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, insert, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 _READ_ONLY = "crystaldeck_read_only"
@@ -59,6 +60,13 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def insert_rows(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
+    """Insert many rows of one table by one statement; ids are given in the order of the rows, and are not read back."""
+    if rows:
+        unset = {"id"} if getattr(rows[0], "id", "") is None else set()
+        await session.exec(insert(type(rows[0])), params=[row.model_dump(exclude=unset) for row in rows])
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

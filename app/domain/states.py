@@ -67,4 +67,8 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """0 is served first."""
-        return list(Priority).index(self)
+        return PRIORITIES.index(self)
+
+
+PRIORITIES = tuple(Priority)
+"""In the order in which they are served; a rank is a place in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +10,21 @@ from sqlalchemy import delete, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.tables import OutboxEvent
+from app.db.engine import insert_rows
+from app.db.tables import Job, OutboxEvent
 from app.events.model import Event, Topic
 
 
 def announce(session: AsyncSession, topic: Topic, subject: str, **data: Any) -> None:
     """Add an event to the running transaction."""
     session.add(OutboxEvent(topic=str(topic), subject=subject, data=data))
+
+
+async def announce_jobs(session: AsyncSession, rows: Iterable[Job]) -> None:
+    """Tell of many jobs that they changed."""
+    await insert_rows(
+        session, [OutboxEvent(topic=str(Topic.JOB), subject=row.id, data={"state": row.state}) for row in rows]
+    )
 
 
 async def after(session: AsyncSession, last_id: int, limit: int = 500) -> list[Event]:

@@ -156,6 +156,7 @@ class BaseRunner(ABC):
             self.kind,
             stdin="".join([*lines, "end\n"]).encode(),
             doing="submitting jobs",
+            timeout=60 + 2 * len(batch),
         )
         return _receipts(done)
 
@@ -165,31 +166,25 @@ class BaseRunner(ABC):
         return _receipts(await self._run("find", self.settings.workdir, stdin=lines.encode(), doing="looking for jobs"))
 
     async def peek(self, jobs: Sequence[Handle]) -> dict[str, Glimpse]:
-        """Exit markers and new output of many jobs, by job id. One remote command."""
-        lines = "".join(f"{job.job_id}\t{job.directory}\t{job.output}\t{job.offset}\n" for job in jobs)
-        done = await self._run(
-            "peek", self.settings.workdir, str(PEEK_BYTES), stdin=lines.encode(), doing="reading progress"
-        )
-        return _glimpses(done.stdout)
+        """Exit markers of many jobs and new output of those that still run, by job id. One remote command."""
+        return await self._peek(jobs, "running")
 
     async def tail(self, job: Handle) -> bytes:
-        """The next bytes of one job's output from its offset on."""
-        glimpse = (await self.peek([job])).get(job.job_id)
+        """The next bytes of one job's output from its offset on, whether it runs or not."""
+        glimpse = (await self._peek([job], "all")).get(job.job_id)
         return glimpse.data if glimpse else b""
+
+    async def _peek(self, jobs: Sequence[Handle], which: str) -> dict[str, Glimpse]:
+        lines = "".join(f"{job.job_id}\t{job.directory}\t{job.output}\t{job.offset}\n" for job in jobs)
+        arguments = self.settings.workdir, str(PEEK_BYTES), which
+        done = await self._run("peek", *arguments, stdin=lines.encode(), doing="reading progress")
+        return _glimpses(done.stdout)
 
     async def list_files(self, jobs: Sequence[Handle]) -> dict[str, list[RemoteFile]]:
         """What lies in the jobs' directories, by job id; a job whose directory is gone is absent."""
         lines = "".join(f"{job.job_id}\t{job.directory}\n" for job in jobs)
         done = await self._run("list", self.settings.workdir, stdin=lines.encode(), doing="listing files", timeout=600)
-        listed: dict[str, list[RemoteFile]] = {}
-        for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
-            job_id, size, sha256, name = [*line.split("\t", 3), "", "", ""][:4]
-            if size == "present":
-                listed[job_id] = []
-            elif size.isdigit() and job_id in listed and safe_name(name) and len(sha256) == 64:
-                # sha256sum marks names that it had to escape with a backslash; they are left on the cluster.
-                listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
-        return listed
+        return _listing(done.stdout.decode("utf-8", "surrogateescape"), {job.directory: job.job_id for job in jobs})
 
     async def fetch(self, jobs: Sequence[Handle], files: Sequence[RemoteFile], sink: Sink) -> None:
         """Small files of many jobs as one tar stream into `sink`; members are `<directory>/<name>`."""
@@ -264,6 +259,27 @@ def _receipts(done: Completed) -> dict[str, Receipt]:
         word, _, detail = rest.partition("\t")
         receipts[token] = Receipt(word, detail.strip())
     return receipts
+
+
+def _listing(text: str, job_ids: dict[str, str]) -> dict[str, list[RemoteFile]]:
+    """Files by job id. Names that sha256sum had to escape have no checksum here; they are left on the cluster."""
+    listed: dict[str, list[RemoteFile]] = {}
+    sizes: list[tuple[str, str, str]] = []
+    sums: dict[str, str] = {}
+    for line in text.split("\n"):
+        match line.split("\t", 3):
+            case ["D", job_id]:
+                listed[job_id] = []
+            case ["S", size, directory, name]:
+                sizes.append((directory, name, size))
+            case _:
+                sums[line[66:]] = line[:64]
+    for directory, name, size in sizes:
+        sha256 = sums.get(f"{directory}/{name}", "")
+        if sha256 and safe_name(name):
+            job_id = job_ids[directory]
+            listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
+    return listed
 
 
 def parse_marker(text: str) -> Marker | None:

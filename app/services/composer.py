@@ -14,7 +14,8 @@ from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.services import clusters, jobs
 from app.services.clusters import ClusterView
 from app.services.context import Context
-from app.services.submission import JobRequest, check_fits, job_script
+from app.services.creation import JobRequest, check_fits
+from app.services.submission import job_script
 from app.services.templates import Rendering, Template, form_values
 
 RESOURCE_KEYS = ("nodes", "ntasks", "cpus_per_task", "memory_mb", "walltime", "partition", "account", "qos")

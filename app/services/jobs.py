@@ -12,7 +12,7 @@ from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import Job, JobEvent, JobFile, JobResult, RemoteJob, now
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources
-from app.domain.states import TERMINAL, JobState, Priority
+from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
 from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -159,4 +159,4 @@ def resources_of(job: Job) -> Resources:
 
 
 def priority_of(job: Job) -> Priority:
-    return list(Priority)[job.priority]
+    return PRIORITIES[job.priority]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +18,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.output import OutputReader
 from app.db.repositories import clusters, jobs
+from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase, SchedulerWord, assess
 from app.errors import CrystalDeckError
 from app.events.model import Topic
-from app.events.outbox import announce
+from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner, Glimpse, Handle, output_name
 from app.services.access import Account, account_of, note_problem, runner_for
 from app.services.context import Context
@@ -129,7 +131,7 @@ class Monitor:
         sight = await self._ask(runner, watched)
         changed = await self._write(watched, sight)
         await note_problem(self._context, account.cluster, "")
-        ending = [(job, remote) for job, remote in await self._watched(account) if job.state == JobState.FINISHING]
+        ending = await self._watched(account, [JobState.FINISHING])
         if ending:
             ended = {**sight.queue, **sight.accounting}
             ended = {job_id: word for job_id, word in ended.items() if word.phase is Phase.ENDED}
@@ -139,9 +141,9 @@ class Monitor:
                 self._readers.pop(job.id, None)
         return bool(ending), changed
 
-    async def _watched(self, account: Account) -> Watched:
+    async def _watched(self, account: Account, states: Iterable[JobState] = ON_CLUSTER) -> Watched:
         async with self._context.database.read() as session:
-            rows = await jobs.with_remote(session, account.cluster_id, ON_CLUSTER)
+            rows = await jobs.with_remote(session, account.cluster_id, states)
         return [(job, remote) for job, remote in rows if account.user_id in (None, job.owner_id)]
 
     async def _cancel_requested(self, runner: BaseRunner, watched: Watched) -> None:
@@ -177,23 +179,28 @@ class Monitor:
 
     async def _write(self, watched: Watched, sight: Sight) -> bool:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""
-        changed = False
-        progress = {
-            job.id: await asyncio.to_thread(self._advance, job, sight.glimpses[job.id])
-            for job, _ in watched
-            if job.id in sight.glimpses and job.state != JobState.FINISHING
-        }
-        unchanged = [job.id for job, remote in watched if not self._is_news(job, remote, sight, progress.get(job.id))]
+        progress = await asyncio.to_thread(
+            lambda: {
+                job.id: self._advance(job, sight.glimpses[job.id])
+                for job, _ in watched
+                if job.id in sight.glimpses and job.state != JobState.FINISHING
+            }
+        )
+        news = {job.id for job, remote in watched if self._is_news(job, remote, sight, progress.get(job.id))}
         async with self._context.database.write() as session:
-            await jobs.mark_seen(session, unchanged)
-            for stale, _ in watched:
-                if stale.id in unchanged:
-                    continue
-                job, remote = await jobs.get(session, stale.id), await jobs.remote(session, stale.id)
-                if job is not None and remote is not None:
-                    changed |= await self._write_one(session, job, remote, sight, progress.get(job.id))
+            await jobs.mark_seen(session, {job.id for job, _ in watched} - news)
+            rows, remotes = await jobs.get_all(session, news), await jobs.remotes(session, news)
+            moves: list[Move] = []
+            changed = False
+            for job_id in rows.keys() & remotes.keys():
+                touched, move = self._write_one(session, rows[job_id], remotes[job_id], sight, progress.get(job_id))
+                changed |= touched
+                if move is not None:
+                    moves.append(move)
+            moved = await jobs.transition_all(session, moves)
+            await announce_jobs(session, [move.job for move in moved])
         self._context.broker.wake()
-        return changed
+        return changed or bool(moved)
 
     @staticmethod
     def _is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None) -> bool:
@@ -209,9 +216,11 @@ class Monitor:
             or bool(job.attention)
         )
 
-    async def _write_one(
-        self, session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
-    ) -> bool:
+    @staticmethod
+    def _write_one(
+        session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
+    ) -> tuple[bool, Move | None]:
+        """Write the witnesses' words on one job. Was anything told? Where does it go?"""
         queue, accounting = sight.queue.get(job.id), sight.accounting.get(job.id)
         glimpse = sight.glimpses.get(job.id)
         marker = glimpse.marker if glimpse else None
@@ -224,14 +233,12 @@ class Monitor:
         remote.marker = f"{marker.status} {marker.signal or '-'}" if marker else remote.marker
         if word:
             remote.last_seen = now()
-        session.add(remote)
         moved = progress is not None and progress != job.progress
         if moved and progress is not None:
             job.progress = progress
             announce(session, Topic.PROGRESS, job.id, **progress)
-        session.add(job)
         if job.state == JobState.FINISHING:
-            return moved
+            return moved, None
         standing = assess(queue, accounting, marker)
         words = standing.reason or (STATE_WORDS[standing.state] if standing.state else job.reason)
         told = standing.attention != job.attention or (standing.state == job.state and words != job.reason)
@@ -239,13 +246,10 @@ class Monitor:
             job.attention = standing.attention
             job.reason = words if standing.state == job.state else job.reason
             announce(session, Topic.JOB, job.id, state=job.state)
-        await session.flush()
-        if standing.state is not None and standing.state != job.state:
-            started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
-            await jobs.transition(session, job, standing.state, words, started_at=started)
-            announce(session, Topic.JOB, job.id, state=job.state)
-            return True
-        return moved or told
+        if standing.state is None or standing.state == job.state:
+            return moved or told, None
+        started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
+        return True, Move(job, standing.state, words, {"started_at": started})
 
     def _advance(self, job: Job, glimpse: Glimpse) -> dict[str, object]:
         """Add the new bytes of the output to the live copy and to its reader; returns the progress."""

@@ -8,7 +8,8 @@ import logging
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -17,13 +18,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.output import OutputReader
 from app.crystal.results import Results
+from app.db.engine import insert_rows
 from app.db.repositories import jobs
+from app.db.repositories.jobs import Move
 from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import RemoteFailure
-from app.events.model import Topic
-from app.events.outbox import announce
+from app.events.outbox import announce_jobs
 from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, output_name, parse_marker
 from app.services.context import Context
 
@@ -48,6 +50,17 @@ def role_of(name: str) -> str:
     return {"out": "output", "outp": "output", "d12": "deck", "d3": "deck", "DAT": "data", "LOG": "log"}.get(
         suffix, "other"
     )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that is over: its files (None: its directory is gone), what each witness said, and which file is not here."""
+
+    job: Job
+    files: list[RemoteFile] | None
+    word: SchedulerWord | None
+    marker: Marker | None
+    broken: str
 
 
 class Finisher:
@@ -75,22 +88,25 @@ class Finisher:
         handles = [Handle(job.id, remote.scheduler_id, remote.directory) for job, remote in ready]
         listed = await runner.list_files(handles)
         broken = await self._fetch(runner, handles, listed)
-        for job, _ in ready:
-            if job.id in broken and self._try_again(job.id):
-                continue
-            marker = markers.get(job.id) or await self._known_marker(job.id)
-            await self._conclude(job, listed.get(job.id), ended.get(job.id), marker, broken.get(job.id, ""))
+        over = [(job, remote) for job, remote in ready if job.id not in broken or not self._try_again(job.id)]
+        endings = [
+            Ended(
+                job,
+                listed.get(job.id),
+                ended.get(job.id),
+                markers.get(job.id) or parse_marker(f"{remote.marker} 0"),
+                broken.get(job.id, ""),
+            )
+            for job, remote in over
+        ]
+        await self._conclude(endings)
+        for job, _ in over:
             self._attempts.pop(job.id, None)
         self._context.broker.wake()
 
     def _try_again(self, job_id: str) -> bool:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
         return self._attempts[job_id] < ATTEMPTS
-
-    async def _known_marker(self, job_id: str) -> Marker | None:
-        async with self._context.database.read() as session:
-            remote = await jobs.remote(session, job_id)
-        return parse_marker(f"{remote.marker} 0") if remote and remote.marker else None
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -161,58 +177,74 @@ class Finisher:
 
     # -- reading and concluding ----------------------------------------------------------------------------------
 
-    async def _conclude(
-        self,
-        job: Job,
-        files: list[RemoteFile] | None,
-        word: SchedulerWord | None,
-        marker: Marker | None,
-        broken: str,
-    ) -> None:
-        outputs = [output_name(deck) for deck in job.decks]
-        read = await asyncio.to_thread(self._read_outputs, job.id, outputs)
-        program = program_word(outputs, read, files is None)
-        standing = conclude(word, marker, program, cancel_requested=job.cancel_requested)
-        assert standing.state is not None
-        attention = " ".join(
-            part for part in (standing.attention, broken and f"Not all files are here: {broken}.") if part
-        )
+    async def _conclude(self, endings: Sequence[Ended]) -> None:
+        """Read the outputs, and write verdicts, results and files of all jobs in one transaction."""
+        read = await asyncio.to_thread(lambda: [self._read_outputs(end.job) for end in endings])
+        ids = [end.job.id for end in endings]
         async with self._context.database.write() as session:
-            row = await jobs.get(session, job.id)
-            if row is None or row.state != JobState.FINISHING:
-                return
-            await self._keep_files(session, job.id, files or [])
-            await _keep_results(session, job.id, read)
-            await jobs.transition(
-                session, row, standing.state, standing.reason, attention=attention, ended_at=_ended_at(marker)
+            rows = await jobs.get_all(session, ids)
+            moves = []
+            for end, outputs in zip(endings, read, strict=True):
+                row = rows.get(end.job.id)
+                if row is not None and row.state == JobState.FINISHING:
+                    moves.append(_verdict(row, end, outputs))
+            moved = {move.job.id for move in await jobs.transition_all(session, moves)}
+            await self._keep_files(
+                session, [file for end in endings if end.job.id in moved for file in end.files or ()], moved
             )
-            announce(session, Topic.JOB, job.id, state=row.state)
+            await _keep_results(
+                session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
+            )
+            await announce_jobs(session, [move.job for move in moves if move.job.id in moved])
 
-    def _read_outputs(self, job_id: str, outputs: Sequence[str]) -> dict[str, Results]:
+    def _read_outputs(self, job: Job) -> dict[str, Results]:
         read = {}
-        for output in outputs:
-            path = self._context.job_folder(job_id) / "files" / output
+        for output in output_names(job):
+            path = self._context.job_folder(job.id) / "files" / output
             if path.is_file():
                 read[output] = read_file(path)
         return read
 
-    async def _keep_files(self, session: AsyncSession, job_id: str, files: Sequence[RemoteFile]) -> None:
-        known = {row.name: row for row in await jobs.files(session, job_id)}
+    async def _keep_files(self, session: AsyncSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
+        known = await jobs.files_of(session, job_ids)
+        fresh = []
         for file in files:
             if not self._target(file).is_file():
                 continue
-            row = known.get(file.name) or JobFile(job_id=job_id, name=file.name, size=0, sha256="", role="")
+            row = known.get((file.job_id, file.name))
+            if row is None:
+                row = JobFile(job_id=file.job_id, name=file.name, size=0, sha256="", role="")
+                fresh.append(row)
             row.size, row.sha256, row.role, row.fetched_at = file.size, file.sha256, role_of(file.name), now()
-            session.add(row)
+        await insert_rows(session, fresh)
 
 
-async def _keep_results(session: AsyncSession, job_id: str, read: dict[str, Results]) -> None:
-    known = {row.output: row for row in await jobs.results(session, job_id)}
-    for output, results in read.items():
-        row = known.get(output) or JobResult(job_id=job_id, output=output, verdict="", results={})
-        row.verdict, row.energy_total, row.gap_ev = results.verdict, results.energy_total, results.gap_ev
-        row.preview, row.results = results.preview, results.as_dict()
-        session.add(row)
+def output_names(job: Job) -> list[str]:
+    return [output_name(deck) for deck in job.decks]
+
+
+def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
+    """How a job ended, by the scheduler, the exit marker and the program."""
+    program = program_word(output_names(row), outputs, end.files is None)
+    standing = conclude(end.word, end.marker, program, cancel_requested=row.cancel_requested)
+    assert standing.state is not None
+    told = (standing.attention, end.broken and f"Not all files are here: {end.broken}.")
+    attention = " ".join(part for part in told if part)
+    return Move(row, standing.state, standing.reason, {"attention": attention, "ended_at": _ended_at(end.marker)})
+
+
+async def _keep_results(session: AsyncSession, read: dict[str, dict[str, Results]], job_ids: Collection[str]) -> None:
+    known = await jobs.results_of(session, job_ids)
+    fresh = []
+    for job_id in job_ids:
+        for output, results in read[job_id].items():
+            row = known.get((job_id, output))
+            if row is None:
+                row = JobResult(job_id=job_id, output=output, verdict="", results={})
+                fresh.append(row)
+            row.verdict, row.energy_total, row.gap_ev = results.verdict, results.energy_total, results.gap_ev
+            row.preview, row.results = results.preview, results.as_dict()
+    await insert_rows(session, fresh)
 
 
 def _ended_at(marker: Marker | None) -> datetime:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.crystal.decks import render
+from app.crystal.decks import DeckWriter
 from app.domain.fields import FieldSpec
 from app.domain.templates import TemplateSpec
 from app.errors import ConfigurationError, CrystalDeckError, FieldError, InvalidInput, NotFound
@@ -22,10 +22,10 @@ SHARED = "_shared"
 
 @dataclass(frozen=True)
 class Template:
-    """Metadata, the Jinja sources that its files may include, and a checksum over all of it."""
+    """Metadata, what writes its decks, and a checksum over the metadata and all sources."""
 
     spec: TemplateSpec
-    sources: dict[str, str]
+    writer: DeckWriter
     revision: str
 
 
@@ -66,7 +66,7 @@ class TemplateLibrary:
         """Decks for these answers, or InvalidInput that names every wrong field."""
         template = self.get(template_id)
         values = template.spec.require(raw)
-        return Rendering(template, values, render(template.spec, template.sources, values), [])
+        return Rendering(template, values, template.writer.write(values), [])
 
     def try_render(self, template_id: str, raw: dict[str, Any]) -> Rendering:
         """Like `render`, but wrong answers come back as errors beside the values that were right."""
@@ -75,7 +75,7 @@ class TemplateLibrary:
         if errors:
             return Rendering(template, values, {}, errors)
         try:
-            return Rendering(template, values, render(template.spec, template.sources, values), [])
+            return Rendering(template, values, template.writer.write(values), [])
         except InvalidInput as error:
             return Rendering(template, values, {}, error.fields, error.message)
         except CrystalDeckError as error:
@@ -106,7 +106,7 @@ def load_template(folder: Path) -> Template:
     digest = hashlib.sha256(spec.model_dump_json().encode())
     for name in sorted(sources):
         digest.update(f"\0{name}\0{sources[name]}".encode())
-    return Template(spec, sources, digest.hexdigest())
+    return Template(spec, DeckWriter(spec, sources), digest.hexdigest())
 
 
 def form_values(fields: Iterable[FieldSpec], example: dict[str, Any]) -> dict[str, str]:

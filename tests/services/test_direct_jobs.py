@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.services.context import Context
+from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, cancel, counts, get
-from app.services.submission import JobRequest, create_jobs
 from tests.support.app import EXECUTABLE, make_actor, running, settings_for
 from tests.support.lab import RECORDED
 from tests.support.service import TERMINAL, mgo

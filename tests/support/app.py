@@ -27,7 +27,11 @@ def settings_for(folder: Path, **changes: object) -> Settings:
         "poll_interval_busy": 0.1,
         "clusters": {
             "here": ClusterSettings(
-                runner_type="local", crystal=str(folder / "bin" / "replay"), workdir=str(folder / "work"), cores=4, max_jobs=4
+                runner_type="local",
+                crystal=str(folder / "bin" / "replay"),
+                workdir=str(folder / "work"),
+                cores=4,
+                max_jobs=4,
             )
         },
     }

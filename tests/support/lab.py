@@ -302,7 +302,9 @@ class Lab:
             "workdir": "crystaldeck", "crystal": f"{self.root}/bin/replay", "properties": f"{self.root}/bin/replay",
             **overrides,
         }  # fmt: skip
-        lines = [f"{key} = {value!r}" if isinstance(value, int) else f'{key} = "{value}"' for key, value in values.items()]
+        lines = [
+            f"{key} = {value!r}" if isinstance(value, int) else f'{key} = "{value}"' for key, value in values.items()
+        ]
         return "\n".join([f"[clusters.{name}]", *lines, ""])
 
     def stop_sshd(self) -> None:

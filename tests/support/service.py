@@ -116,6 +116,11 @@ class Service:
         found: list[dict[str, Any]] = self.client.get("/jobs", params={"limit": 500}).json()["jobs"]
         return found
 
+    def any_in(self, *states: str) -> bool:
+        """Is any job in one of these states?"""
+        answer = self.client.get("/jobs", params={"state": list(states), "limit": 1})
+        return bool(answer.json()["jobs"])
+
     def wait(self, ids: Sequence[str], seconds: float = 120, states: Sequence[str] = TERMINAL) -> list[dict[str, Any]]:
         """Jobs when all of them are in one of the states."""
         wanted, end = set(ids), time.monotonic() + seconds
@@ -145,5 +150,9 @@ def replayed(case: str, cluster: str = "lab", **options: Any) -> dict[str, Any]:
     """A job whose program replays a recorded output."""
     title = " ".join(["replay", case, *(f"{key}={value}" for key, value in options.items())])
     return {
-        "template": "scf", "parameters": mgo(title), "cluster": cluster, "name": "replayed", "resources": {"walltime": "00:05:00"}
+        "template": "scf",
+        "parameters": mgo(title),
+        "cluster": cluster,
+        "name": "replayed",
+        "resources": {"walltime": "00:05:00"},
     }

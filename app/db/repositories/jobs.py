@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Integer, cast, func, or_, tuple_, update
+from sqlalchemy import Integer, cast, func, or_, tuple_, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.engine import insert_rows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, RemoteJob, User, now
 from app.domain.states import OCCUPYING, JobState, check_transition
 
@@ -83,13 +84,41 @@ async def row(session: AsyncSession, job_id: str) -> JobRow | None:
     return next(iter(await listing(session, JobFilter(id=job_id))), None)
 
 
+async def get_all(session: AsyncSession, job_ids: Iterable[str]) -> dict[str, Job]:
+    """Jobs by id; those that do not exist are absent."""
+    query = select(Job).where(col(Job.id).in_(list(job_ids)))
+    return {job.id: job for job in (await session.exec(query)).all()}
+
+
+async def remotes(session: AsyncSession, job_ids: Iterable[str]) -> dict[str, RemoteJob]:
+    """What clusters know of these jobs, by job id."""
+    query = select(RemoteJob).where(col(RemoteJob.job_id).in_(list(job_ids)))
+    return {remote.job_id: remote for remote in (await session.exec(query)).all()}
+
+
 async def remote(session: AsyncSession, job_id: str) -> RemoteJob | None:
     return await session.get(RemoteJob, job_id)
 
 
-async def in_states(session: AsyncSession, cluster_id: int, states: Iterable[JobState]) -> list[Job]:
-    query = select(Job).where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
-    return list((await session.exec(query.order_by(col(Job.priority), col(Job.created_at), col(Job.id)))).all())
+async def in_states(
+    session: AsyncSession,
+    cluster_id: int,
+    states: Iterable[JobState],
+    *,
+    owners: Iterable[int],
+    limit: int | None = None,
+    attention_not: str | None = None,
+) -> list[Job]:
+    """Jobs of some users in the order in which they are served."""
+    query = select(Job).where(
+        Job.cluster_id == cluster_id,
+        col(Job.state).in_([str(state) for state in states]),
+        col(Job.owner_id).in_(list(owners)),
+    )
+    if attention_not is not None:
+        query = query.where(Job.attention != attention_not)
+    query = query.order_by(col(Job.priority), col(Job.created_at), col(Job.id)).limit(limit)
+    return list((await session.exec(query)).all())
 
 
 async def owners_in_states(session: AsyncSession, cluster_id: int, states: Iterable[JobState]) -> list[int]:
@@ -124,26 +153,58 @@ async def occupying(session: AsyncSession, cluster_id: int) -> int:
     return (await session.exec(query)).one()
 
 
+@dataclass(frozen=True)
+class Move:
+    """A transition to be made: the job as it was read, where it goes and why, and what else is set with it."""
+
+    job: Job
+    target: JobState
+    message: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
 async def transition(
     session: AsyncSession, job: Job, target: JobState, message: str, *, actor: str = "", **changes: object
 ) -> bool:
-    """Move `job` to `target` by compare-and-set, and write the event. False: another one moved it first.
+    """Move one job; see `transition_all`. False: another one moved it first."""
+    return bool(await transition_all(session, [Move(job, target, message, changes)], actor=actor))
+
+
+async def transition_all(session: AsyncSession, moves: Sequence[Move], *, actor: str = "") -> list[Move]:
+    """Move jobs by compare-and-set, and write their events, in three statements whatever their number.
+
+    Writers are serialised, so a state that is read in this transaction still holds when it is written. Returns the moves
+    that were made; the others lost to somebody who was quicker.
 
     Raises:
-        Conflict: the table of transitions does not allow it.
+        Conflict: the table of transitions does not allow one of them.
     """
-    current = JobState(job.state)
-    check_transition(job.id, current, target)
-    values: dict[str, Any] = {"state": str(target), "reason": message, "updated_at": now(), **changes}
-    query = update(Job).where(col(Job.id) == job.id, col(Job.state) == str(current)).values(**values)
-    result = await session.exec(query, execution_options={"synchronize_session": False})
-    if not (isinstance(result, CursorResult) and result.rowcount == 1):
-        return False
-    session.add(JobEvent(job_id=job.id, from_state=str(current), to_state=str(target), message=message, actor=actor))
-    for key, value in values.items():
-        # The row is what was just written: set it without marking it as changed once more.
-        set_committed_value(job, key, value)
-    return True
+    for move in moves:
+        check_transition(move.job.id, JobState(move.job.state), move.target)
+    query = select(Job.id, Job.state).where(col(Job.id).in_([move.job.id for move in moves]))
+    states = dict((await session.exec(query)).all())
+    won = [move for move in moves if states.get(move.job.id) == move.job.state]
+    if not won:
+        return []
+    moment = now()
+    events = [
+        JobEvent(
+            job_id=move.job.id, at=moment, from_state=move.job.state, to_state=str(move.target), message=move.message,
+            actor=actor,
+        )
+        for move in won
+    ]  # fmt: skip
+    rows: list[dict[str, Any]] = [
+        {"id": move.job.id, "state": str(move.target), "reason": move.message, "updated_at": moment, **move.changes}
+        for move in won
+    ]
+    await session.exec(update(Job), params=rows)
+    await insert_rows(session, events)
+    for move, row in zip(won, rows, strict=True):
+        for key, value in row.items():
+            # The row is what was just written: set it without marking it as changed once more.
+            set_committed_value(move.job, key, value)
+    return won
 
 
 async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:
@@ -160,6 +221,18 @@ async def file(session: AsyncSession, job_id: str, name: str) -> JobFile | None:
     return (await session.exec(select(JobFile).where(JobFile.job_id == job_id, JobFile.name == name))).first()
 
 
+async def files_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobFile]:
+    """Files of many jobs, by job id and name."""
+    query = select(JobFile).where(col(JobFile.job_id).in_(list(job_ids)))
+    return {(file.job_id, file.name): file for file in (await session.exec(query)).all()}
+
+
 async def results(session: AsyncSession, job_id: str) -> list[JobResult]:
     query = select(JobResult).where(JobResult.job_id == job_id).order_by(col(JobResult.id))
     return list((await session.exec(query)).all())
+
+
+async def results_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobResult]:
+    """Results of many jobs, by job id and output."""
+    query = select(JobResult).where(col(JobResult.job_id).in_(list(job_ids)))
+    return {(result.job_id, result.output): result for result in (await session.exec(query)).all()}

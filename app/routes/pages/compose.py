@@ -12,7 +12,7 @@ from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
 from app.services import composer
 from app.services.composer import Draft
-from app.services.submission import create_jobs
+from app.services.creation import create_jobs
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,13 +1,15 @@
 # Files of jobs with size and checksum. $1: work directory. Standard input: lines "job<TAB>directory".
-# Scratch files of MPI processes and our own state are left out.
+# Prints "D<TAB>job" per directory that is there, "S<TAB>size<TAB>directory<TAB>name" per file, and what sha256sum says of all
+# files at once. Scratch files of MPI processes and our own state are left out, and names that hold a line end.
 cd -- "$HOME" && cd -- "$1" || exit 66
-top=$PWD
 tab=$(printf '\t')
-while IFS=$tab read -r job dir; do
-    cd -- "$top/$dir" 2>/dev/null || { printf '%s\tmissing\t\t\n' "$job"; continue; }
-    printf '%s\tpresent\t\t\n' "$job"
-    find . -maxdepth 2 -type f ! -path './.crystaldeck/*' ! -name '*.pe[0-9]*' ! -name INPUT \
-        -printf '%s\t' -exec sha256sum {} \; | while IFS=$tab read -r size line; do
-        printf '%s\t%s\t%s\t%s\n' "$job" "$size" "${line%% *}" "${line#*  ./}"
-    done
-done
+list=$(while IFS=$tab read -r job dir; do [ -d "$dir" ] && printf '%s\t%s\n' "$job" "$dir"; done)
+[ -n "$list" ] || exit 0
+printf '%s\n' "$list" | cut -f1 | sed "s/^/D$tab/"
+files=$(printf '%s\n' "$list" | cut -f2- | tr '\n' '\0' | xargs -0 sh -c 'exec find "$@" -maxdepth 2 -type f \
+    ! -path "*/.crystaldeck/*" ! -name "*.pe[0-9]*" ! -name INPUT ! -path "*
+*" -printf "S\t%s\t%H\t%P\n"' sh)
+[ -n "$files" ] || exit 0
+printf '%s\n' "$files"
+printf '%s\n' "$files" | cut -f3- | tr '\t\n' '/\0' | xargs -0 sha256sum --
+exit 0

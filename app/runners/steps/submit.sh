@@ -1,6 +1,7 @@
 # Hand over a batch of jobs, each once, however often this runs.
 # $1: work directory; $2: slurm or direct. Standard input: lines "token<TAB>directory<TAB>name", closed by "end".
-# Prints per job "token<TAB>word<TAB>rest": id, refused, busy, uncertain, absent.
+# Prints per job "token<TAB>word<TAB>rest": id, refused, busy, uncertain, absent. Four workers share the list: most of an
+# sbatch is waiting for the scheduler.
 trap '' HUP PIPE
 list=$(cat)
 # A list without its last line was cut by a broken connection: nothing may start from it.
@@ -8,6 +9,11 @@ case $list in *end) ;; *) exit 64 ;; esac
 export LC_ALL=C
 cd -- "$HOME" && cd -- "$1" || exit 66
 tab=$(printf '\t')
+host=$(uname -n)
+workers=4
+
+# The first line of a small file, without a process.
+first_line() { line=; [ -s "$1" ] && { read -r line < "$1" || [ -n "$line" ]; }; }
 
 answer() { printf '%s\t%s\t%s\n' "$token" "$1" "$2" 2>/dev/null; }
 
@@ -28,7 +34,7 @@ look_up() {
 }
 
 start_slurm() {
-    id=$(cd -- "$dir" && sbatch --parsable job.sh 2> .crystaldeck/sbatch.err < /dev/null)
+    id=$(cd -- "$dir" && exec sbatch --parsable job.sh 2> .crystaldeck/sbatch.err < /dev/null)
     code=$?
     id=${id%%;*}
     if [ "$code" -eq 0 ] && [ -n "$id" ]; then
@@ -60,22 +66,19 @@ start_direct() {
 
 claim() {
     mkdir "$state/submit" 2>/dev/null || return 1
-    printf '%s %s\n' "$$" "$(uname -n)" > "$state/submit/by"
+    printf '%s %s\n' "$$" "$host" > "$state/submit/by"
 }
 
-kind=$2
-printf '%s\n' "$list" | while IFS=$tab read -r token dir name; do
-    [ "$token" = end ] && break
-    state=$dir/.crystaldeck
-    if [ ! -s "$state/token" ] || [ "$(cat "$state/token")" != "$token" ]; then
+hand_over() {
+    if ! first_line "$state/token" || [ "$line" != "$token" ]; then
         answer absent ""
-    elif [ -s "$state/job_id" ]; then
-        answer id "$(cat "$state/job_id")"
+    elif first_line "$state/job_id"; then
+        answer id "$line"
     elif claim; then
         "start_$kind"
     else
-        read -r pid host < "$state/submit/by" 2>/dev/null || pid=
-        if [ -n "$pid" ] && [ "$host" = "$(uname -n)" ] && kill -0 "$pid" 2>/dev/null; then
+        read -r pid by < "$state/submit/by" 2>/dev/null || pid=
+        if [ -n "$pid" ] && [ "$by" = "$host" ] && kill -0 "$pid" 2>/dev/null; then
             answer busy "$pid"
         elif look_up; then
             keep_id "$found"
@@ -87,4 +90,23 @@ printf '%s\n' "$list" | while IFS=$tab read -r token dir name; do
             answer uncertain "claimed, not yet known to the scheduler"
         fi
     fi
+}
+
+# $1: number of this worker. It takes every fourth job.
+work() {
+    number=0
+    while IFS=$tab read -r token dir name && [ "$token" != end ]; do
+        number=$((number + 1))
+        [ $((number % workers)) -eq "$1" ] || continue
+        state=$dir/.crystaldeck
+        hand_over
+    done <<LIST
+$list
+LIST
+}
+
+kind=$2
+for worker in 0 1 2 3; do
+    work "$worker" &
 done
+wait

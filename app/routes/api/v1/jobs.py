@@ -12,7 +12,7 @@ from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobP
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter, next_cursor
 from app.services import clusters, jobs
-from app.services.submission import create_jobs
+from app.services.creation import create_jobs
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]

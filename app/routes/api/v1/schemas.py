@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.repositories.jobs import JobRow
+from app.services.creation import JobRequest
 from app.services.jobs import JobView, priority_of
-from app.services.submission import JobRequest
 
 
 class NewJob(BaseModel):
