@@ -33,6 +33,7 @@ class Background:
         self._dispatcher = Dispatcher(context)
         self._monitor = Monitor(context)
         self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._stopping = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
     async def start(self) -> None:
@@ -59,6 +60,8 @@ class Background:
 
     async def stop(self) -> None:
         """Let no new work begin, then end what waits for a network; every step can be taken up again."""
+        # A tick that APScheduler has already begun must not start anything either.
+        self._stopping = True
         self._scheduler.pause()
         for task in self._tasks.values():
             task.cancel()
@@ -68,7 +71,7 @@ class Background:
 
     def _spawn(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
         """Start `work` unless the same is still going on: a hanging cluster holds up nothing else."""
-        if key not in self._tasks:
+        if key not in self._tasks and not self._stopping:
             task = asyncio.create_task(self._guard(key, work), name=str(key))
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))

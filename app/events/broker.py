@@ -15,7 +15,8 @@ from app.db.engine import Database
 from app.events import outbox
 from app.events.model import Event, Topic
 
-QUEUE_LENGTH = 256
+QUEUE_LENGTH = 2048
+"""A batch of jobs may change at once; a stream that falls behind by more is told to fetch everything again."""
 OTHER_PROCESS_INTERVAL = 1.0
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class Broker:
                 log.exception("the outbox cannot be read; trying again")
                 await asyncio.sleep(OTHER_PROCESS_INTERVAL)
                 continue
+            if len(events) == outbox.PAGE:
+                self._wake.set()
             for event in events:
                 self._last_id = event.id
                 for queue in self._subscribers:

@@ -14,6 +14,8 @@ from app.db.engine import insert_rows
 from app.db.tables import Job, OutboxEvent
 from app.events.model import Event, Topic
 
+PAGE = 500
+
 
 def announce(session: AsyncSession, topic: Topic, subject: str, **data: Any) -> None:
     """Add an event to the running transaction."""
@@ -27,7 +29,7 @@ async def announce_jobs(session: AsyncSession, rows: Iterable[Job]) -> None:
     )
 
 
-async def after(session: AsyncSession, last_id: int, limit: int = 500) -> list[Event]:
+async def after(session: AsyncSession, last_id: int, limit: int = PAGE) -> list[Event]:
     """Events newer than `last_id`, oldest first."""
     query = select(OutboxEvent).where(col(OutboxEvent.id) > last_id).order_by(col(OutboxEvent.id)).limit(limit)
     rows = (await session.exec(query)).all()

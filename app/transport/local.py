@@ -65,6 +65,11 @@ class LocalTransport:
                 _feed(process, stdin), _drain(process, sink or kept.extend), _read_errors(process)
             )
             return Completed(await process.wait(), bytes(kept), stderr)
+        except asyncio.CancelledError:
+            # Nobody will read its answer any more.
+            _kill_group(process.pid)
+            await process.wait()
+            raise
         finally:
             del self._running[asyncio.current_task()]
 

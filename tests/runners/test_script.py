@@ -60,8 +60,12 @@ async def test_handing_over_twice_starts_once(tmp_path: Path) -> None:
         marker = parse_marker(await until_marker(tmp_path, own.name))
         assert marker is not None and (marker.status, marker.signal) == (0, "")
         assert (tmp_path / "work" / own.directory / "scf.out").read_text() == "deck\n"
-    events = (tmp_path / ".crystaldeck" / "events").read_text()
-    assert events.count("running") == events.count("ended") == 3
+    events = tmp_path / ".crystaldeck" / "events"
+    async with asyncio.timeout(10):
+        # A job tells of its end just after it has written its marker.
+        while events.read_text().count("ended") < 3:
+            await asyncio.sleep(0.02)
+    assert events.read_text().count("running") == events.read_text().count("ended") == 3
 
 
 async def test_a_list_that_was_cut_starts_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ class Server:
         self.allowed = allowed
         self.logins = 0
         self.noise = b""
+        self.children: list[asyncio.subprocess.Process] = []
         self.key = asyncssh.generate_private_key("ssh-ed25519")
 
     async def start(self) -> None:
@@ -46,8 +50,9 @@ class Server:
             process.stdout.write(outer.noise)
             child = await asyncio.create_subprocess_shell(
                 process.command or "", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
+            outer.children.append(child)
             out, err = await child.communicate(await process.stdin.read())
             process.stdout.write(out)
             process.stderr.write(err)
@@ -75,6 +80,11 @@ async def server() -> AsyncIterator[Server]:
     yield server
     server.acceptor.close()
     await server.acceptor.wait_closed()
+    for child in [child for child in server.children if child.returncode is None]:
+        # A command that nobody waits for any more goes on in a real sshd too; here it must not outlive its test.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
 
 
 @pytest.fixture
