@@ -7,16 +7,19 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from app.crystal.checker import check_deck
+from app.crystal.decks import MAX_DECK
 from app.crystal.output import OutputReader
 from app.db import migrations
 from app.domain.permissions import Actor, Role
 from app.errors import CrystalDeckError
 from app.services import accounts, clusters
 from app.services.context import Context, make_context
+from app.services.templates import TemplateLibrary
 from app.settings import config_path, load_settings
 
 app = typer.Typer(
@@ -162,6 +165,47 @@ def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Pr
     for key, value in results.items():
         if value not in (None, [], False) and key != "geometry":
             typer.echo(f"{key:<16} {value}")
+
+
+@app.command()
+def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files.")]) -> None:
+    """Check decks: one line per finding; exit status 1 where there is an error."""
+    failed = False
+    for path in decks:
+        try:
+            text = path.read_bytes()[:MAX_DECK].decode("latin-1")
+        except OSError as error:
+            raise CrystalDeckError(f"{path} cannot be read: {error.strerror}.", hint="Check the path.") from error
+        role = path.suffix.lstrip(".")
+        for finding in check_deck(text, role if role in ("d12", "d3") else None):
+            failed = failed or finding.severity == "error"
+            typer.echo(f"{path}:{finding.line}: {finding.severity}: {finding}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    template: str,
+    option: Annotated[list[str], typer.Option("--set", help="name=value of a parameter; repeat for several.")] = [],  # noqa: B006
+    example: Annotated[bool, typer.Option("--example", help="Start from the template's example.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the decks to; else they are printed.")] = None,
+) -> None:
+    """Write the decks of a template: render scf --example --set a=4.25 --set shrink=8"""
+    library = TemplateLibrary(load_settings().template_dirs)
+    given: dict[str, Any] = dict(library.get(template).spec.example) if example else {}
+    given |= dict(item.partition("=")[::2] for item in option)
+    rendering = library.render(template, given)
+    for name, text in rendering.decks.items():
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="ascii", newline="")
+            typer.echo(str(out / name))
+    for name, found in rendering.findings.items():
+        for finding in found:
+            typer.echo(f"{name}:{finding.line}: {finding.severity}: {finding}", err=True)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app, main
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, InvalidInput
 from app.settings import Settings, load_settings
 
 
@@ -97,3 +97,22 @@ def test_unsafe_settings_are_refused(tmp_path: Path) -> None:
         Settings(data=tmp_path, host=host, base_url="https://deck.example.org").refuse_unsafe()
         Settings(data=tmp_path, host=host, allow_insecure=True).refuse_unsafe()
     Settings(data=tmp_path, host="localhost").refuse_unsafe()
+
+
+def test_check_prints_a_line_per_finding(tmp_path: Path) -> None:
+    made = run("render", "scf", "--example", "--set", "a=4.25", "--set", "title=From the shell")
+    assert made.startswith("From the shell\nCRYSTAL\n0 0 0\n225\n4.25\n")
+    good, bad = tmp_path / "good.d12", tmp_path / "bad.d12"
+    good.write_text(made)
+    assert run("check", str(good)) == ""
+    bad.write_text(made.replace("SHRINK\n2 2\n", "SHRINK\n2\n"))
+    found = CliRunner().invoke(app, ["check", str(good), str(bad)])
+    assert found.exit_code == 1
+    assert f"{bad}:14: error: SHRINK: needs 2 integers" in found.stdout
+
+
+def test_render_writes_all_decks_of_a_template(tmp_path: Path) -> None:
+    run("render", "bands", "--example", "--out", str(tmp_path / "decks"))
+    assert {path.name for path in (tmp_path / "decks").iterdir()} == {"bands.d12", "bands.d3"}
+    with pytest.raises(InvalidInput, match="a must be at least"):
+        run("render", "scf", "--example", "--set", "a=-1")

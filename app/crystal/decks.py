@@ -62,7 +62,7 @@ class DeckWriter:
                     f"Template {self._spec.id} cannot be rendered: {file.source}: {error}.",
                     hint="This is a fault of the template, not of your values: tell its author.",
                 ) from error
-            decks[file.name] = check_deck(self._spec, file.name, text)
+            decks[file.name] = check_form(self._spec, file.name, text)
         return decks
 
 
@@ -81,7 +81,11 @@ def deck_context(spec: TemplateSpec, values: dict[str, Any]) -> dict[str, Any]:
     context["structure"] = structure
     context["multiplicities"] = structure.multiplicities
     context["projections"] = _projections(structure)
-    context |= _band_range(structure, values)
+    bands = _band_range(structure, values)
+    if bands["first_band"] > bands["last_band"]:
+        reason = f"must not be above the last band, {bands['last_band']}"
+        raise refuse(spec.id, [FieldError("first_band", reason, str(bands["first_band"]))])
+    context |= bands
     if any(file.name == "bands.d3" for file in spec.files):
         context["path"] = standard_path(structure)
     return context
@@ -92,9 +96,6 @@ def _physical_errors(structure: Bulk, values: dict[str, Any]) -> list[FieldError
     basis = values.get("basis_set", "")
     if values.get("basis_kind") == "internal" and (missing := uncovered(basis, structure.numbers)):
         errors.append(FieldError("basis_set", f"does not cover {', '.join(missing)}", basis))
-    if structure.electrons % 2 and not values.get("spin"):
-        reason = f"must be on: the cell has {structure.electrons} electrons, an odd number"
-        errors.append(FieldError("spin", reason, "false"))
     if values.get("dispersion") and values.get("functional") not in D3_FUNCTIONALS:
         errors.append(
             FieldError("dispersion", f"is parametrised only for {', '.join(D3_FUNCTIONALS)}", str(values["functional"]))
@@ -130,7 +131,7 @@ def _band_range(structure: Bulk, values: dict[str, Any]) -> dict[str, int]:
     return {"first_band": values.get("first_band") or 1, "last_band": last, "occupied_bands": occupied}
 
 
-def check_deck(spec: TemplateSpec, name: str, text: str) -> str:
+def check_form(spec: TemplateSpec, name: str, text: str) -> str:
     """Return the deck unchanged when it has the form that CRYSTAL reads, else raise ConfigurationError."""
     faults = []
     lines = text.split("\n")

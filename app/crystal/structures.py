@@ -45,6 +45,28 @@ def crystal_system(space_group: int) -> str:
     return next(name for limit, name in limits if space_group <= limit)
 
 
+@lru_cache(maxsize=1)
+def _symbols() -> dict[str, int]:
+    """Hermann–Mauguin symbols without blanks, in upper case; the old form `Fm3m` where it is not ambiguous."""
+    exact: dict[str, int] = {}
+    old: dict[str, int] = {}
+    for hall in range(1, 531):
+        kind = spglib.get_spacegroup_type(hall)
+        if kind is None:
+            continue
+        for text in (kind.international_short, kind.international_full, kind.international.split("=")[0]):
+            symbol = text.replace("_", "").replace(" ", "").upper()
+            exact.setdefault(symbol, kind.number)
+            if kind.number >= 195:
+                old.setdefault(symbol.replace("-", ""), kind.number)
+    return {**old, **exact}
+
+
+def space_group_of(symbol: str) -> int | None:
+    """The number of a space group by its Hermann–Mauguin symbol as CRYSTAL writes it, `F M 3 M`; None: not known."""
+    return _symbols().get(symbol.replace(" ", "").replace("_", "").upper())
+
+
 def minimal_parameters(space_group: int, rhombohedral: bool = False) -> tuple[str, ...]:
     """The cell parameters that CRYSTAL reads for this group, in its order."""
     if rhombohedral:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from app.crystal.annotations import Line, annotate
+from app.crystal.checker import check_deck
+from app.crystal.deck import Finding
 from app.crystal.decks import DeckWriter
 from app.domain.fields import FieldSpec
-from app.domain.templates import TemplateSpec
+from app.domain.templates import TemplateSpec, refuse
 from app.errors import ConfigurationError, CrystalDeckError, FieldError, InvalidInput, NotFound
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "input_templates"
@@ -31,13 +34,31 @@ class Template:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A template with one set of answers: typed values, decks by name, errors. Decks are empty where errors are not."""
+    """A template with one set of answers: typed values, decks by name, errors. Decks are empty where fields are wrong.
+
+    `findings` is what the deck checker says of each deck; a deck with an error in it is shown and not submitted.
+    """
 
     template: Template
     values: dict[str, Any]
     decks: dict[str, str]
     errors: list[FieldError]
     message: str = ""
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> list[FieldError]:
+        """The errors that the checker found, by deck."""
+        return [
+            FieldError(name, f"line {finding.line}: {finding}")
+            for name, found in self.findings.items()
+            for finding in found
+            if finding.severity == "error"
+        ]
+
+    def lines(self, name: str) -> list[Line]:
+        """One of the decks, line by line, with meanings and findings."""
+        return annotate(self.decks[name], name.rpartition(".")[2], self.findings.get(name, []))
 
 
 class TemplateLibrary:
@@ -66,7 +87,10 @@ class TemplateLibrary:
         """Decks for these answers, or InvalidInput that names every wrong field."""
         template = self.get(template_id)
         values = template.spec.require(raw)
-        return Rendering(template, values, template.writer.write(values), [])
+        rendering = _checked(template, values)
+        if rendering.faults:
+            raise refuse(template_id, rendering.faults)
+        return rendering
 
     def try_render(self, template_id: str, raw: dict[str, Any]) -> Rendering:
         """Like `render`, but wrong answers come back as errors beside the values that were right."""
@@ -75,11 +99,17 @@ class TemplateLibrary:
         if errors:
             return Rendering(template, values, {}, errors)
         try:
-            return Rendering(template, values, template.writer.write(values), [])
+            return _checked(template, values)
         except InvalidInput as error:
             return Rendering(template, values, {}, error.fields, error.message)
         except CrystalDeckError as error:
             return Rendering(template, values, {}, [], error.sentence)
+
+
+def _checked(template: Template, values: dict[str, Any]) -> Rendering:
+    decks = template.writer.write(values)
+    findings = {name: check_deck(text, name.rpartition(".")[2]) for name, text in decks.items()}
+    return Rendering(template, values, decks, [], findings=findings)
 
 
 def load_template(folder: Path) -> Template:

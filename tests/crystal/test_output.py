@@ -43,7 +43,11 @@ def test_every_value_equals_the_reference(recorded: Path, case: str, name: str) 
     first = wanted.get("scf_first")
     assert found.energy_scf == (first["energy_Ha"] if first else None)
     assert found.scf_cycles == (first["cycles"] if first else None)
-    total = wanted.get("total_energy_disp_gcp_Ha") or wanted.get("total_energy_disp_Ha") or wanted.get("total_energy_last_Ha")
+    total = (
+        wanted.get("total_energy_disp_gcp_Ha")
+        or wanted.get("total_energy_disp_Ha")
+        or wanted.get("total_energy_last_Ha")
+    )
     assert found.energy_total == (pytest.approx(total, abs=1e-9) if total else None)
     assert found.dimensionality == wanted.get("dimensionality", found.dimensionality)
     assert found.k_mesh == wanted.get("kmesh", found.k_mesh)
@@ -65,7 +69,11 @@ def _compare_geometry(found: Any, wanted: dict[str, Any]) -> None:
     if wanted.get("opt"):
         last = wanted["opt"][-1]
         opt = found.optimization
-        assert (opt.converged, opt.points, opt.energy) == (last["status"] == "CONVERGED", last["points"], last["energy_Ha"])
+        assert (opt.converged, opt.points, opt.energy) == (
+            last["status"] == "CONVERGED",
+            last["points"],
+            last["energy_Ha"],
+        )
 
 
 def _compare_gap(case: str, found: Any, wanted: dict[str, Any]) -> None:

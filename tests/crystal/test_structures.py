@@ -85,7 +85,13 @@ def test_angles_that_close_no_cell() -> None:
 
 
 def test_numbers_for_a_deck() -> None:
-    assert [number(value) for value in (0, 0.5, 1 / 3, 4.21, -1e-4)] == ["0.0", "0.5", "0.3333333333", "4.21", "-0.0001"]
+    assert [number(value) for value in (0, 0.5, 1 / 3, 4.21, -1e-4)] == [
+        "0.0",
+        "0.5",
+        "0.3333333333",
+        "4.21",
+        "-0.0001",
+    ]
 
 
 # Integer coordinates of published decks, in the primitive cell of CRYSTAL.

@@ -1,0 +1,244 @@
+"""Records of a deck as Fortran reads them: free format, numbers that may flow over lines, text after them ignored.
+
+A cursor walks over the lines; a reader takes the records that follow one keyword. Readers return the values as texts and
+raise `RecordError` with the line at fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_INTEGER = re.compile(r"[-+]?\d+$")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?$")
+_REPEATED = re.compile(r"(\d+)\*(\S+)$")
+
+
+class RecordError(ValueError):
+    """A record that cannot be read: `line` counts from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+Values = list[list[str]]
+Reader = Callable[["Cursor"], Values]
+
+
+@dataclass
+class Cursor:
+    """A place in a deck. Comments and empty lines are passed over, as CRYSTAL does."""
+
+    lines: list[str]
+    at: int = 0
+    dimension: int | None = None
+    """Periodic directions; None where the deck does not say."""
+    last: int = field(default=0, init=False)
+    """Number of the line that was taken last."""
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        return cls([line.split("#", 1)[0].rstrip() for line in text.replace("\r", "").split("\n")])
+
+    def peek(self) -> str | None:
+        """The next record, or None at the end."""
+        while self.at < len(self.lines) and not self.lines[self.at].strip():
+            self.at += 1
+        return self.lines[self.at] if self.at < len(self.lines) else None
+
+    def take(self, wanted: str = "a record") -> str:
+        line = self.peek()
+        if line is None:
+            raise RecordError(max(self.last, 1), f"the deck ends where {wanted} should follow")
+        self.at += 1
+        self.last = self.at
+        return line
+
+    def title(self) -> str:
+        """A line of free text, which may be empty."""
+        if self.at >= len(self.lines):
+            raise RecordError(max(self.last, 1), "the deck ends where a title should follow")
+        self.at += 1
+        self.last = self.at
+        return self.lines[self.at - 1]
+
+    def numbers(self, count: int, wanted: str, *, integer: bool = False) -> list[str]:
+        """`count` numbers, from as many lines as it takes."""
+        kind, shape = ("integer", _INTEGER) if integer else ("number", _NUMBER)
+        values: list[str] = []
+        before = self.last
+        while len(values) < count:
+            line = self.peek()
+            if line is None or (not _starts_numeric(line) and (values or _is_word(line))):
+                have = f"{len(values)} of {count}" if values else "none"
+                raise RecordError(
+                    self.last or before, f"needs {count} {kind}{'s' if count > 1 else ''} ({wanted}), has {have}"
+                )
+            self.take()
+            for token in _tokens(line):
+                if len(values) == count:
+                    break
+                if not shape.match(token):
+                    raise RecordError(
+                        self.last, f"{token[:30]!r} stands where {kind} {len(values) + 1} ({wanted}) is expected"
+                    )
+                values.append(token)
+        return values
+
+    def row(self, count: int, wanted: str) -> list[str]:
+        """`count` integers that nobody spreads over lines: fewer on the line mean that a record is missing."""
+        line = self.peek()
+        if line is not None and _starts_numeric(line) and len(_tokens(line)) < count:
+            raise RecordError(self.at + 1, f"needs {count} integers ({wanted}), has {len(_tokens(line))}")
+        return self.numbers(count, wanted, integer=True)
+
+
+def _tokens(line: str) -> list[str]:
+    tokens: list[str] = []
+    for token in line.replace(",", " ").split():
+        repeated = _REPEATED.match(token)
+        tokens += [repeated[2]] * min(int(repeated[1]), 10000) if repeated else [token]
+    return tokens
+
+
+def _starts_numeric(line: str) -> bool:
+    tokens = _tokens(line)
+    return bool(tokens) and bool(_NUMBER.match(tokens[0]))
+
+
+def _is_word(line: str) -> bool:
+    """Looks like the next keyword rather than like a number with a slip of the pen."""
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9_*+-]*\s*$", line.strip()))
+
+
+def number_of(text: str) -> float:
+    """The value of a Fortran number, exponents with D included."""
+    return float(text.upper().replace("D", "E"))
+
+
+# -- readers -------------------------------------------------------------------------------------------------------------
+
+
+def flag(_: Cursor) -> Values:
+    """No records."""
+    return []
+
+
+def integers(count: int, wanted: str = "values") -> Reader:
+    return lambda cursor: [cursor.numbers(count, wanted, integer=True)]
+
+
+def numbers(count: int, wanted: str = "values") -> Reader:
+    return lambda cursor: [cursor.numbers(count, wanted)]
+
+
+def word(wanted: str = "a name") -> Reader:
+    return lambda cursor: [[cursor.take(wanted).strip()]]
+
+
+def counted(width: int, wanted: str) -> Reader:
+    """A count n, then n records of `width` numbers each."""
+
+    def read(cursor: Cursor) -> Values:
+        [count] = cursor.numbers(1, f"how many {wanted}", integer=True)
+        return [[count], *(cursor.numbers(width, wanted) for _ in range(_count(cursor, count)))]
+
+    return read
+
+
+def flowing(width: int, wanted: str) -> Reader:
+    """A count n, then n × `width` numbers that flow over lines."""
+
+    def read(cursor: Cursor) -> Values:
+        [count] = cursor.numbers(1, f"how many {wanted}", integer=True)
+        total = _count(cursor, count) * width
+        return [[count], cursor.numbers(total, wanted)] if total else [[count]]
+
+    return read
+
+
+def sequence(*readers: Reader) -> Reader:
+    return lambda cursor: [record for reader in readers for record in reader(cursor)]
+
+
+def matrix(cursor: Cursor) -> Values:
+    """An expansion matrix of the periodic directions, row after row."""
+    size = cursor.dimension
+    if size is None:
+        # EXTERNAL: the file knows the dimension; here the first line must tell.
+        line = cursor.peek() or ""
+        size = {1: 1, 2: 2, 4: 2, 3: 3, 9: 3}.get(len(_tokens(line)), 3)
+    return [cursor.numbers(size, "row of the expansion matrix", integer=True) for _ in range(size)]
+
+
+def slab_cut(cursor: Cursor) -> Values:
+    """h k l; label of the surface atom and number of layers. From here on two directions are periodic."""
+    values = [cursor.numbers(3, "h k l", integer=True), cursor.numbers(2, "surface atom, layers", integer=True)]
+    cursor.dimension = 2
+    return values
+
+
+def shrink(cursor: Cursor) -> Values:
+    """IS ISP; IS = 0 announces one factor per direction."""
+    first = cursor.numbers(2, "IS ISP", integer=True)
+    return [first, cursor.numbers(3, "IS1 IS2 IS3", integer=True)] if int(first[0]) == 0 else [first]
+
+
+def band(cursor: Cursor) -> Values:
+    """Title; NLINE ISS NSUB INZB IFNB IPLO LPR66; NLINE segments."""
+    title = cursor.title()
+    head = cursor.row(7, "NLINE ISS NSUB INZB IFNB IPLO LPR66")
+    segments: Values = []
+    for _ in range(_count(cursor, head[0])):
+        if int(head[1]) == 0:
+            segments.append(cursor.take("a segment of two points").split())
+        else:
+            segments.append(cursor.numbers(6, "a segment: I1 I2 I3 J1 J2 J3", integer=True))
+    return [[title], head, *segments]
+
+
+def doss(cursor: Cursor) -> Values:
+    """NPRO NPT INZB IFNB IPLO NPOL NPR; the window where no bands are given; NPRO projections."""
+    head = cursor.row(7, "NPRO NPT INZB IFNB IPLO NPOL NPR")
+    window = [cursor.numbers(2, "BMI BMA")] if int(head[2]) < 0 and int(head[3]) < 0 else []
+    projections = []
+    for _ in range(_count(cursor, head[0])):
+        line = cursor.at
+        [count] = cursor.numbers(1, "a projection: N a1 … aN", integer=True)
+        cursor.at = line
+        cursor.peek()
+        projections.append(cursor.numbers(1 + abs(int(count)), "a projection: N a1 … aN", integer=True))
+    return [head, *window, *projections]
+
+
+def newk(cursor: Cursor) -> Values:
+    """A net as for SHRINK; IFE NPR; NPR printing options."""
+    net = shrink(cursor)
+    [energy, options] = cursor.numbers(2, "IFE NPR", integer=True)
+    return [
+        *net,
+        [energy, options],
+        *(cursor.numbers(2, "a printing option", integer=True) for _ in range(int(options))),
+    ]
+
+
+def until_end(cursor: Cursor) -> Values:
+    """Everything up to and with the closing END; what stands inside is not checked."""
+    opened = cursor.last
+    records: Values = []
+    while True:
+        if cursor.peek() is None:
+            raise RecordError(opened, "is not closed by END")
+        line = cursor.take()
+        if line.strip()[:3] == "END":
+            return records
+        records.append(line.split())
+
+
+def _count(cursor: Cursor, text: str) -> int:
+    count = int(text)
+    if not 0 <= count <= 100_000:
+        raise RecordError(cursor.last, f"the count {text} is not possible")
+    return count

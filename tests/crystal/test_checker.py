@@ -1,0 +1,280 @@
+"""The deck checker: silent on decks that ran, and right about the line of every fault."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.crystal.annotations import annotate
+from app.crystal.checker import check_deck
+from app.crystal.deck import Finding, read_deck
+from app.domain.fields import FieldSpec
+from app.errors import InvalidInput
+from app.services.templates import TemplateLibrary
+
+LIBRARY = TemplateLibrary()
+GOLDEN = sorted(path for path in (Path(__file__).parent / "expected").glob("*/*") if path.suffix in (".d12", ".d3"))
+RANDOM_DECKS = 2000
+
+
+def errors(text: str, role: str | None = None, **options: Any) -> list[Finding]:
+    return [finding for finding in check_deck(text, role, **options) if finding.severity == "error"]
+
+
+def real_decks(folder: Path) -> list[Path]:
+    found = [path for pattern in ("*/*.d12", "*/*.d3", "*/INPUT*") for path in folder.glob(pattern)]
+    assert len(found) >= 25
+    return sorted(found)
+
+
+def test_no_real_deck_has_an_error(recorded: Path) -> None:
+    for path in real_decks(recorded):
+        assert errors(path.read_text(encoding="latin-1")) == [], path
+
+
+def test_what_a_real_deck_says_is_read(recorded: Path) -> None:
+    deck = read_deck((recorded / "c17-s2-molecule-opt/INPUT").read_text())
+    assert (deck.geometry.kind, len(deck.geometry.atoms), deck.basis[0].charge) == ("MOLECULE", 2, 16)
+    optimisation = deck.find("OPTGEOM")
+    assert optimisation is not None
+    assert [(entry.name, entry.values) for entry in optimisation.entries] == [
+        ("PRINTOPT", []), ("MAXCYCLE", [["100"]]), ("FINALRUN", [["4"]])
+    ]  # fmt: skip
+    deck = read_deck((recorded / "c17-graphene-band/graphene.d12").read_text())
+    assert (deck.geometry.kind, deck.geometry.group, deck.geometry.cell) == ("SLAB", 77, [2.46])
+    assert next(entry.name for entry in deck.hamiltonian) == "DFT"
+
+
+# -- random decks of the templates -----------------------------------------------------------------------------------------
+
+CRYSTALS: list[dict[str, Any]] = [
+    {"space_group": 225, "a": 4.21, "atoms": [["Mg", 0, 0, 0], ["O", 0.5, 0.5, 0.5]]},
+    {"space_group": 227, "a": 5.43, "atoms": [["Si", 0.125, 0.125, 0.125]]},
+    {"space_group": 136, "a": 4.594, "c": 2.959, "atoms": [["Ti", 0, 0, 0], ["O", 0.305, 0.305, 0]]},
+    {"space_group": 167, "a": 4.76, "c": 12.99, "atoms": [["Al", 0, 0, 0.352], ["O", 0.306, 0, 0.25]]},
+    {"space_group": 194, "a": 2.46, "c": 6.7, "atoms": [["C", 0, 0, 0.25], ["C", 1 / 3, 2 / 3, 0.25]]},
+    {"space_group": 62, "a": 7.6, "b": 8.5, "c": 4.8, "atoms": [["Mg", 0.1, 0.25, 0.2], ["O", 0.4, 0.25, 0.7]]},
+    {"space_group": 14, "a": 5.1, "b": 5.2, "c": 5.3, "beta": 99.2, "atoms": [["Zr", 0.27, 0.04, 0.2], ["O", 0.07, 0.33, 0.34]]},
+    {"space_group": 1, "a": 4, "b": 5, "c": 6, "alpha": 80, "beta": 95, "gamma": 100, "atoms": [["He", 0.1, 0.2, 0.3]]},
+    {"space_group": 229, "a": 2.87, "atoms": [["Fe", 0, 0, 0]]},
+]  # fmt: skip
+
+
+def anything(field: FieldSpec, chance: random.Random) -> Any:
+    """A valid answer."""
+    if field.type == "boolean":
+        return chance.random() < 0.5
+    if field.type == "choice":
+        return chance.choice(field.choices).value
+    if field.type == "integer":
+        low, high = field.min or 1, min(field.max or 50, 200)
+        return chance.randint(int(low), int(high))
+    if field.type == "number":
+        low, high = field.min if field.min is not None else -1.0, field.max if field.max is not None else 1.0
+        return round(chance.uniform(low, high), 6)
+    return field.default
+
+
+def random_answers(template_id: str, chance: random.Random) -> dict[str, Any]:
+    spec = LIBRARY.get(template_id).spec
+    fixed = {
+        "space_group",
+        "rhombohedral",
+        "origin",
+        "a",
+        "b",
+        "c",
+        "alpha",
+        "beta",
+        "gamma",
+        "atoms",
+        "title",
+        "basis_kind",
+    }
+    answers = {f.key: anything(f, chance) for f in spec.fields if f.key not in fixed and chance.random() < 0.7}
+    answers = {key: value for key, value in answers.items() if value is not None}
+    return {**answers, **chance.choice(CRYSTALS), "title": "a random deck"}
+
+
+def test_the_checker_finds_no_error_in_what_templates_write() -> None:
+    chance = random.Random(20261123)
+    made, refused = 0, 0
+    while made < RANDOM_DECKS:
+        template_id = chance.choice([template.spec.id for template in LIBRARY.all()])
+        answers = random_answers(template_id, chance)
+        rendering = LIBRARY.try_render(template_id, answers)
+        refused += not rendering.decks
+        assert refused < 20 * RANDOM_DECKS, rendering.errors
+        for name, deck in rendering.decks.items():
+            found = [f for f in rendering.findings[name] if f.severity == "error" and f.keyword not in ("SPINLOCK",)]
+            assert found == [], (answers, deck)
+            made += 1
+
+
+# -- mutations ---------------------------------------------------------------------------------------------------------------
+
+
+def mutations(text: str) -> Iterator[tuple[str, int, str]]:
+    """What was done, the line (from 1) at which it was done, and the deck that is wrong now."""
+    lines = text.rstrip("\n").split("\n")
+    numeric = [bool(line.split()) and all(_is_number(token) for token in line.split()) for line in lines]
+    in_basis = _basis_lines(lines)
+    for index, line in enumerate(lines):
+        number = index + 1
+        if line.strip()[:3] == "END":
+            yield "dropped END", number, "\n".join(lines[:index] + lines[index + 1 :])
+        elif numeric[index] and index > 1:
+            tokens = line.split()
+            yield "bad number", number, "\n".join([*lines[:index], " ".join(["1x", *tokens[1:]]), *lines[index + 1 :]])
+            if index not in in_basis:
+                yield "dropped record", number, "\n".join(lines[:index] + lines[index + 1 :])
+        elif index > 1 and line.strip().isalpha() and len(line.strip()) > 5 and line.strip() != "BASISSET":
+            word = line.strip()
+            wrong = word[:2] + word[3] + word[2] + word[4:]
+            if wrong != word:
+                yield "misspelt", number, "\n".join([*lines[:index], wrong, *lines[index + 1 :]])
+            if word in ("TOLINTEG", "SHRINK", "MAXCYCLE", "FMIXING") and lines.count("END") + text.count("BASISSET"):
+                geometry = next(
+                    i for i, other in enumerate(lines) if other.strip() in ("BASISSET", "OPTGEOM", "END", "FREQCALC")
+                )
+                moved = [lines[index], lines[index + 1]]
+                yield (
+                    "wrong block",
+                    geometry + 1,
+                    "\n".join(lines[:geometry] + moved + lines[geometry:index] + lines[index + 2 :]),
+                )
+
+
+def _is_number(token: str) -> bool:
+    try:
+        float(token.replace("D", "E"))
+    except ValueError:
+        return False
+    return True
+
+
+def _basis_lines(lines: list[str]) -> set[int]:
+    end = next((i for i, line in enumerate(lines) if line.split()[:2] == ["99", "0"]), 0)
+    start = max((i for i in range(end) if lines[i].strip()[:3] == "END"), default=0)
+    return set(range(start, end + 1))
+
+
+def test_every_mutation_is_caught_at_its_line(recorded: Path) -> None:
+    wanted = (
+        "c14-mgo-hf-scf/mgo.d12",
+        "c17-graphene-band/graphene.d12",
+        "c17-mgo-tutorial/mgo_optgeom.d12",
+        "c22-molecule-pbe0-d3-gcp/mole-scf.d12",
+        "c17-mgo-doss-dft/mgo_DOSS.d3",
+        "c17-mgo-spin-band/mgo_SPIN_BAND.d3",
+    )
+    tried, missed = 0, []
+    for path in [*GOLDEN, *(recorded / name for name in wanted)]:
+        text = path.read_text()
+        role = path.suffix.lstrip(".")
+        for what, line, deck in mutations(text):
+            tried += 1
+            found = errors(deck, role)
+            # Where a counted list lacks a record, that shows only where the list runs out.
+            lines = deck.split("\n")
+            end = next((i for i in range(line, len(lines) + 1) if lines[i - 1].strip()[:1].isalpha()), line)
+            right = {line - 1, line, line + 1} | ({end - 1, end} if what == "dropped record" else set())
+            if not any(finding.line in right for finding in found):
+                missed.append((f"{path.parent.name}/{path.name}", what, line, [f"{f.line} {f}" for f in found]))
+    assert missed == []
+    assert tried >= 200, tried
+
+
+SCF = (Path(__file__).parent / "expected" / "scf" / "scf.d12").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("MgO\n", "\n", 1, "is empty"),
+        ("CRYSTAL\n", "CRYSTEL\n", 2, "did you mean CRYSTAL"),
+        ("\n225\n", "\n231\n", 4, "not among 1 to 230"),
+        ("4.21\n", "-4.21\n", 5, "must be positive"),
+        ("8 0.5 0.5 0.5", "8 0.0 0.0 0.04", 7, "of each other"),
+        ("8 0.5 0.5 0.5", "80 0.5 0.5 0.5", 9, "no basis for Hg"),
+        ("6 6 6 6 12", "6 6 6 6", 12, "needs 5 integers"),
+        ("SHRINK\n2 2\n", "", 18, "needs SHRINK"),
+        ("SHRINK\n2 2\n", "SHRINK\n0 0\n2 2 2\n", 13, "must be positive"),
+        ("TOLDEE\n6\n", "TOLDEE\n6\nSPINLOCK\n2 5\n", 17, "open-shell"),
+        ("FMIXING\n30\n", "FMIXING\n130\n", 19, "outside 0 to 99"),
+        ("FMIXING", "FMIXNIG", 19, "did you mean FMIXING"),
+        ("SHRINK\n", "FULLOPTG\nSHRINK\n", 13, "belongs into OPTGEOM"),
+    ],
+)
+def test_faults_are_named_with_line_and_remedy(old: str, new: str, line: int, words: str) -> None:
+    assert old in SCF
+    found = errors(SCF.replace(old, new, 1))
+    assert any(words in str(finding) for finding in found), found
+    assert next(finding for finding in found if words in str(finding)).line == line
+
+
+def test_files_that_a_deck_reads_are_missed() -> None:
+    deck = SCF.replace("SHRINK\n", "GUESSP\nSHRINK\n")
+    assert errors(deck) == []
+    assert "fort.20" in str(errors(deck, files=[])[0])
+    assert errors(deck, files=["fort.20"]) == []
+    external = "t\nEXTERNAL\nBASISSET\nSTO-3G\nSHRINK\n4 4\nEND\n"
+    assert "fort.34" in str(errors(external, files=[])[0])
+    assert "fort.9" in str(errors("NEWK\n4 4\n1 0\nEND\n", files=[])[0])
+
+
+@pytest.mark.parametrize(
+    ("deck", "words"),
+    [
+        ("DOSS\n1 100 1 10 1 14 0\n-1 1\nEND\n", "needs NEWK"),
+        ("NEWK\n4 8\n1 0\nDOSS\n1 100 -1 -1 1 14 0\n0.5 -0.5\n-1 1\nEND\n", "window is empty"),
+        ("BAND\nt\n1 4 20 1 8 1 0\n0 0 0  0 0 0\nEND\n", "ends where it begins"),
+        ("BAND\nt\n1 4 20 9 8 1 0\n0 0 0  2 0 0\nEND\n", "no range"),
+        ("BAND\nt\n2 4 20 1 8 1 0\n0 0 0  2 0 0\nEND\n", "needs 6 integers"),
+    ],
+)
+def test_faults_of_properties(deck: str, words: str) -> None:
+    assert any(words in str(finding) for finding in errors(deck, "d3")), check_deck(deck, "d3")
+
+
+def test_an_odd_number_of_electrons_is_a_fault_of_molecules_only() -> None:
+    metal = SCF.replace("2\n12 0.0 0.0 0.0\n8 0.5 0.5 0.5", "1\n13 0.0 0.0 0.0")
+    assert errors(metal) == []
+    assert any("odd number" in str(finding) for finding in check_deck(metal))
+    assert any("odd number" in str(f) for f in errors("t\nMOLECULE\n1\n1\n1 0 0 0\nBASISSET\nSTO-3G\nTOLDEE\n6\nEND\n"))
+
+
+def test_hostile_text_is_only_text() -> None:
+    for text in (
+        "",
+        "\n" * 10,
+        "t\nCRYSTAL\n0 0 0\n225\n" + "9" * 400,
+        "\x00\x01" * 50,
+        "t\nCRYSTAL\n0 0 0\n1\n1 1 1 1 1 1\n99999999\n",
+        "t\nSLAB\n1\n5 5 90\n1\n6 0 0 0\nEND\n6 1\n0 0 999999 2. 1.\n",
+        "BAND\nt\n999999999 4 1 1 1 1 1\n",
+        "t\n" * 5000,
+    ):
+        check_deck(text)
+        check_deck(text, "d3")
+
+
+def test_lines_know_their_meaning_and_their_findings() -> None:
+    lines = annotate(SCF, "d12", check_deck(SCF.replace("6 6 6 6 12", "6 6 6 6 5")))
+    by_text = {line.text: line for line in lines}
+    assert "\n".join(line.text for line in lines) + "\n" == SCF
+    assert "Monkhorst" in by_text["SHRINK"].meaning
+    assert by_text["TOLINTEG"].severity == "warning"
+
+
+def test_a_deck_with_an_error_is_not_submitted() -> None:
+    answers = LIBRARY.get("scf").spec.example | {"basis_kind": "explicit", "basis_text": "12 1\n1 0 3 2. 0."}
+    answers.pop("basis_set")
+    with pytest.raises(InvalidInput, match=r"scf\.d12 line .* has no basis"):
+        LIBRARY.render("scf", answers)
+    shown = LIBRARY.try_render("scf", answers)
+    assert shown.decks and shown.faults
