@@ -26,7 +26,9 @@ def run(*arguments: str, stdin: str = "") -> str:
 
 
 def test_accounts_tokens_and_links() -> None:
-    assert "was made" in run("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="a long enough password\n")
+    assert "was made" in run(
+        "user", "add", "ada", "--role", "admin", "--password-stdin", stdin="a long enough password\n"
+    )
     token = run("token", "create", "--user", "ada", "--scope", "jobs:read", "--scope", "jobs:write")
     assert token.strip().startswith("cdk_") and token.count("\n") == 1
     assert "/setup/" in run("setup-link")

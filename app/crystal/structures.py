@@ -114,14 +114,25 @@ def lattice_vectors(cell: Sequence[float]) -> Matrix:
 
 
 @lru_cache(maxsize=256)
-def _operations(space_group: int, choice_one: bool, rhombohedral: bool) -> tuple[Matrix, Matrix, str]:
+def setting_of(space_group: int, first_origin: bool = False, rhombohedral: bool = False) -> int:
+    """The Hall number of the setting that CRYSTAL uses: second origin, hexagonal axes, unique axis b."""
+    own = [
+        (hall, kind)
+        for hall in range(1, 531)
+        if (kind := spglib.get_spacegroup_type(hall)) is not None and kind.number == space_group
+    ]
+    wanted = "R" if rhombohedral else "1" if first_origin else "2"
+    return next((hall for hall, kind in own if kind.choice == wanted), own[0][0])
+
+
+@lru_cache(maxsize=256)
+def operations_of(
+    space_group: int, first_origin: bool = False, rhombohedral: bool = False
+) -> tuple[Matrix, Matrix, str]:
     """Rotations (n, 3, 3), translations (n, 3) and centring letter of the setting that CRYSTAL uses."""
-    settings = [(hall, spglib.get_spacegroup_type(hall)) for hall in range(1, 531)]
-    own = [(hall, kind) for hall, kind in settings if kind is not None and kind.number == space_group]
-    wanted = "R" if rhombohedral else "1" if choice_one else "2"
-    hall, kind = next(((h, k) for h, k in own if k.choice == wanted), own[0])
-    symmetry = spglib.get_symmetry_from_database(hall)
-    assert symmetry is not None
+    hall = setting_of(space_group, first_origin, rhombohedral)
+    symmetry, kind = spglib.get_symmetry_from_database(hall), spglib.get_spacegroup_type(hall)
+    assert symmetry is not None and kind is not None
     centring = "P" if rhombohedral else kind.international_short[0]
     return (
         np.array(symmetry["rotations"], np.float64),
@@ -212,7 +223,7 @@ class Bulk:
 @lru_cache(maxsize=512)
 def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
     """Primitive vectors, and per atom of the asymmetric unit its images (n, 3) in the primitive cell."""
-    rotations, translations, centring = _operations(bulk.space_group, bulk.first_origin, bulk.rhombohedral)
+    rotations, translations, centring = operations_of(bulk.space_group, bulk.first_origin, bulk.rhombohedral)
     to_conventional = PRIMITIVE_VECTORS[centring]
     lattice = to_conventional @ lattice_vectors(bulk.cell)
     to_primitive = np.linalg.inv(to_conventional)

@@ -91,7 +91,9 @@ class TemplateSpec(BaseModel):
 
 def refuse(template_id: str, errors: list[FieldError]) -> InvalidInput:
     """The error that a wrong form answers with."""
-    listed = "; ".join(f"{e.field} {e.reason.rstrip('.')}" + (f" (got {e.value!r})" if e.value else "") for e in errors[:5])
+    listed = "; ".join(
+        f"{e.field} {e.reason.rstrip('.')}" + (f" (got {e.value!r})" if e.value else "") for e in errors[:5]
+    )
     more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
     return InvalidInput(
         f"The parameters of template {template_id} are wrong: {listed}{more}.",

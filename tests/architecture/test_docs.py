@@ -38,7 +38,9 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
 
 def test_every_error_code_is_documented() -> None:
     text = doc("user/errors.md")
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CrystalDeckError)]
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CrystalDeckError)
+    ]
     for kind in kinds:
         assert f"| `{kind.code}` | {kind.status} |" in text, kind
     assert len({kind.code for kind in kinds}) == len(kinds)

@@ -45,14 +45,18 @@ def test_names_that_a_shell_could_read_are_refused(name: str) -> None:
     assert remote_name("a", "b") == "a-b"
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30", 1800), ("10:00", 600), ("02:00:00", 7200), ("1-12:00:00", 129600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 1800), ("10:00", 600), ("02:00:00", 7200), ("1-12:00:00", 129600)]
+)
 def test_walltimes(text: str, seconds: int) -> None:
     assert parse_walltime(text) == seconds
     assert parse_walltime(format_walltime(seconds)) == seconds
 
 
 def test_resources() -> None:
-    read = read_resources({"ntasks": "4", "cpus_per_task": 2, "walltime": "01:00:00", "memory_mb": "", "partition": " main "})
+    read = read_resources(
+        {"ntasks": "4", "cpus_per_task": 2, "walltime": "01:00:00", "memory_mb": "", "partition": " main "}
+    )
     assert (read.cores, read.walltime, read.partition) == (8, "01:00:00", "main")
     with pytest.raises(InvalidInput) as caught:
         read_resources({"ntasks": -1, "walltime": "x", "qos": "a b", "unknown": 1})

@@ -44,7 +44,14 @@ def test_absent_is_not_done_and_unknown_is_not_terminal() -> None:
         ("COMPLETED", CLEAN, BROKEN, False, JobState.FAILED, ""),
         ("COMPLETED", None, CUT, False, JobState.FAILED, ""),
         ("COMPLETED", None, DONE, False, JobState.COMPLETED, "no exit marker"),
-        ("FAILED", Marker(1), DONE, False, JobState.COMPLETED, "the scheduler says FAILED and the job script ended with status 1"),
+        (
+            "FAILED",
+            Marker(1),
+            DONE,
+            False,
+            JobState.COMPLETED,
+            "the scheduler says FAILED and the job script ended with status 1",
+        ),
         ("FAILED", Marker(1), BROKEN, False, JobState.FAILED, ""),
         (None, CLEAN, DONE, False, JobState.COMPLETED, "never said how"),
         ("TIMEOUT", None, CUT, False, JobState.FAILED, ""),
@@ -78,7 +85,9 @@ def test_squeue_and_sacct_are_read() -> None:
     assert queue["42"].reason == "Waiting for free nodes."
     assert (queue["43"].phase, queue["43"].nodes) == (Phase.RUNNING, "n[1-2]")
     assert "per user" in queue["44"].reason
-    rows = parse_sacct("42|CANCELLED by 1001|0:15|n1|None\n42.batch|CANCELLED|0:15|n1|\n43|OUT_OF_MEMORY|0:125|n1|OutOfMemory\n")
+    rows = parse_sacct(
+        "42|CANCELLED by 1001|0:15|n1|None\n42.batch|CANCELLED|0:15|n1|\n43|OUT_OF_MEMORY|0:125|n1|OutOfMemory\n"
+    )
     assert (rows["42"].raw, rows["42"].signal) == ("CANCELLED by 1001", 15)
     assert rows.keys() == {"42", "43"}
     assert base_state("CANCELLED+") == "CANCELLED"

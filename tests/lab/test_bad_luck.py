@@ -86,8 +86,11 @@ def test_a_full_disk_while_staging_is_named(lab: Lab, lab_service: Service) -> N
 
 
 def test_a_scheduler_that_times_out_is_asked_before_anything_is_tried_again(lab: Lab, lab_service: Service) -> None:
-    lab.place("sbatch", "#!/bin/sh\n/usr/bin/sbatch \"$@\" >/dev/null\n"
-              "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1\n")
+    lab.place(
+        "sbatch",
+        '#!/bin/sh\n/usr/bin/sbatch "$@" >/dev/null\n'
+        "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1\n",
+    )
     try:
         found = _one(lab_service, replayed(RECORDED_SCF) | {"name": "timedout"})
     finally:

@@ -31,7 +31,10 @@ WRAPPERS = {
     "staging": ("tar", 'case "$*" in *-xf*) pause ;; esac\nexec /usr/bin/tar "$@"'),
     "before sbatch": ("sbatch", 'pause\nexec /usr/bin/sbatch "$@"'),
     "after sbatch": ("sbatch", 'out=$(/usr/bin/sbatch "$@"); code=$?\npause\nprintf "%s\\n" "$out"\nexit $code'),
-    "running": ("squeue", 'case "$(/usr/bin/squeue -h -t R -u alice -o %i)" in ?*) pause ;; esac\nexec /usr/bin/squeue "$@"'),
+    "running": (
+        "squeue",
+        'case "$(/usr/bin/squeue -h -t R -u alice -o %i)" in ?*) pause ;; esac\nexec /usr/bin/squeue "$@"',
+    ),
     "fetching": ("tar", 'case "$*" in *-cf*) pause ;; esac\nexec /usr/bin/tar "$@"'),
 }
 

@@ -50,7 +50,8 @@ async def test_a_poll_costs_the_same_for_any_number_of_jobs(lab: Lab, lab_servic
     costs = []
     for number in (3, 30):
         handles = [
-            Handle(job["id"], job["scheduler"]["id"], job["scheduler"]["directory"], "scf.out") for job in known[:number]
+            Handle(job["id"], job["scheduler"]["id"], job["scheduler"]["directory"], "scf.out")
+            for job in known[:number]
         ]
         start = transport.commands
         words = await runner.queue(handles)

@@ -49,7 +49,11 @@ def test_lithium_hydride_from_scf_to_bands_and_dos(tmp_path: Path, capsys: pytes
     dos = deck("dos", **lih(newk=2, newk_gilat=2))["dos.d3"]
     assert run("properties", dos, tmp_path) == 0
     capsys.readouterr()
-    table = [[float(x) for x in line.split()] for line in (tmp_path / "DOSS.DAT").read_text().splitlines() if line[0] not in "#@"]
+    table = [
+        [float(x) for x in line.split()]
+        for line in (tmp_path / "DOSS.DAT").read_text().splitlines()
+        if line[0] not in "#@"
+    ]
     assert len(table) == 400
     step = table[1][0] - table[0][0]
     # All bands hold 2 electrons each; projections sum to the total.

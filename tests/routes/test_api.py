@@ -169,7 +169,9 @@ async def test_unknown_addresses_and_methods(app: FastAPI) -> None:
     client = await make_client(app)
     assert (await client.get("/api/v1/nothing")).json()["code"] == "not-found"
     assert (await client.delete("/api/v1/jobs")).status_code == 405
-    assert (await client.post("/api/v1/jobs", content="{", headers={"content-type": "application/json"})).status_code == 422
+    assert (
+        await client.post("/api/v1/jobs", content="{", headers={"content-type": "application/json"})
+    ).status_code == 422
     assert (await client.get("/api/v1/jobs/unknown")).status_code == 404
     clusters = (await client.get("/api/v1/clusters")).json()
     assert [(item["name"], item["runner_type"]) for item in clusters] == [("here", "local")]

@@ -85,7 +85,9 @@ async def test_pages_are_small(browser: httpx.AsyncClient) -> None:
 async def test_composing_submitting_and_looking(browser: httpx.AsyncClient) -> None:
     form = {f"p_{key}": str(value) for key, value in mgo("Plain").items() if key != "atoms"}
     form |= {"p_atoms": "Mg 0 0 0\nO 0.5 0.5 0.5", "cluster": "here", "r_walltime": "00:10:00", "r_ntasks": "1"}
-    preview = await browser.post("/new/scf/preview", data=form, headers={"hx-request": "true", "hx-request-type": "partial"})
+    preview = await browser.post(
+        "/new/scf/preview", data=form, headers={"hx-request": "true", "hx-request-type": "partial"}
+    )
     assert preview.text.count("<hx-partial") == 2
     assert "BASISSET" in preview.text and "<html" not in preview.text
     wrong = await browser.post("/new/scf", data={**form, "p_a": "1e999"})
@@ -106,9 +108,15 @@ async def test_composing_submitting_and_looking(browser: httpx.AsyncClient) -> N
 async def test_clusters_are_added_and_refused(browser: httpx.AsyncClient) -> None:
     bad = await browser.post("/clusters", data={"name": "Bad Name", "runner_type": "slurm", "hostname": "h"})
     assert bad.status_code == 422 and "a–z" in bad.text
-    made = await browser.post("/clusters", data={"name": "hpc", "runner_type": "slurm", "hostname": "127.0.0.1", "port": "1"})
+    made = await browser.post(
+        "/clusters", data={"name": "hpc", "runner_type": "slurm", "hostname": "127.0.0.1", "port": "1"}
+    )
     assert made.headers["location"] == "/clusters/hpc"
-    for own in ({"runner_type": "local"}, {"runner_type": "slurm"}, {"hostname": "h", "username": "u", "key_path": "/etc/key"}):
+    for own in (
+        {"runner_type": "local"},
+        {"runner_type": "slurm"},
+        {"hostname": "h", "username": "u", "key_path": "/etc/key"},
+    ):
         refused = await browser.post("/clusters", data={"name": "mine", "crystal": "sh", **own})
         assert (refused.status_code, "on this server itself" in refused.text) == (403, True)
     keyed = await browser.post("/clusters/hpc/key", data={"username": "ada"})
@@ -116,7 +124,9 @@ async def test_clusters_are_added_and_refused(browser: httpx.AsyncClient) -> Non
     page = (await browser.get("/clusters/hpc")).text
     assert "ssh-ed25519 AAAA" in page and "PRIVATE" not in page
     assert (await browser.post("/clusters/hpc/key", data={"username": "-oProxyCommand"})).status_code == 422
-    assert (await browser.post("/clusters", data={"name": "hpc", "runner_type": "ssh", "hostname": "h"})).status_code == 409
+    assert (
+        await browser.post("/clusters", data={"name": "hpc", "runner_type": "ssh", "hostname": "h"})
+    ).status_code == 409
     assert (await browser.get("/clusters/nothing")).status_code == 404
     assert (await browser.post("/clusters/hpc/forget-key")).status_code == 303
     assert (await browser.post("/clusters/here/test")).status_code == 303

@@ -73,7 +73,9 @@ async def test_a_list_that_was_cut_starts_nothing(tmp_path: Path) -> None:
     own = package(runner, "cut")
     await runner.stage([own])
     with pytest.raises(RemoteFailure):
-        await runner._run("submit", runner.settings.workdir, "direct", stdin=b"token-cut\tada/cut\tcut\n", doing="submitting")
+        await runner._run(
+            "submit", runner.settings.workdir, "direct", stdin=b"token-cut\tada/cut\tcut\n", doing="submitting"
+        )
     assert (await runner.find([own]))["token-cut"].word == "absent"
     assert (await runner.submit([package(runner, "never")]))["token-never"].word == "absent"
 
