@@ -16,6 +16,7 @@ from app.background.scheduler import Background
 from app.db import migrations
 from app.routes import health, live, problems
 from app.routes.api.v1 import jobs as api_jobs
+from app.routes.api.v1 import structures as api_structures
 from app.routes.api.v1 import templates as api_templates
 from app.routes.pages import clusters as cluster_pages
 from app.routes.pages import compose, session
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
             await background.stop()
             await clusters.stop_tests()
             await context.broker.stop()
+            context.structures.close()
             await context.pool.close()
             await context.database.close()
 
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     for router in (
-        health.router, api_templates.router, api_jobs.router, live.api_router, live.router,
+        health.router, api_templates.router, api_structures.router, api_jobs.router, live.api_router, live.router,
         session.router, job_pages.router, compose.router, cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)

@@ -38,6 +38,10 @@ class StructureError(ValueError):
         super().__init__(reason)
         self.field = field
 
+    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str]]:
+        # Errors of the reading process travel to the service.
+        return StructureError, (self.field, str(self))
+
 
 def crystal_system(space_group: int) -> str:
     limits = ((2, "triclinic"), (15, "monoclinic"), (74, "orthorhombic"), (142, "tetragonal"), (167, "trigonal"),

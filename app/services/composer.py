@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.crystal.importers import DEFAULT_TOLERANCE
 from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
@@ -15,6 +16,7 @@ from app.services import clusters, jobs
 from app.services.clusters import ClusterView
 from app.services.context import Context
 from app.services.creation import JobRequest, check_fits
+from app.services.structures import textbook_crystal
 from app.services.submission import job_script
 from app.services.templates import Rendering, Template, form_values
 
@@ -34,6 +36,8 @@ class Draft:
     parent: str = ""
     key: str = ""
     error: CrystalDeckError | None = None
+    notice: str = ""
+    """What was done to the form, in a sentence."""
     asked: bool = False
     """True once a person changed or submitted something: only then are empty fields wrong."""
 
@@ -105,6 +109,45 @@ def from_form(context: Context, template_id: str, form: dict[str, str]) -> Draft
         key=form.get("key", ""),
         asked=True,
     )
+
+
+async def with_structure(
+    context: Context, actor: Actor, draft: Draft, *, crystal: str = "", file: tuple[str, bytes] | None = None,
+    tolerance: str = "",
+) -> Draft:  # fmt: skip
+    """The form with the structure of a textbook crystal or of a file in it; what does not belong to it stays.
+
+    Raises:
+        InvalidInput, NotFound: says what is wrong with the file, the tolerance or the name.
+    """
+    require(actor, "job.create")
+    if crystal:
+        chosen = textbook_crystal(crystal)
+        found, notice = chosen.parameters, f"{chosen.label}: the experimental structure."
+    elif file is not None and file[1]:
+        name, data = file
+        read = await context.structures.read(data, name, _tolerance(tolerance))
+        found, notes = read.parameters, "".join(f" {note.rstrip('.')}." for note in read.notes)
+        notice = (
+            f"{read.format}: {read.symbol} ({read.bulk.space_group}) within {read.tolerance:g} Å; {read.atoms_in_file} atoms "
+            f"in the file, {len(read.bulk.numbers)} in the asymmetric unit, {sum(read.bulk.multiplicities)} in the primitive "
+            f"cell.{notes}"
+        )
+    else:
+        raise InvalidInput("No file was chosen.", hint="Choose a file with a structure, or a textbook crystal.")
+    fields = [spec for spec in draft.template.spec.fields if spec.group == "Structure"]
+    texts = {spec.key: spec.as_text(found.get(spec.key, spec.default)) for spec in fields}
+    return replace(draft, values=draft.values | texts, notice=notice)
+
+
+def _tolerance(text: str) -> float:
+    try:
+        return float(text.replace(",", ".")) if text.strip() else DEFAULT_TOLERANCE
+    except ValueError:
+        raise InvalidInput(
+            f"The symmetry tolerance {text[:20]!r} is no number.", hint="Give it in Å, for example 0.001.",
+            fields=[FieldError("structure.tolerance", "must be a number", text[:20])],
+        ) from None  # fmt: skip
 
 
 async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:

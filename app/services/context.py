@@ -10,6 +10,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.db.engine import Database
 from app.events.broker import Broker
+from app.services.structures import StructureReader
 from app.services.templates import TemplateLibrary
 from app.settings import Settings
 from app.transport.keys import Vault
@@ -25,6 +26,7 @@ class Context:
     vault: Vault
     broker: Broker
     limiter: MovingWindowRateLimiter
+    structures: StructureReader
 
     def job_folder(self, job_id: str) -> Path:
         """Where the files of a job are kept here."""
@@ -41,4 +43,5 @@ def make_context(settings: Settings) -> Context:
         vault=Vault(settings.data),
         broker=Broker(database),
         limiter=MovingWindowRateLimiter(MemoryStorage()),
+        structures=StructureReader(),
     )

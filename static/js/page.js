@@ -52,3 +52,9 @@ document.addEventListener("htmx:sse:error", (event) => {
   else banner.hidden = false;
 });
 document.addEventListener("htmx:sse:after:connection", () => { banner.hidden = true; });
+
+// A structure comes from a file or from the collection: choosing one lets go of the other.
+document.addEventListener("change", ({ target }) => {
+  const other = { structure_file: "crystal", crystal: "structure_file" }[target.id];
+  if (other && target.value) document.getElementById(other).value = "";
+});

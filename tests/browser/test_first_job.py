@@ -150,3 +150,27 @@ def test_pages_fit_every_screen(page: Page, service: Service, scheme: str, width
             page.screenshot(path=f"{folder}/{name}-{scheme}-{width}.png", full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light")
+
+
+def test_a_dropped_cif_makes_a_checked_deck(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/new/scf")
+    page.select_option("#crystal", "corundum")
+    expect(page.locator("#import-note")).to_contain_text("corundum")
+    expect(page.locator("#p_space_group")).to_have_value("167")
+    halite = (
+        "data_x\n_cell_length_a 5.6402\n_cell_length_b 5.6402\n_cell_length_c 5.6402\n_cell_angle_alpha 90\n"
+        "_cell_angle_beta 90\n_cell_angle_gamma 90\n_symmetry_space_group_name_H-M 'F m -3 m'\nloop_\n_atom_site_label\n"
+        "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nNa 0 0 0\nCl 0.5 0.5 0.5\n"
+    )
+    page.set_input_files(
+        "#structure_file", {"name": "halite.cif", "mimeType": "chemical/x-cif", "buffer": halite.encode()}
+    )
+    expect(page.locator("#import-note")).to_contain_text("Fm-3m (225)")
+    expect(page.locator("#p_space_group")).to_have_value("225")
+    expect(page.locator("#crystal")).to_have_value("")
+    expect(page.locator("#preview")).to_contain_text("The checker finds nothing wrong")
+    # What a line means is told where the mouse rests on it.
+    assert "Monkhorst" in (page.locator("#deck-1 .line", has_text="SHRINK").get_attribute("title") or "")
+    page.fill("#p_title", "Halite")
+    expect(page.locator("#deck-1 .line").first).to_have_text("Halite")
+    expect(page.locator("#import-note")).to_contain_text("Fm-3m (225)")

@@ -139,3 +139,76 @@ async def test_errors_are_pages_too(browser: httpx.AsyncClient, app: FastAPI) ->
     assert "<html" in missing.text
     member = await make_client(app, "max")
     assert (await member.get("/jobs")).status_code == 200
+
+
+async def test_a_structure_fills_the_form(browser: httpx.AsyncClient) -> None:
+    form = {
+        "p_title": "before",
+        "p_basis_kind": "internal",
+        "p_basis_set": "STO-3G",
+        "p_toldee": "7",
+        "cluster": "here",
+    }
+    fragment = {"hx-request": "true", "hx-request-type": "partial"}
+    taken = await browser.post(
+        "/new/scf/structure?source=crystal", data={**form, "crystal": "rutile"}, headers=fragment
+    )
+    assert taken.text.count("<hx-partial") == 3 and "TiO₂, rutile: the experimental structure." in taken.text
+    assert "4.5937 2.9587" in taken.text and 'value="7"' in taken.text
+    file = {"structure_file": ("Halite.cif", NACL, "chemical/x-cif")}
+    read = await browser.post("/new/scf/structure", data=form, files=file)
+    assert read.status_code == 200 and "<html" in read.text
+    assert (
+        "Fm-3m (225) within 0.001 Å; 8 atoms in the file, 2 in the asymmetric unit, 2 in the primitive cell"
+        in read.text
+    )
+    assert "5.6402" in read.text and "NaCl Fm-3m Halite" in read.text
+    for data, name, tolerance, words in (
+        (b"nonsense", "a.cif", "", "cannot be read as CIF"),
+        (b"nonsense", "<script>.doc", "", "in no format known here"),
+        (NACL, "a.cif", "wide", "is no number"),
+        (NACL, "a.cif", "7", "between 0.000001 and 0.5"),
+        (b"x" * 5_000_000, "a.cif", "", "larger than 4 MB"),
+    ):
+        refused = await browser.post(
+            "/new/scf/structure", data={**form, "tolerance": tolerance}, files={"structure_file": (name, data)}
+        )
+        assert refused.status_code == 422
+        assert words in refused.text and "<script>." not in refused.text
+        assert 'value="before"' in refused.text
+    assert (await browser.post("/new/scf/structure?source=crystal", data={"crystal": "unobtainium"})).status_code == 404
+    assert (await browser.post("/new/scf/structure", data=form)).status_code == 422
+
+
+NACL = b"""data_NaCl
+_cell_length_a 5.6402
+_cell_length_b 5.6402
+_cell_length_c 5.6402
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F m -3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 Na 0 0 0
+Cl1 Cl 0.5 0.5 0.5
+"""
+
+
+async def test_a_deck_with_a_fault_is_shown_and_not_submitted(browser: httpx.AsyncClient) -> None:
+    form = {f"p_{key}": str(value) for key, value in mgo("Faulty").items() if key not in ("atoms", "basis_set")}
+    form |= {
+        "p_atoms": "Mg 0 0 0\nO 0.5 0.5 0.5",
+        "cluster": "here",
+        "r_walltime": "00:10:00",
+        "p_basis_kind": "explicit",
+    }
+    form["p_basis_text"] = "12 1\n1 0 3 2. 0."
+    shown = await browser.post("/new/scf/preview", data=form)
+    assert 'class="line error"' in shown.text and "O (8) has no basis" in shown.text
+    refused = await browser.post("/new/scf", data=form)
+    assert refused.status_code == 422 and "O (8) has no basis" in refused.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +52,43 @@ class Rendered(BaseModel):
     revision: str
     parameters: dict[str, Any]
     decks: dict[str, str]
+
+
+class DeckText(BaseModel):
+    """A deck to check; `files` are the names of those that will lie beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(max_length=1_000_000)
+    role: Literal["d12", "d3"] | None = None
+    files: list[str] | None = None
+
+
+class DeckFinding(BaseModel):
+    line: int
+    severity: Literal["error", "warning", "note"]
+    keyword: str
+    message: str
+    remedy: str
+
+
+class TextbookEntry(BaseModel):
+    id: str
+    label: str
+    parameters: dict[str, Any]
+
+
+class StructureRead(BaseModel):
+    """What a file holds: symmetry within `tolerance` (Å), and the parameters of a bulk template."""
+
+    format: str
+    space_group: int
+    symbol: str
+    tolerance: float
+    atoms_in_file: int
+    atoms_in_primitive_cell: int
+    notes: list[str]
+    parameters: dict[str, Any]
 
 
 class ClusterSummary(BaseModel):
