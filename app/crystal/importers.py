@@ -17,6 +17,7 @@ import numpy as np
 import spglib
 import spglib.error
 from ase import Atoms
+from ase.formula import Formula
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.output import read_output
@@ -132,7 +133,8 @@ def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
             atoms = ase.io.read(io.StringIO(text), format=kind, index=0 if kind == "cif" else -1)
         except Exception as error:
             # ASE's readers raise whatever a malformed file makes them stumble over.
-            reason = str(error).split("\n")[0][:150] or type(error).__name__
+            told_by = str(error).split("\n")[0][:150]
+            reason = told_by if " " in told_by else "it does not have the form of one"
             raise StructureError("file", f"cannot be read as {FORMATS[kind]}: {reason}") from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise StructureError("file", f"holds no atoms that could be read as {FORMATS[kind]}")
@@ -265,8 +267,6 @@ def _tidy(value: float) -> float:
 
 def _title(name: str, numbers: list[int], symbol: str) -> str:
     """Formula and space group; the file's name where it says more."""
-    counts = {z: numbers.count(z) for z in sorted(set(numbers))}
-    divisor = math.gcd(*counts.values())
-    formula = "".join(SYMBOLS[z] + (str(n // divisor) if n > divisor else "") for z, n in counts.items())
+    formula = Formula.from_list([SYMBOLS[z] for z in numbers]).reduce()[0].format("metal")
     stem = _UNSAFE_ATOMS.sub(" ", name.rpartition("/")[2].rpartition(".")[0])[:40].strip()
     return f"{formula} {symbol.replace(' ', '')}{f' {stem}' if stem else ''}"[:80]

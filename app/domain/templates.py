@@ -34,6 +34,17 @@ class Check(BaseModel):
     field: str = ""
 
 
+class Preset(BaseModel):
+    """A named set of answers; what it does not name stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str
+    description: str = ""
+    values: dict[str, Any]
+
+
 class TemplateSpec(BaseModel):
     """The metadata of one template."""
 
@@ -49,6 +60,7 @@ class TemplateSpec(BaseModel):
     files: tuple[TemplateFile, ...] = Field(min_length=1)
     fields: tuple[FieldSpec, ...]
     checks: tuple[Check, ...] = ()
+    presets: tuple[Preset, ...] = ()
     example: dict[str, Any] = Field(default_factory=dict, description="A complete, runnable parameter set.")
 
     @model_validator(mode="after")
@@ -60,6 +72,15 @@ class TemplateSpec(BaseModel):
             unknown = condition(check.expression).names - set(keys)
             if unknown:
                 raise ValueError(f"check {check.expression!r} names unknown fields {sorted(unknown)}")
+        fields = {field.key: field for field in self.fields}
+        for preset in self.presets:
+            for key, value in preset.values.items():
+                if key not in fields:
+                    raise ValueError(f"preset {preset.id} names the unknown field {key}")
+                try:
+                    fields[key].read(value)
+                except ValueError as error:
+                    raise ValueError(f"preset {preset.id}, field {key}: {error}") from error
         return self
 
     @property
@@ -126,6 +147,7 @@ def json_schema(spec: TemplateSpec) -> dict[str, Any]:
         "properties": properties,
         "required": required,
         "x-crystaldeck-checks": [check.model_dump() for check in spec.checks],
+        "x-crystaldeck-presets": [preset.model_dump() for preset in spec.presets],
         "examples": [spec.example],
     }
 

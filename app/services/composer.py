@@ -11,7 +11,7 @@ from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
 from app.domain.states import Priority
-from app.errors import CrystalDeckError, FieldError, InvalidInput
+from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.services import clusters, jobs
 from app.services.clusters import ClusterView
 from app.services.context import Context
@@ -137,6 +137,28 @@ async def with_structure(
         raise InvalidInput("No file was chosen.", hint="Choose a file with a structure, or a textbook crystal.")
     fields = [spec for spec in draft.template.spec.fields if spec.group == "Structure"]
     texts = {spec.key: spec.as_text(found.get(spec.key, spec.default)) for spec in fields}
+    return replace(draft, values=draft.values | texts, notice=notice)
+
+
+def with_preset(draft: Draft, preset_id: str) -> Draft:
+    """The form with a preset's values in it, and a notice of what that changed.
+
+    Raises:
+        NotFound: the template has no such preset.
+    """
+    spec = draft.template.spec
+    preset = next((preset for preset in spec.presets if preset.id == preset_id), None)
+    if preset is None:
+        known = ", ".join(preset.id for preset in spec.presets) or "none"
+        raise NotFound(f"{spec.id} has no preset {preset_id[:40]!r}.", hint=f"Its presets: {known}.")
+    fields = {field.key: field for field in spec.fields}
+    texts = {key: fields[key].as_text(value) for key, value in preset.values.items()}
+    changed = [
+        f"{fields[key].label} {draft.values.get(key) or '–'} → {text}"
+        for key, text in texts.items()
+        if draft.values.get(key, "") != text
+    ]
+    notice = f"{preset.label}: {'; '.join(changed) if changed else 'nothing to change'}."
     return replace(draft, values=draft.values | texts, notice=notice)
 
 

@@ -66,10 +66,7 @@ class StructureReader:
         Raises:
             InvalidInput: names the field (`file` or `tolerance`) and the reason.
         """
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_limit)
-        pool = self._pool
+        pool = self._started()
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _read, data, name, tolerance)
         except StructureError as error:
@@ -79,6 +76,17 @@ class StructureReader:
                 self._pool = None
             pool.shutdown(wait=False)
             raise _refusal("file", f"could not be read within {SECONDS} s and {MEMORY >> 30} GB") from error
+
+    def prepare(self) -> None:
+        """Start the process: somebody opened a form and may soon drop a file on it."""
+        if self._pool is None:
+            self._started().submit(_limit)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_limit)
+        return self._pool
 
     def close(self) -> None:
         if self._pool is not None:

@@ -106,6 +106,15 @@ class TemplateLibrary:
             return Rendering(template, values, {}, [], error.sentence)
 
 
+def _merged(presets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Parts of one preset, from shared and own metadata, put together."""
+    merged: dict[str, dict[str, Any]] = {}
+    for part in presets:
+        known = merged.setdefault(part.get("id", ""), {"values": {}})
+        known |= {**part, "values": {**known["values"], **part.get("values", {})}}
+    return list(merged.values())
+
+
 def _checked(template: Template, values: dict[str, Any]) -> Rendering:
     decks = template.writer.write(values)
     findings = {name: check_deck(text, name.rpartition(".")[2]) for name, text in decks.items()}
@@ -126,6 +135,10 @@ def load_template(folder: Path) -> Template:
         for key in ("fields", "checks"):
             parts = [*before, metadata, *after]
             metadata[key] = [item for part in parts for item in part.get(key, [])]
+        # What the template itself says of a preset comes last and wins.
+        metadata["presets"] = _merged(
+            [item for part in (*before, *after, metadata) for item in part.get("presets", [])]
+        )
         spec = TemplateSpec.model_validate(metadata)
         sources = {path.name: path.read_text(encoding="utf-8") for path in shared.glob("*.j2")}
         sources |= {file.source: (folder / file.source).read_text(encoding="utf-8") for file in spec.files}

@@ -124,3 +124,19 @@ def test_many_atoms_wrap_within_the_line_length() -> None:
     assert max(map(len, decks["dos.d3"].splitlines())) <= 80
     words = decks["dos.d3"].split("-50 ")[1].split("END")[0].split()
     assert [int(word) for word in words] == list(range(1, 51))
+
+
+def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
+    for template in LIBRARY.all():
+        assert [preset.id for preset in template.spec.presets] == ["fast", "balanced", "tight"]
+        for preset in template.spec.presets:
+            assert LIBRARY.render(template.spec.id, template.spec.example | preset.values).decks
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "own.d12.j2").write_text("t\nEND\n")
+    head = 'id = "own"\ntitle = "t"\ndescription = "d"\nfiles = [{ name = "own.d12", role = "d12" }]\n'
+    field = '[[fields]]\nkey = "n"\ntype = "integer"\nlabel = "n"\nmax = 3\n'
+    for values, words in (("{ n = 4 }", "at most 3"), ("{ m = 1 }", "unknown field m")):
+        (folder / "template.toml").write_text(f'{head}{field}[[presets]]\nid = "p"\nlabel = "p"\nvalues = {values}\n')
+        with pytest.raises(ConfigurationError, match=words):
+            TemplateLibrary([tmp_path])

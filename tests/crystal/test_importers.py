@@ -134,7 +134,7 @@ def test_a_cif_becomes_a_crystal() -> None:
         (8, (0.5, 0.0, 0.0)),
         (12, (0.0, 0.0, 0.0)),
     ]
-    assert found.title.startswith("OMg Fm-3m") and found.atoms_in_file == 8
+    assert found.title.startswith("MgO Fm-3m") and found.atoms_in_file == 8
 
 
 def test_the_tolerance_decides_on_the_symmetry() -> None:

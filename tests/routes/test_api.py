@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import httpx
@@ -175,3 +176,41 @@ async def test_unknown_addresses_and_methods(app: FastAPI) -> None:
     assert (await client.get("/api/v1/jobs/unknown")).status_code == 404
     clusters = (await client.get("/api/v1/clusters")).json()
     assert [(item["name"], item["runner_type"]) for item in clusters] == [("here", "local")]
+
+
+async def test_structures_and_checks(app: FastAPI) -> None:
+    client = await make_client(app)
+    known = {item["id"]: item for item in (await client.get("/api/v1/structures")).json()}
+    assert known["MgO"]["parameters"]["a"] == 4.2113
+    poscar = b"NaCl\n5.6402\n0 .5 .5\n.5 0 .5\n.5 .5 0\nNa Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
+    read = await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)}, data={"tolerance": "0.0001"})
+    assert read.status_code == 200, read.text
+    found = read.json()
+    assert (found["space_group"], found["format"], found["atoms_in_primitive_cell"]) == (225, "POSCAR", 2)
+    parameters = {**found["parameters"], "basis_set": "STO-3G", "method": "HF"}
+    deck = (await client.post("/api/v1/templates/scf/render", json={"parameters": parameters})).json()["decks"][
+        "scf.d12"
+    ]
+    assert (await client.post("/api/v1/decks/check", json={"text": deck})).json() == []
+    wrong = deck.replace("FMIXING", "FMIXNIG")
+    [finding] = (await client.post("/api/v1/decks/check", json={"text": wrong, "role": "d12"})).json()
+    assert (finding["severity"], finding["keyword"]) == ("error", "FMIXNIG") and "did you mean FMIXING" in finding[
+        "message"
+    ]
+    assert wrong.split("\n")[finding["line"] - 1] == "FMIXNIG"
+    refused = await client.post("/api/v1/structures", files={"file": ("POSCAR", b"\x00" * 1000)})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "structure.file")
+    stranger = await make_client(app, "eve", Role.MEMBER, Scope.JOBS_READ)
+    assert (await stranger.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})).status_code == 403
+
+
+async def test_a_file_that_kills_its_reader_harms_nothing(app: FastAPI) -> None:
+    client = await make_client(app)
+    poscar = b"H\n3\n1 0 0\n0 1 0\n0 0 1\nH\n1\nDirect\n0 0 0\n"
+    assert (await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})).status_code == 200
+    reader = app.state.context.structures
+    pool = reader._started()
+    pool.submit(os._exit, 9)
+    refused = await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})
+    assert refused.status_code in (200, 422)
+    assert (await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})).status_code == 200

@@ -212,3 +212,18 @@ async def test_a_deck_with_a_fault_is_shown_and_not_submitted(browser: httpx.Asy
     assert 'class="line error"' in shown.text and "O (8) has no basis" in shown.text
     refused = await browser.post("/new/scf", data=form)
     assert refused.status_code == 422 and "O (8) has no basis" in refused.text
+
+
+async def test_a_preset_says_what_it_changes(browser: httpx.AsyncClient) -> None:
+    form = {"p_title": "kept", "p_shrink": "8", "p_toldee": "8", "preset": "tight"}
+    fragment = {"hx-request": "true", "hx-request-type": "partial"}
+    answer = await browser.post("/new/scf/preset", data=form, headers=fragment)
+    assert answer.text.count("<hx-partial") == 3
+    assert (
+        "tight: " in answer.text
+        and "Shrinking factor 8 → 12" in answer.text
+        and "Energy convergence 10⁻ⁿ 8 → 10" in answer.text
+    )
+    plain = await browser.post("/new/scf/preset", data=form)
+    assert 'value="kept"' in plain.text and 'value="8 8 8 8 24"' in plain.text
+    assert (await browser.post("/new/scf/preset", data={"preset": "perfect"})).status_code == 404

@@ -29,6 +29,7 @@ async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Resp
 async def form(
     request: Request, context: ContextDep, actor: ActorDep, template_id: str, example: bool = False, clone: str = ""
 ) -> Response:
+    context.structures.prepare()
     draft = await composer.start(context, actor, template_id, example=example, clone=clone)
     return await _show(request, context, actor, draft)
 
@@ -68,7 +69,17 @@ async def structure(
     except CrystalDeckError as error:
         draft = draft.with_error(error)
     status = draft.error.status if draft.error and not is_fragment(request) else 200
-    return await _show(request, context, actor, draft, block="imported" if is_fragment(request) else None, status=status)
+    return await _show(
+        request, context, actor, draft, block="imported" if is_fragment(request) else None, status=status
+    )
+
+
+@router.post("/new/{template_id}/preset")
+async def preset(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """Fill in the values of a preset; everything else in the form stays."""
+    texts = await _form(request)
+    draft = composer.with_preset(composer.from_form(context, template_id, texts), texts.get("preset", ""))
+    return await _show(request, context, actor, draft, block="adjusted" if is_fragment(request) else None)
 
 
 async def _form(request: Request) -> dict[str, str]:
