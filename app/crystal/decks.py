@@ -55,6 +55,8 @@ class DeckWriter:
         context = deck_context(self._spec, values)
         decks: dict[str, str] = {}
         for file in self._spec.files:
+            if not file.wanted(context):
+                continue
             try:
                 text = self._environment.get_template(file.source).render(context)
             except jinja2.TemplateError as error:
@@ -62,7 +64,7 @@ class DeckWriter:
                     f"Template {self._spec.id} cannot be rendered: {file.source}: {error}.",
                     hint="This is a fault of the template, not of your values: tell its author.",
                 ) from error
-            decks[file.name] = check_form(self._spec, file.name, text)
+            decks[file.name] = text if file.verbatim else check_form(self._spec, file.name, text)
         return decks
 
 

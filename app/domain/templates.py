@@ -18,6 +18,11 @@ class TemplateFile(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9_]+\.(d12|d3)$")
     role: Literal["d12", "d3"]
+    when: str = Field("", description="Expression over the fields; the file is rendered only where it holds.")
+    verbatim: bool = Field(False, description="A person's own text: only the deck checker judges its form.")
+
+    def wanted(self, values: dict[str, Any]) -> bool:
+        return not self.when or condition(self.when).holds(values)
 
     @property
     def source(self) -> str:

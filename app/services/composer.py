@@ -181,10 +181,9 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     script, found = _script(chosen, rendering, draft)
     found += rendering.errors + (draft.error.fields if draft.error else [])
     shown = [e for e in found if draft.error or (draft.asked and e.value != "")]
-    title = str(rendering.values.get("title") or "")
     return Sheet(
         rendering, script, known, {error.field: error.reason for error in shown}, _visible(draft),
-        suggest_name(f"{title}-{draft.template.spec.id}"),
+        suggest_name(f"{rendering.title}-{draft.template.spec.id}"),
     )  # fmt: skip
 
 

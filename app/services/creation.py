@@ -142,11 +142,10 @@ async def _cluster(session: AsyncSession, name: str) -> Cluster:
 
 
 def _job(actor: Actor, request: JobRequest, rendering: Rendering, resources: Resources, cluster: Cluster) -> Job:
-    title = str(rendering.values.get("title") or request.template)
     return Job(
         id=base64.b32encode(secrets.token_bytes(8)).decode().lower()[:SHORT_ID],
         token=secrets.token_hex(16),
-        name=request.name or suggest_name(f"{title}-{request.template}"),
+        name=request.name or suggest_name(f"{rendering.title}-{request.template}"),
         owner_id=actor.user_id,
         cluster_id=cluster.id or 0,
         parent_id=request.parent,

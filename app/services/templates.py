@@ -56,6 +56,12 @@ class Rendering:
             if finding.severity == "error"
         ]
 
+    @property
+    def title(self) -> str:
+        """The title that was asked for, or the first line of the first deck."""
+        first = next(iter(self.decks.values()), "").split("\n", 1)[0].strip()
+        return str(self.values.get("title") or first or self.template.spec.id)
+
     def lines(self, name: str) -> list[Line]:
         """One of the decks, line by line, with meanings and findings."""
         return annotate(self.decks[name], name.rpartition(".")[2], self.findings.get(name, []))
@@ -117,7 +123,10 @@ def _merged(presets: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _checked(template: Template, values: dict[str, Any]) -> Rendering:
     decks = template.writer.write(values)
-    findings = {name: check_deck(text, name.rpartition(".")[2]) for name, text in decks.items()}
+    # Beside the decks lies only what the steps before leave: crystal leaves its wave function for properties.
+    files = {"d12": (), "d3": ("fort.9",) if any(name.endswith(".d12") for name in decks) else ()}
+    roles = {name: name.rpartition(".")[2] for name in decks}
+    findings = {name: check_deck(text, roles[name], files[roles[name]]) for name, text in decks.items()}
     return Rendering(template, values, decks, [], findings=findings)
 
 

@@ -104,7 +104,7 @@ def test_the_checker_finds_no_error_in_what_templates_write() -> None:
     chance = random.Random(20261123)
     made, refused = 0, 0
     while made < RANDOM_DECKS:
-        template_id = chance.choice([template.spec.id for template in LIBRARY.all()])
+        template_id = chance.choice([template.spec.id for template in LIBRARY.all() if template.spec.id != "raw"])
         answers = random_answers(template_id, chance)
         rendering = LIBRARY.try_render(template_id, answers)
         refused += not rendering.decks

@@ -14,7 +14,7 @@ LIBRARY = TemplateLibrary()
 EXPECTED = Path(__file__).parent / "expected"
 
 
-@pytest.mark.parametrize("template_id", ["scf", "optimization", "bands", "dos", "phonon"])
+@pytest.mark.parametrize("template_id", ["scf", "optimization", "bands", "dos", "phonon", "raw"])
 def test_the_example_writes_the_expected_decks(template_id: str) -> None:
     decks = LIBRARY.render(template_id, LIBRARY.get(template_id).spec.example).decks
     assert decks == {path.name: path.read_text() for path in sorted((EXPECTED / template_id).iterdir())}
@@ -128,6 +128,8 @@ def test_many_atoms_wrap_within_the_line_length() -> None:
 
 def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
     for template in LIBRARY.all():
+        if template.spec.id == "raw":
+            continue
         assert [preset.id for preset in template.spec.presets] == ["fast", "balanced", "tight"]
         for preset in template.spec.presets:
             assert LIBRARY.render(template.spec.id, template.spec.example | preset.values).decks
@@ -140,3 +142,19 @@ def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
         (folder / "template.toml").write_text(f'{head}{field}[[presets]]\nid = "p"\nlabel = "p"\nvalues = {values}\n')
         with pytest.raises(ConfigurationError, match=words):
             TemplateLibrary([tmp_path])
+
+
+def test_an_own_deck_is_not_changed(recorded: Path) -> None:
+    deck = (recorded / "c22-molecule-pbe0-d3-gcp/mole-scf.d12").read_text()
+    made = LIBRARY.render("raw", {"deck": deck.replace("\n", "\r\n")})
+    assert made.decks == {"raw.d12": deck.strip() + "\n"}
+    assert made.title.startswith("Form0paracetamol")
+    properties = (recorded / "c17-mgo-spin-band/mgo_SPIN_BAND.d3").read_text()
+    scf = (recorded / "c17-mgo-spin-band/mgo_SPIN.d12").read_text()
+    assert list(LIBRARY.render("raw", {"deck": scf, "properties": properties}).decks) == ["raw.d12", "raw.d3"]
+    for wrong, words in (
+        (deck.replace("ENDSCF", ""), "not closed by END"),
+        ((recorded / "c17-nio-afm-guessp/INPUT").read_text(), "fort.34"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            LIBRARY.render("raw", {"deck": wrong})

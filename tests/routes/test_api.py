@@ -40,7 +40,7 @@ async def test_health(app: FastAPI) -> None:
 async def test_a_notebook_goes_from_the_schema_to_the_energy(app: FastAPI, recorded: object) -> None:
     client = await make_client(app)
     templates = (await client.get("/api/v1/templates")).json()
-    assert {item["id"] for item in templates} == {"scf", "optimization", "bands", "dos", "phonon"}
+    assert {item["id"] for item in templates} == {"scf", "optimization", "bands", "dos", "phonon", "raw"}
     schema = (await client.get("/api/v1/templates/scf/schema")).json()
     jsonschema.Draft202012Validator.check_schema(schema)
     example = schema["examples"][0]
