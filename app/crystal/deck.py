@@ -18,6 +18,8 @@ from app.crystal.structures import StructureError, minimal_parameters, space_gro
 Severity = Literal["error", "warning", "note"]
 DIMENSIONS = {"CRYSTAL": 3, "SLAB": 2, "POLYMER": 1, "HELIX": 1, "MOLECULE": 0}
 ECP_NAMES = ("HAYWLC", "HAYWSC", "BARTHE", "DURAND", "STUTSC", "STUTLC")
+CAPACITY = (2, 8, 6, 10, 14, 18)
+"""Electrons that shells of type s, sp, p, d, f, g hold."""
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,8 @@ class _Reader:
             raise RecordError(cursor.last, f"{wanted}: the first three must be integers") from None
         if kind not in (0, 1, 2) or not 0 <= angular <= 5 or not 1 <= count <= 60:
             raise RecordError(cursor.last, f"{wanted}: {kind} {angular} {count} is not possible")
+        if not 0 <= number_of(charge) <= CAPACITY[angular]:
+            raise RecordError(cursor.last, f"{wanted}: {charge} electrons in a shell that holds {CAPACITY[angular]}")
         width = 3 if angular == 1 else 2
         rows = []
         for index in range(count if kind == 0 else 0):

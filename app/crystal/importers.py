@@ -11,13 +11,11 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import ase.io
 import numpy as np
 import spglib
 import spglib.error
-from ase import Atoms
-from ase.formula import Formula
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.output import read_output
@@ -32,6 +30,11 @@ from app.crystal.structures import (
     operations_of,
     setting_of,
 )
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# ASE is imported where a file is read, in a process of its own: the service starts without it.
 
 MAX_BYTES = 4_000_000
 MAX_ATOMS = 2000
@@ -127,6 +130,9 @@ def read_structure(data: bytes, name: str, tolerance: float = DEFAULT_TOLERANCE,
 
 
 def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
+    import ase.io
+    from ase import Atoms
+
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -267,6 +273,8 @@ def _tidy(value: float) -> float:
 
 def _title(name: str, numbers: list[int], symbol: str) -> str:
     """Formula and space group; the file's name where it says more."""
+    from ase.formula import Formula
+
     formula = Formula.from_list([SYMBOLS[z] for z in numbers]).reduce()[0].format("metal")
     stem = _UNSAFE_ATOMS.sub(" ", name.rpartition("/")[2].rpartition(".")[0])[:40].strip()
     return f"{formula} {symbol.replace(' ', '')}{f' {stem}' if stem else ''}"[:80]

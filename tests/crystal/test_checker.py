@@ -217,6 +217,12 @@ def test_faults_are_named_with_line_and_remedy(old: str, new: str, line: int, wo
     assert next(finding for finding in found if words in str(finding)).line == line
 
 
+def test_a_shell_cannot_hold_more_than_it_can(recorded: Path) -> None:
+    deck = (recorded / "c14-mgo-hf-scf/mgo.d12").read_text()
+    found = errors(deck.replace(" 0  0  8  2.  1.", " 0  0  8  3.  1."))
+    assert any(finding.line == 11 and "3. electrons in a shell that holds 2" in str(finding) for finding in found)
+
+
 def test_files_that_a_deck_reads_are_missed() -> None:
     deck = SCF.replace("SHRINK\n", "GUESSP\nSHRINK\n")
     assert errors(deck) == []

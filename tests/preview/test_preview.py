@@ -97,7 +97,8 @@ def test_properties_without_a_wave_function(tmp_path: Path, capsys: pytest.Captu
 
 def test_reading_decks() -> None:
     explicit = deck(**(mgo(basis_kind="explicit", basis_text=(
-        "12 2\n0 0 2 2. 1.\n299.2 0.1543\n54.5 0.5353\n0 1 1 8. 1.\n0.6 1.0 1.0\n8 1\n0 0 1 2. 1.\n1.1 1.0"
+        "12 2\n0 0 2 2. 1.\n299.2 0.1543\n54.5 0.5353\n0 1 1 8. 1.\n0.6 1.0 1.0\n8 2\n0 0 1 2. 1.\n1.1 1.0\n"
+        "0 1 1 8. 1.\n0.5 1.0 1.0"
     )) | {"basis_set": ""}))["scf.d12"]  # fmt: skip
     read = read_deck(explicit)
     assert isinstance(read.basis, dict)
