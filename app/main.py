@@ -21,6 +21,7 @@ from app.routes.api.v1 import templates as api_templates
 from app.routes.pages import clusters as cluster_pages
 from app.routes.pages import compose, session
 from app.routes.pages import jobs as job_pages
+from app.routes.pages import templates as template_pages
 from app.routes.rendering import STATIC
 from app.routes.security import Security
 from app.services import clusters
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
             await clusters.stop_tests()
             await context.broker.stop()
             context.structures.close()
+            context.templates.close()
             await context.pool.close()
             await context.database.close()
 
@@ -59,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = context
     for router in (
         health.router, api_templates.router, api_structures.router, api_jobs.router, live.api_router, live.router,
-        session.router, job_pages.router, compose.router, cluster_pages.router,
+        session.router, job_pages.router, template_pages.router, compose.router, cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

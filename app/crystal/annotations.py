@@ -18,6 +18,8 @@ class Line:
     number: int
     text: str
     meaning: str = ""
+    part: str = ""
+    """The keyword to which the line belongs, or title, kind, group, cell, atom, basis."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -33,27 +35,31 @@ def annotate(text: str, role: str, findings: Sequence[Finding]) -> list[Line]:
     lines = text.split("\n")
     lines = lines[:-1] if lines and not lines[-1] else lines
     return [
-        Line(number, line, meanings.get(number, ""), tuple(f for f in findings if f.line == number))
+        Line(number, line, *meanings.get(number, ("", "")), tuple(f for f in findings if f.line == number))
         for number, line in enumerate(lines, start=1)
     ]
 
 
-def _meanings(deck: Deck) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _meanings(deck: Deck) -> dict[int, tuple[str, str]]:
+    """Meaning and part by line."""
+    found: dict[int, tuple[str, str]] = {}
     geometry = deck.geometry
     if deck.role == "d12":
-        found[1] = "Title."
-        found[geometry.line] = _PARTS.get(geometry.kind, "")
-        found[geometry.group_line] = "Number of the space, layer, rod or point group."
-        found[geometry.cell_line] = "Cell parameters, Å and degrees: only those that the symmetry leaves free."
+        found[1] = "Title.", "title"
+        found[geometry.line] = _PARTS.get(geometry.kind, ""), "kind"
+        found[geometry.group_line] = "Number of the space, layer, rod or point group.", "group"
+        found[geometry.cell_line] = "Cell parameters, Å and degrees: only those that the symmetry leaves free.", "cell"
         for line in geometry.atom_lines:
-            found[line] = "An atom of the asymmetric unit: conventional atomic number, coordinates."
+            found[line] = "An atom of the asymmetric unit: conventional atomic number, coordinates.", "atom"
         for element in deck.basis:
-            found[element.line] = "Basis set of an element: conventional atomic number, number of shells."
+            found |= dict.fromkeys(
+                range(element.line, element.last + 1), ("Basis set of an element: its shells.", "basis")
+            )
+            found[element.line] = "Basis set of an element: conventional atomic number, number of shells.", "basis"
     for block, entry in deck.entries():
         meaning = TABLES[block][entry.name].meaning
         for line in range(entry.line, _own_last(entry) + 1):
-            found[line] = f"{entry.name}: {meaning}"
+            found[line] = f"{entry.name}: {meaning}", entry.name
     return found
 
 

@@ -21,6 +21,29 @@ INTERNAL_SETS: dict[str, frozenset[int]] = {
 }
 
 
+COMPOSITE_SETS = {
+    "PBEH3C": "def2-mSVP", "HSE3C": "def2-mSVP", "B973C": "mTZVP", "PBESOL03C": "SOLDEF2MSVP", "HSESOL3C": "SOLDEF2MSVP",
+}  # fmt: skip
+"""The basis set that belongs to a composite functional."""
+
+MORE_SETS = ("6-21G*", "POB-DZVP", "POB-DZVPP", "def2-SVP", "MINIX", "mTZVP", "SOLMINIX", "SOLDEF2MSVP")
+"""Further names of the internal library; which elements they cover was not measured."""
+
+
+def coverage(name: str) -> str:
+    """The elements of an internal set in words: `H, Li–Ar`."""
+    covered = INTERNAL_SETS.get(name)
+    if covered is None:
+        return "coverage not measured"
+    runs: list[list[int]] = []
+    for z in sorted(covered):
+        if runs and runs[-1][1] == z - 1:
+            runs[-1][1] = z
+        else:
+            runs.append([z, z])
+    return ", ".join(SYMBOLS[a] if a == b else f"{SYMBOLS[a]}–{SYMBOLS[b]}" for a, b in runs)
+
+
 def uncovered(name: str, numbers: tuple[int, ...]) -> list[str]:
     """Symbols of the elements that the internal set lacks; empty for a set whose coverage is not known."""
     covered = INTERNAL_SETS.get(name)

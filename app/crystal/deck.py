@@ -7,6 +7,7 @@ known. The model holds what was written, as texts; nothing is interpreted beyond
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -76,6 +77,8 @@ class Shell:
     angular: int
     charge: float
     primitives: tuple[tuple[float, ...], ...] = ()
+    line: int = 0
+    scale: str = "1.0"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class ElementBasis:
     ecp: str = ""
     core_charge: float = 0.0
     """Charge that a pseudopotential given by INPUT leaves; 0: not known."""
+    last: int = 0
 
     @property
     def atomic_number(self) -> int:
@@ -155,6 +159,14 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
         line = reader.cursor.at + 1
         deck.findings.append(Finding(line, "warning", "", "text after the last END is not read", "Remove it."))
     return deck
+
+
+def read_basis(text: str) -> tuple[list[ElementBasis], list[Finding]]:
+    """The blocks of a basis set in CRYSTAL format, with or without the closing `99 0`, and what is wrong with it."""
+    deck = Deck("d12", text if re.search(r"^\s*99\s+0\b", text, re.MULTILINE) else f"{text.rstrip()}\n99 0\n")
+    reader = _Reader(deck)
+    reader.elements()
+    return deck.basis, deck.findings
 
 
 class _Reader:
@@ -271,8 +283,25 @@ class _Reader:
     # -- the basis set -----------------------------------------------------------------------------------------
 
     def basis(self) -> None:
+        cursor = self.cursor
+        self.deck.basis_line = cursor.at + 1
+        self.elements()
+        while (line := cursor.peek()) is not None and line.strip()[:3] != "END":
+            if line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT", "SETPRINT", "PRINTOUT", "NOPRINT"):
+                cursor.take()
+                while (line := cursor.peek()) is not None and line.strip()[:1] in "-+.0123456789":
+                    cursor.take()
+                continue
+            self.report(cursor.at + 1, "error", "basis set", "is not closed by END", "Put END after 99 0.")
+            return
+        if cursor.peek() is None:
+            self.lost("basis set", "is not closed by END")
+        else:
+            cursor.take()
+
+    def elements(self) -> None:
+        """Blocks of elements up to 99 0."""
         deck, cursor = self.deck, self.cursor
-        deck.basis_line = cursor.at + 1
         try:
             while True:
                 line = cursor.peek()
@@ -288,18 +317,6 @@ class _Reader:
             )
             while (line := cursor.peek()) is not None and line.strip()[:3] != "END" and line.strip() not in HAMILTONIAN:
                 cursor.take()
-        while (line := cursor.peek()) is not None and line.strip()[:3] != "END":
-            if line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT", "SETPRINT", "PRINTOUT", "NOPRINT"):
-                cursor.take()
-                while (line := cursor.peek()) is not None and line.strip()[:1] in "-+.0123456789":
-                    cursor.take()
-                continue
-            self.report(cursor.at + 1, "error", "basis set", "is not closed by END", "Put END after 99 0.")
-            return
-        if cursor.peek() is None:
-            self.lost("basis set", "is not closed by END")
-        else:
-            cursor.take()
 
     def element(self, number: int, shells: int) -> ElementBasis:
         cursor, start = self.cursor, self.cursor.last
@@ -318,11 +335,12 @@ class _Reader:
         read = []
         for index in range(shells):
             read.append(self.shell(f"shell {index + 1} of {shells}: ITYB LAT NG CHE SCAL"))
-        return ElementBasis(number, start, tuple(read), ecp, core_charge)
+        return ElementBasis(number, start, tuple(read), ecp, core_charge, cursor.last)
 
     def shell(self, wanted: str) -> Shell:
         cursor = self.cursor
-        kind_text, angular_text, count_text, charge, _ = cursor.numbers(5, wanted)
+        kind_text, angular_text, count_text, charge, scale = cursor.numbers(5, wanted)
+        line = cursor.last
         try:
             kind, angular, count = int(kind_text), int(angular_text), int(count_text)
         except ValueError:
@@ -338,7 +356,7 @@ class _Reader:
             rows.append(tuple(number_of(part) for part in row))
             if rows[-1][0] <= 0:
                 raise RecordError(cursor.last, "an exponent must be positive")
-        return Shell(kind, angular, number_of(charge), tuple(rows))
+        return Shell(kind, angular, number_of(charge), tuple(rows), line, scale)
 
     # -- blocks of keywords ------------------------------------------------------------------------------------
 

@@ -10,16 +10,20 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import spglib
 import spglib.error
 
 from app.crystal.elements import SYMBOLS
+from app.crystal.flatten import flatten, low_dimensional_parameters
+from app.crystal.fort34 import VACUUM, External, read_fort34, refuse_impossible
+from app.crystal.geometries import DIMENSIONS
+from app.crystal.lowdimensional import LowDimensional
 from app.crystal.output import read_output
-from app.crystal.records import Cursor, RecordError, number_of
 from app.crystal.structures import (
     TOLERANCE,
     Bulk,
@@ -29,6 +33,7 @@ from app.crystal.structures import (
     number,
     operations_of,
     setting_of,
+    tidy_fraction,
 )
 
 if TYPE_CHECKING:
@@ -46,9 +51,9 @@ _UNSAFE_ATOMS = re.compile(r"[^A-Za-z0-9 ._+/()-]")
 
 @dataclass(frozen=True)
 class Imported:
-    """A crystal in the standard setting, and how it came to be."""
+    """A structure in CRYSTAL's setting, and how it came to be."""
 
-    bulk: Bulk
+    structure: Bulk | LowDimensional
     title: str
     format: str
     symbol: str
@@ -58,15 +63,24 @@ class Imported:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Values of the fields of a bulk template."""
-        bulk = self.bulk
-        names = ("a", "b", "c", "alpha", "beta", "gamma")
-        rows = zip(bulk.numbers, bulk.positions, strict=True)
-        return {
-            "title": self.title, "space_group": bulk.space_group, "rhombohedral": False, "origin": "standard",
-            **{name: float(number(value)) for name, value in zip(names, bulk.cell, strict=True)},
+        """Values of the structure's fields of a template."""
+        structure = self.structure
+        rows = zip(structure.numbers, structure.positions, strict=True)
+        common: dict[str, object] = {
+            "title": self.title,
             "atoms": [[SYMBOLS[z], *(float(number(part)) for part in xyz)] for z, xyz in rows],
-        }  # fmt: skip
+        }
+        if isinstance(structure, Bulk):
+            names = ("a", "b", "c", "alpha", "beta", "gamma")
+            return common | {
+                "system": "crystal", "space_group": structure.space_group, "rhombohedral": False, "origin": "standard",
+                **{name: float(number(value)) for name, value in zip(names, structure.cell, strict=True)},
+            }  # fmt: skip
+        return common | low_dimensional_parameters(structure)
+
+    @property
+    def group(self) -> int:
+        return self.structure.space_group if isinstance(self.structure, Bulk) else self.structure.group
 
 
 def guess_format(name: str, text: str) -> str:
@@ -92,11 +106,22 @@ def guess_format(name: str, text: str) -> str:
     )
 
 
-def read_structure(data: bytes, name: str, tolerance: float = DEFAULT_TOLERANCE, file_format: str = "") -> Imported:
-    """The crystal in a file.
+def read_structure(
+    data: bytes,
+    name: str,
+    tolerance: float = DEFAULT_TOLERANCE,
+    file_format: str = "",
+    *,
+    kind: str = "",
+    symmetry: bool = True,
+) -> Imported:
+    """The structure in a file.
 
     Args:
         tolerance: Å within which atoms count as equivalent, 1e-6 to 0.5.
+        kind: crystal, slab (the third vector is vacuum), polymer (periodic along the first) or molecule; empty: as the
+            file says.
+        symmetry: False lists every atom without symmetry, as magnetic orders and defects need it.
 
     Raises:
         StructureError: names the field at fault, and why.
@@ -108,25 +133,74 @@ def read_structure(data: bytes, name: str, tolerance: float = DEFAULT_TOLERANCE,
     text = data.decode("utf-8", "replace")
     if not text.strip():
         raise StructureError("file", "is empty")
-    kind = file_format or guess_format(name, text)
-    if kind == "output":
-        lattice, numbers, positions = _from_output(data)
-        notes: list[str] = []
-    elif kind == "crystal":
-        lattice, numbers, positions = _from_fort34(text)
-        notes = []
+    form = file_format or guess_format(name, text)
+    return _imported(_read(data, text, form), name, form, tolerance, kind, symmetry)
+
+
+def from_results(
+    results: Mapping[str, Any],
+    name: str,
+    tolerance: float = DEFAULT_TOLERANCE,
+    *,
+    kind: str = "",
+    symmetry: bool = True,
+) -> Imported:
+    """The last geometry of a job whose output was read already; arguments and errors as for `read_structure`."""
+    geometry = results.get("geometry") or {}
+    found = _external(results.get("dimensionality"), geometry.get("primitive_cell"), [
+        (int(atom["number"]), float(atom["x"]), float(atom["y"]), float(atom["z"])) for atom in geometry.get("atoms") or ()
+    ])  # fmt: skip
+    return _imported(found, f"{name}.out", "output", tolerance, kind, symmetry)
+
+
+def _imported(found: External, name: str, form: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    dimension = DIMENSIONS.get(kind, found.dimension)
+    if dimension > found.dimension:
+        raise StructureError("file", f"has {found.dimension} periodic direction(s), a {kind} has {dimension}")
+    notes = list(found.notes)
+    if dimension == 3:
+        lattice, positions = found.vectors, found.places @ np.linalg.inv(found.vectors)
+        structure: Bulk | LowDimensional
+        if symmetry:
+            structure, symbol = standardise(lattice, found.numbers, positions, tolerance)
+        else:
+            structure, symbol = without_symmetry(lattice, found.numbers, positions), "P1"
     else:
-        atoms, notes = _by_ase(text, kind)
-        if not all(atoms.pbc):
-            raise StructureError(
-                "file", "holds no cell in three directions; templates for slabs and molecules are not there yet"
-            )
-        lattice, numbers = np.array(atoms.cell), [int(z) for z in atoms.numbers]
-        positions = np.array(atoms.get_scaled_positions())  # type: ignore[no-untyped-call]
-    bulk, symbol = standardise(lattice, numbers, positions, tolerance)
-    bulk.check()
-    title = _title(name, numbers, symbol)
-    return Imported(bulk, title, FORMATS[kind], symbol, tolerance, len(numbers), tuple(notes))
+        structure, symbol, more = flatten(found, dimension, tolerance if symmetry else None)
+        notes += more
+    structure.check()
+    title = _title(name, found.numbers, symbol)
+    return Imported(structure, title, FORMATS[form], symbol, tolerance, len(found.numbers), tuple(notes))
+
+
+def _read(data: bytes, text: str, form: str) -> External:
+    """Vectors and atoms of a file in any of the formats."""
+    if form == "output":
+        return _from_output(data)
+    if form == "crystal":
+        return read_fort34(text)
+    atoms, notes = _by_ase(text, form)
+    lattice = np.array(atoms.cell)
+    periodic = [bool(part) and bool(vector.any()) for part, vector in zip(atoms.pbc, lattice, strict=True)]
+    # Periodic vectors first, as CRYSTAL has them; the others stand upright on them.
+    order = sorted(range(3), key=lambda axis: not periodic[axis])
+    lattice = _completed(lattice[order], sum(periodic))
+    places, numbers = np.array(atoms.positions), [int(z) for z in atoms.numbers]
+    refuse_impossible(lattice, numbers, places)
+    return External(sum(periodic), _triples(lattice), tuple(numbers), _triples(places), tuple(notes))
+
+
+def _completed(lattice: Matrix, dimension: int) -> Matrix:
+    """Vectors of 500 Å in the directions without period."""
+    if dimension == 3:
+        return lattice
+    kept = lattice[:dimension]
+    _, _, axes = np.linalg.svd(np.vstack([kept, np.zeros((3 - dimension, 3))]))
+    normals = axes[dimension:] * VACUUM
+    whole = np.vstack([kept, normals])
+    if np.linalg.det(whole) < 0:
+        whole[-1] *= -1
+    return whole
 
 
 def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
@@ -156,61 +230,48 @@ def _share(site: dict[str, float]) -> str:
     return ", ".join(f"{element} {share:g}" for element, share in site.items())
 
 
-def _from_fort34(text: str) -> tuple[Matrix, list[int], Matrix]:
-    """Dimension; three vectors; operators of four lines each; atoms, in Cartesian Å. The symmetry is found anew."""
-    cursor = Cursor.of(text)
-    try:
-        dimension, _, _ = (int(part) for part in cursor.numbers(3, "dimension, centring, crystal type", integer=True))
-        if dimension != 3:
-            raise StructureError(
-                "file", "is not of a bulk crystal; templates for slabs and molecules are not there yet"
-            )
-        lattice = np.array([[number_of(part) for part in cursor.numbers(3, "a lattice vector")] for _ in range(3)])
-        [operators] = cursor.numbers(1, "number of operators", integer=True)
-        for _ in range(4 * min(max(int(operators), 0), 192)):
-            cursor.numbers(3, "a row of an operator")
-        [count] = cursor.numbers(1, "number of atoms", integer=True)
-        if not 1 <= int(count) <= MAX_ATOMS:
-            raise StructureError("file", f"holds {count} atoms; 1 to {MAX_ATOMS} are possible")
-        rows = [[number_of(part) for part in cursor.numbers(4, "an atom: Z x y z")] for _ in range(int(count))]
-    except RecordError as error:
-        raise StructureError("file", f"cannot be read as fort.34: line {error.line}: {error}") from error
-    numbers = [int(row[0]) % 100 for row in rows]
-    _refuse_impossible(lattice, numbers, np.array([row[1:] for row in rows]))
-    return lattice, numbers, np.array([row[1:] for row in rows]) @ np.linalg.inv(lattice)
-
-
-def _from_output(data: bytes) -> tuple[Matrix, list[int], Matrix]:
-    """The last geometry of a CRYSTAL output: primitive cell and fractional coordinates."""
+def _from_output(data: bytes) -> External:
+    """The last geometry of a CRYSTAL output."""
     results = read_output(data)
     geometry = results.geometry
-    if results.dimensionality not in (None, 3):
-        raise StructureError("file", "is not of a bulk crystal; templates for slabs and molecules are not there yet")
-    if geometry is None or geometry.primitive_cell is None or not geometry.atoms:
+    atoms = [(atom.number, atom.x, atom.y, atom.z) for atom in geometry.atoms] if geometry is not None else []
+    return _external(results.dimensionality, geometry.primitive_cell if geometry is not None else None, atoms)
+
+
+def _external(
+    dimensionality: int | None, cell: Sequence[float] | None, atoms: Sequence[tuple[int, float, float, float]]
+) -> External:
+    """Vectors and atoms as an output prints them: periodic coordinates are fractions, the others in Å."""
+    if not atoms:
         raise StructureError("file", "holds no geometry")
-    positions = np.array([[atom.x, atom.y, atom.z] for atom in geometry.atoms])
-    return lattice_vectors(geometry.primitive_cell), [atom.number % 100 for atom in geometry.atoms], positions
+    dimension = 3 if dimensionality is None else dimensionality
+    lattice = np.diag([VACUUM] * 3)
+    if dimension:
+        if cell is None:
+            raise StructureError("file", "holds no cell")
+        lattice = lattice_vectors(cell)
+    scale = np.eye(3)
+    scale[:dimension] = lattice[:dimension]
+    cartesian = np.array([row[1:] for row in atoms], dtype=float) @ scale
+    numbers = [row[0] % 100 for row in atoms]
+    refuse_impossible(lattice, numbers, cartesian)
+    return External(dimension, _triples(lattice), tuple(numbers), _triples(cartesian))
 
 
-def _refuse_impossible(lattice: Matrix, numbers: list[int], positions: Matrix) -> None:
-    """What is no crystal must not reach spglib, which does not check."""
-    if not (np.isfinite(lattice).all() and np.isfinite(positions).all()):
-        raise StructureError("file", "holds numbers that are not finite")
-    lengths = np.linalg.norm(lattice, axis=1)
-    if lengths.min() < 0.5 or lengths.max() > 1000:
-        raise StructureError("file", f"has a cell vector of {lengths.min():g} to {lengths.max():g} Å")
-    if abs(np.linalg.det(lattice)) < 1e-3 * lengths.prod():
-        raise StructureError("file", "has a flat cell")
-    if np.abs(positions).max() > 1e4:
-        raise StructureError("file", "has atoms far outside the cell")
-    if not all(1 <= z < len(SYMBOLS) for z in numbers):
-        raise StructureError("file", "names an element that does not exist")
+def _triples(matrix: Matrix) -> tuple[tuple[float, float, float], ...]:
+    return tuple((float(x), float(y), float(z)) for x, y, z in matrix)
 
 
-def standardise(lattice: Matrix, numbers: list[int], positions: Matrix, tolerance: float) -> tuple[Bulk, str]:
+def without_symmetry(lattice: Matrix, numbers: list[int] | tuple[int, ...], positions: Matrix) -> Bulk:
+    """All atoms of the cell, space group 1."""
+    rows = [(tidy_fraction(x), tidy_fraction(y), tidy_fraction(z)) for x, y, z in positions.tolist()]
+    return Bulk(1, _parameters(lattice), tuple(numbers), tuple(rows))
+
+
+def standardise(lattice: Matrix, numbers: Sequence[int], positions: Matrix, tolerance: float) -> tuple[Bulk, str]:
     """Space group, conventional cell and asymmetric unit in the setting that CRYSTAL reads as `0 0 0`."""
-    _refuse_impossible(lattice, numbers, positions)
-    cell = (lattice.tolist(), positions.tolist(), numbers)
+    refuse_impossible(lattice, list(numbers), positions)
+    cell = (lattice.tolist(), positions.tolist(), list(numbers))
     try:
         first = spglib.get_symmetry_dataset(cell, symprec=tolerance)
         assert first is not None
@@ -229,7 +290,7 @@ def standardise(lattice: Matrix, numbers: list[int], positions: Matrix, toleranc
         group,
         parameters,
         tuple(kinds[index] for index in chosen),
-        tuple((_tidy(x), _tidy(y), _tidy(z)) for x, y, z in places[chosen].tolist()),
+        tuple((tidy_fraction(x), tidy_fraction(y), tidy_fraction(z)) for x, y, z in places[chosen].tolist()),
     )
     return bulk, str(dataset.international)
 
@@ -262,16 +323,7 @@ def _parameters(lattice: Matrix) -> tuple[float, ...]:
     return (*(round(float(value), 8) for value in lengths), *(round(float(value), 8) for value in angles))
 
 
-def _tidy(value: float) -> float:
-    """A fraction in [0, 1) with ten digits; simple ones exactly."""
-    wrapped = value - math.floor(value)
-    for parts in (2, 3, 4, 6, 8, 12):
-        if abs(wrapped * parts - round(wrapped * parts)) < 1e-8 * parts:
-            wrapped = round(wrapped * parts) / parts
-    return 0.0 if wrapped >= 1 - 1e-10 else round(wrapped, 10)
-
-
-def _title(name: str, numbers: list[int], symbol: str) -> str:
+def _title(name: str, numbers: Sequence[int], symbol: str) -> str:
     """Formula and space group; the file's name where it says more."""
     from ase.formula import Formula
 

@@ -165,12 +165,12 @@ ELASTCON: Table = {
 }  # fmt: skip
 
 EOS: Table = {
-    "RANGE": K("Smallest and largest relative volume, points.", sequence(numbers(2, "Vmin Vmax"), _POINTS)),
+    "RANGE": K("Smallest and largest relative volume, points.", numbers(3, "Vmin Vmax points")),
     "PREOPTGEOM": K("Optimises before the scan.", opens="OPTGEOM"),
     "RESTART": K("Goes on from EOSINFO.DAT."),
     "RESTART2": K("Fits again from EOSINFO.DAT."),
-    "PRANGE": K("Smallest and largest pressure, points.", sequence(numbers(2, "Pmin Pmax"), _POINTS)),
-    "VRANGE": K("Smallest and largest volume, points.", sequence(numbers(2, "Vmin Vmax"), _POINTS)),
+    "PRANGE": K("Smallest and largest pressure, points.", numbers(3, "Pmin Pmax points")),
+    "VRANGE": K("Smallest and largest volume, points.", numbers(3, "Vmin Vmax points")),
     "PRINT": K("Prints more."),
     "NEWTRIAL": K("Other trial function."),
 }  # fmt: skip

@@ -7,7 +7,7 @@ those that CRYSTAL prints (transformation matrices in published outputs for P, F
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -167,6 +167,15 @@ class Bulk:
     rhombohedral: bool = False
     first_origin: bool = False
 
+    kind = "CRYSTAL"
+    dimension = 3
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The lines of the deck from the kind to the last atom."""
+        rows = self.atom_lines
+        return ("CRYSTAL", self.flags, str(self.space_group), self.cell_line, str(len(rows)), *rows)
+
     @property
     def flags(self) -> str:
         """The record IFLAG IFHR IFSO."""
@@ -258,16 +267,27 @@ def number(value: float) -> str:
     return text + "0" if text.endswith(".") else text
 
 
-def read_bulk(values: dict[str, Any]) -> Bulk:
+def tidy_fraction(value: float) -> float:
+    """A fraction in [0, 1) with ten digits; simple ones exactly."""
+    wrapped = float(value - np.floor(value))
+    for parts in (2, 3, 4, 6, 8, 12):
+        if abs(wrapped * parts - round(wrapped * parts)) < 1e-8 * parts:
+            wrapped = round(wrapped * parts) / parts
+    return 0.0 if wrapped >= 1 - 1e-10 else round(wrapped, 10)
+
+
+def read_bulk(values: Mapping[str, Any]) -> Bulk:
     """The crystal of a template's field values.
 
     Raises:
         StructureError: names the field at fault.
     """
+    if values.get("space_group") is None:
+        raise StructureError("space_group", "must be given")
     group = int(values["space_group"])
     rhombohedral = bool(values.get("rhombohedral"))
     given: dict[str, float] = {
-        name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if name in values
+        name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if values.get(name) is not None
     }
     cell = full_cell(group, given, rhombohedral)
     lattice_vectors(cell)
@@ -276,6 +296,8 @@ def read_bulk(values: dict[str, Any]) -> Bulk:
     except ValueError as error:
         raise StructureError("atoms", str(error)) from error
     positions = tuple((row["x"], row["y"], row["z"]) for row in values["atoms"])
+    if any(abs(part) > 2 for place in positions for part in place):
+        raise StructureError("atoms", "have coordinates beyond 2; they are fractions of the conventional cell")
     first_origin = values.get("origin") == "first"
     bulk = Bulk(group, cell, numbers, positions, rhombohedral, first_origin)
     bulk.check()

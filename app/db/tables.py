@@ -194,6 +194,79 @@ class JobResult(SQLModel, table=True):
     results: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
 
 
+class JobAttachment(SQLModel, table=True):
+    """A file that a job takes along: the name under which the program finds it, its checksum, and where it is from."""
+
+    __tablename__ = "job_attachments"
+    __table_args__ = (UniqueConstraint("job_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(foreign_key="jobs.id", index=True)
+    field: str
+    name: str
+    sha256: str
+    size: int
+    source: str
+    """`job:<id>/<name>` or `upload:<sha256>/<name>`."""
+
+
+class StoredFile(SQLModel, table=True):
+    """A file that somebody uploaded; its bytes lie under its checksum."""
+
+    __tablename__ = "stored_files"
+
+    sha256: str = Field(primary_key=True)
+    name: str
+    size: int
+    owner_id: int = Field(foreign_key="users.id")
+    created_at: datetime = Field(default_factory=now)
+
+
+class LibraryTemplate(SQLModel, table=True):
+    """One version of a template that was made in the browser. Rows are never changed; the last one of an id counts."""
+
+    __tablename__ = "library_templates"
+    __table_args__ = (UniqueConstraint("template_id", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    template_id: str = Field(index=True)
+    version: int
+    texts: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    comment: str = ""
+    removed: bool = False
+    author_id: int = Field(foreign_key="users.id")
+    created_at: datetime = Field(default_factory=now)
+
+
+class LibraryBasis(SQLModel, table=True):
+    """One version of a basis set of the group's library, with its provenance. The last row of a name counts."""
+
+    __tablename__ = "library_basis_sets"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(index=True)
+    version: int
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    source: str = Field(default="", sa_column=Column(Text, nullable=False))
+    removed: bool = False
+    author_id: int = Field(foreign_key="users.id")
+    created_at: datetime = Field(default_factory=now)
+
+
+class FormDraft(SQLModel, table=True):
+    """A form as somebody left it: one per user and template."""
+
+    __tablename__ = "form_drafts"
+    __table_args__ = (UniqueConstraint("user_id", "template_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    template_id: str
+    form: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    updated_at: datetime = Field(default_factory=now)
+
+
 class OutboxEvent(SQLModel, table=True):
     """What open pages and other processes are told; ids increase, so that a stream can be resumed."""
 

@@ -16,10 +16,10 @@ from typing import Any
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: lambda left, right: operator.mul(*_numeric(left, right)),
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: lambda left, right: operator.mod(*_numeric(left, right)),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -33,6 +33,13 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"len": len, "min": min, "max": max, "abs": abs, "round": round}
 MAX_LENGTH = 500
+
+
+def _numeric(left: Any, right: Any) -> tuple[Any, Any]:
+    """Texts are not multiplied: one short expression would fill the memory."""
+    if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+        raise TypeError("only numbers can be multiplied")
+    return left, right
 
 
 class ConditionError(ValueError):

@@ -5,19 +5,31 @@ HTML attributes and the JSON Schema are derived from these specifications; neith
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.domain.answers import (
+    check_pattern,
+    check_range,
+    fits,
+    read_boolean,
+    read_cell,
+    read_file,
+    read_integer,
+    read_mesh,
+    read_number,
+    read_several,
+)
 from app.domain.conditions import ConditionError, condition
 from app.errors import FieldError
 
-FieldType = Literal["integer", "number", "boolean", "string", "text", "choice", "table"]
+FieldType = Literal["integer", "number", "boolean", "string", "text", "choice", "multichoice", "table", "kmesh", "file"]
+COMPOSITES = ("structure", "basis", "kpath")
+"""Types that stand for a whole set of fields; the loader puts those of `_shared/<type>.toml` in their place."""
 _KEY = r"^[a-z][a-z0-9_]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_FORTRAN_EXPONENT = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 
 
 class Choice(BaseModel):
@@ -46,7 +58,7 @@ class Column(BaseModel):
 
 
 class FieldSpec(BaseModel):
-    """One field. `default_from`, `visible_when` are expressions over other fields (see `conditions`)."""
+    """One field. `default_from`, `visible_when`, `enabled_when` are expressions over earlier fields (see `conditions`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,30 +73,43 @@ class FieldSpec(BaseModel):
     required: bool = True
     default: Any = None
     default_from: str = ""
-    visible_when: str = ""
+    visible_when: str = Field("", description="Where it does not hold the field is dropped, never rendered.")
+    enabled_when: str = Field("", description="Where it does not hold the field is shown with its default.")
     min: float | None = None
     max: float | None = None
     step: float | None = None
     pattern: str = ""
     max_length: int = 20000
     choices: tuple[Choice, ...] = ()
+    choices_from: str = Field("", description="A list that the service keeps, such as basis_library.")
+    sweepable: bool = Field(False, description="May be an axis of a sweep.")
+    role: str = Field("", description="Of a file: wavefunction, geometry or restart.")
+    staged_as: str = Field("", description="Of a file: the name under which the program finds it.")
+    accept: tuple[str, ...] = Field((), description="Of a file: names that fit, such as fort.9.")
     columns: tuple[Column, ...] = ()
     min_rows: int = 1
     max_rows: int = 1000
 
     @model_validator(mode="after")
     def _complete(self) -> FieldSpec:
-        for expression in (self.default_from, self.visible_when):
+        for pattern in (self.pattern, *(column.pattern for column in self.columns)):
+            check_pattern(pattern)
+        for expression in (self.default_from, self.visible_when, self.enabled_when):
             if expression:
                 condition(expression)
-        if self.type == "choice" and not self.choices:
-            raise ValueError(f"field {self.key}: a choice needs choices")
+        if self.type in ("choice", "multichoice") and not self.choices and not self.choices_from:
+            raise ValueError(f"field {self.key}: a choice needs choices or choices_from")
+        if self.type == "file" and not (self.role and self.staged_as):
+            raise ValueError(f"field {self.key}: a file needs role and staged_as")
         if self.type == "table" and not self.columns:
             raise ValueError(f"field {self.key}: a table needs columns")
         return self
 
     def visible(self, values: dict[str, Any]) -> bool:
         return not self.visible_when or condition(self.visible_when).holds(values)
+
+    def enabled(self, values: dict[str, Any]) -> bool:
+        return not self.enabled_when or condition(self.enabled_when).holds(values)
 
     def starting_value(self, values: dict[str, Any]) -> Any:
         """The default, computed from other fields where `default_from` says so."""
@@ -110,9 +135,16 @@ class FieldSpec(BaseModel):
                 return read_boolean(raw)
             case "choice":
                 value = str(raw)
-                if value not in {choice.value for choice in self.choices}:
-                    raise ValueError("must be one of " + ", ".join(choice.value for choice in self.choices))
+                known = [choice.value for choice in self.choices]
+                if value not in known:
+                    raise ValueError("must be one of " + (", ".join(known) or "a list that is still empty"))
                 return value
+            case "multichoice":
+                return read_several(raw, [choice.value for choice in self.choices])
+            case "kmesh":
+                return read_mesh(raw, self.min, self.max)
+            case "file":
+                return read_file(raw)
             case "table":
                 return self._read_table(raw)
         return self._read_string(raw)
@@ -135,7 +167,7 @@ class FieldSpec(BaseModel):
             raise ValueError("must not be empty")
         if len(value) > self.max_length:
             raise ValueError(f"must have at most {self.max_length} characters, has {len(value)}")
-        if self.pattern and not re.fullmatch(self.pattern, value):
+        if self.pattern and not fits(self.pattern, value):
             raise ValueError(f"must match {self.pattern}")
         return value
 
@@ -157,7 +189,7 @@ class FieldSpec(BaseModel):
         values: dict[str, Any] = {}
         for column, cell in zip(self.columns, cells, strict=True):
             try:
-                values[column.key] = read_cell(column, cell)
+                values[column.key] = read_cell(column.type, cell, column.pattern, column.min, column.max)
             except ValueError as error:
                 raise ValueError(f"row {number}, {column.key}: {error} (got {str(cell)[:40]})") from error
         return values
@@ -169,67 +201,11 @@ class FieldSpec(BaseModel):
         if self.type == "table" and isinstance(value, list):
             rows = [row.values() if isinstance(row, dict) else row for row in value]
             return "\n".join("  ".join(str(cell) for cell in row) for row in rows)
+        if isinstance(value, (list, tuple)):
+            return " ".join(map(str, value))
         if self.type == "boolean":
             return "true" if value in (True, "true", "on", "1") else ""
         return str(value)
-
-
-def read_cell(column: Column, cell: Any) -> Any:
-    if column.type == "string":
-        if not isinstance(cell, (str, int)) or isinstance(cell, bool):
-            raise ValueError("must be text")
-        text = str(cell)
-        if column.pattern and not re.fullmatch(column.pattern, text):
-            raise ValueError(f"must match {column.pattern}")
-        return text
-    number = read_integer(cell) if column.type == "integer" else read_number(cell)
-    return check_range(number, column.min, column.max)
-
-
-def read_integer(raw: Any) -> int:
-    """A whole number; True, 8.9 and '8.9' are refused rather than truncated."""
-    if isinstance(raw, bool) or not isinstance(raw, (int, str, float)):
-        raise ValueError("must be a whole number")
-    if isinstance(raw, str) and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", raw):
-        raise ValueError("must be a whole number")
-    if isinstance(raw, float) and not raw.is_integer():
-        raise ValueError("must be a whole number")
-    return int(raw)
-
-
-def read_number(raw: Any) -> float:
-    """A finite number; fractions such as 1/3 and Fortran exponents such as 1.0D-3 are understood."""
-    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
-        raise ValueError("must be a number")
-    try:
-        if isinstance(raw, str):
-            numerator, slash, denominator = _FORTRAN_EXPONENT.sub("e", raw.strip()).partition("/")
-            value = float(numerator) / float(denominator) if slash else float(numerator)
-        else:
-            value = float(raw)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError("must be a number") from None
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def read_boolean(raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    if isinstance(raw, str) and raw.lower() in ("true", "on", "1", "yes"):
-        return True
-    if raw is None or (isinstance(raw, str) and raw.lower() in ("", "false", "off", "0", "no")):
-        return False
-    raise ValueError("must be true or false")
-
-
-def check_range(value: float, low: float | None, high: float | None) -> float:
-    if low is not None and value < low:
-        raise ValueError(f"must be at least {low:g}")
-    if high is not None and value > high:
-        raise ValueError(f"must be at most {high:g}")
-    return value
 
 
 def validate(fields: tuple[FieldSpec, ...], raw: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
@@ -245,7 +221,7 @@ def validate(fields: tuple[FieldSpec, ...], raw: dict[str, Any]) -> tuple[dict[s
         if not field.visible(values):
             continue
         given = raw.get(field.key)
-        if given is None or (given == "" and field.type not in ("text", "boolean")):
+        if not field.enabled(values) or given is None or (given == "" and field.type not in ("text", "boolean")):
             given = field.starting_value(values)
         if given is None and field.type != "boolean":
             if field.required:

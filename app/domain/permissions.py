@@ -52,6 +52,8 @@ RULES: dict[str, Rule] = {
     "job.create": Rule(Role.MEMBER, Scope.JOBS_WRITE),
     "job.change": Rule(Role.MEMBER, Scope.JOBS_WRITE, own=True),
     "template.read": Rule(Role.VIEWER, Scope.JOBS_READ),
+    "template.create": Rule(Role.MEMBER, Scope.JOBS_WRITE),
+    "template.change": Rule(Role.MEMBER, Scope.JOBS_WRITE, own=True),
     "cluster.read": Rule(Role.VIEWER, Scope.JOBS_READ),
     "cluster.use": Rule(Role.MEMBER, Scope.JOBS_WRITE),
     "cluster.change": Rule(Role.MAINTAINER, Scope.CLUSTERS_WRITE),

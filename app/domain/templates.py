@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.conditions import condition
-from app.domain.fields import FieldSpec, FieldType, validate
+from app.domain.fields import Choice, FieldSpec, validate
 from app.errors import FieldError, InvalidInput
 
 
 class TemplateFile(BaseModel):
-    """One rendered file. The role decides the program: d12 is read by crystal, d3 by properties."""
+    """One rendered file. The role decides the program: d12 is read by crystal, d3 by properties, the rest lies beside."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9_]+\.(d12|d3)$")
-    role: Literal["d12", "d3"]
+    name: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9]+$")
+    role: Literal["d12", "d3", "auxiliary"]
     when: str = Field("", description="Expression over the fields; the file is rendered only where it holds.")
     verbatim: bool = Field(False, description="A person's own text: only the deck checker judges its form.")
+
+    @model_validator(mode="after")
+    def _named_by_role(self) -> TemplateFile:
+        if self.role != "auxiliary" and not self.name.endswith(f".{self.role}"):
+            raise ValueError(f"file {self.name}: its name must end in .{self.role}")
+        if self.role == "auxiliary" and (self.name.endswith((".d12", ".d3", ".sh")) or self.name == "INPUT"):
+            raise ValueError(f"file {self.name}: an auxiliary file must not be called like a deck or a script")
+        return self
 
     def wanted(self, values: dict[str, Any]) -> bool:
         return not self.when or condition(self.when).holds(values)
@@ -27,6 +36,15 @@ class TemplateFile(BaseModel):
     @property
     def source(self) -> str:
         return f"{self.name}.j2"
+
+
+class Product(BaseModel):
+    """A file that the job leaves for later jobs: its role, and its name in the job's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: str
+    name: str
 
 
 class Check(BaseModel):
@@ -62,6 +80,8 @@ class TemplateSpec(BaseModel):
     tags: tuple[str, ...] = ()
     author: str = ""
     version: str = "1"
+    crystal_versions: tuple[str, ...] = Field(("17", "23"), description="Programs that read these decks.")
+    produces: tuple[Product, ...] = Field((), description="Files that later jobs can read, by role.")
     files: tuple[TemplateFile, ...] = Field(min_length=1)
     fields: tuple[FieldSpec, ...]
     checks: tuple[Check, ...] = ()
@@ -73,6 +93,14 @@ class TemplateSpec(BaseModel):
         keys = [field.key for field in self.fields]
         if len(set(keys)) != len(keys):
             raise ValueError("two fields have the same key")
+        seen: set[str] = set()
+        for field in self.fields:
+            for expression in filter(None, (field.visible_when, field.enabled_when, field.default_from)):
+                if unknown := condition(expression).names - seen:
+                    raise ValueError(
+                        f"field {field.key}: {expression!r} names {sorted(unknown)}, which stand in no field before it"
+                    )
+            seen.add(field.key)
         for check in self.checks:
             unknown = condition(check.expression).names - set(keys)
             if unknown:
@@ -87,6 +115,25 @@ class TemplateSpec(BaseModel):
                 except ValueError as error:
                     raise ValueError(f"preset {preset.id}, field {key}: {error}") from error
         return self
+
+    @property
+    def needs(self) -> list[FieldSpec]:
+        """The fields that attach files of earlier jobs."""
+        return [field for field in self.fields if field.type == "file"]
+
+    @property
+    def sweepable(self) -> list[FieldSpec]:
+        return [field for field in self.fields if field.sweepable]
+
+    def with_choices(self, lists: Mapping[str, Sequence[Choice]]) -> TemplateSpec:
+        """The same template with the lists of `choices_from` filled in."""
+        fields = tuple(
+            field.model_copy(update={"choices": tuple(lists[field.choices_from])})
+            if field.choices_from in lists
+            else field
+            for field in self.fields
+        )
+        return self.model_copy(update={"fields": fields})
 
     @property
     def groups(self) -> list[tuple[str, list[FieldSpec]]]:
@@ -126,57 +173,3 @@ def refuse(template_id: str, errors: list[FieldError]) -> InvalidInput:
         hint="Correct the named fields; nothing was submitted.",
         fields=errors,
     )
-
-
-_JSON_TYPES: dict[FieldType, str] = {
-    "integer": "integer", "number": "number", "boolean": "boolean", "string": "string", "text": "string",
-    "choice": "string", "table": "array",
-}  # fmt: skip
-
-
-def json_schema(spec: TemplateSpec) -> dict[str, Any]:
-    """The template as JSON Schema (2020-12), with a complete, runnable parameter set under `examples`."""
-    properties = {field.key: _property(field) for field in spec.fields}
-    required = [
-        f.key
-        for f in spec.fields
-        if f.required and f.default is None and not f.default_from and not f.visible_when and f.type != "boolean"
-    ]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:crystaldeck:template:{spec.id}:{spec.version}",
-        "title": spec.title,
-        "description": spec.description,
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": required,
-        "x-crystaldeck-checks": [check.model_dump() for check in spec.checks],
-        "x-crystaldeck-presets": [preset.model_dump() for preset in spec.presets],
-        "examples": [spec.example],
-    }
-
-
-def _property(field: FieldSpec) -> dict[str, Any]:
-    schema: dict[str, Any] = {"title": field.label, "type": _JSON_TYPES[field.type]}
-    if field.help:
-        schema["description"] = field.help
-    if field.default is not None:
-        schema["default"] = field.default
-    if field.type in ("integer", "number"):
-        schema |= {k: v for k, v in (("minimum", field.min), ("maximum", field.max)) if v is not None}
-    if field.choices:
-        schema["enum"] = [choice.value for choice in field.choices]
-    if field.pattern:
-        schema["pattern"] = f"^(?:{field.pattern})$"
-    if field.columns:
-        schema["items"] = {
-            "type": "array",
-            "prefixItems": [{"title": c.key, "type": _JSON_TYPES[c.type]} for c in field.columns],
-            "minItems": len(field.columns),
-            "maxItems": len(field.columns),
-        }
-        schema |= {"minItems": field.min_rows, "maxItems": field.max_rows}
-    extras = {"unit": field.unit, "visible-when": field.visible_when, "default-from": field.default_from}
-    schema |= {f"x-crystaldeck-{key}": value for key, value in extras.items() if value}
-    return schema

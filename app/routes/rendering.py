@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from fastapi.responses import Response
 from jinja2_fragments.fastapi import Jinja2Blocks
 
 from app.crystal.results import HARTREE_EV
+from app.domain.fields import FieldSpec
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
 from app.errors import CrystalDeckError
@@ -62,6 +64,20 @@ _ICONS = {
     "running": "play", "finishing": "download", "completed": "check", "failed": "x", "cancelled": "ban", "skipped": "skip",
 }  # fmt: skip
 
+_PARTS_OF = {
+    "title": "title", "system": "kind", "space_group": "group", "layer_group": "group", "rod_group": "group",
+    "point_group": "group", "rhombohedral": "kind", "origin": "kind", "a": "cell", "b": "cell", "c": "cell", "alpha": "cell",
+    "beta": "cell", "gamma": "cell", "atoms": "atom", "geometry_file": "kind", "basis_text": "basis", "basis_library": "basis",
+    "basis_elements": "basis", "functional": "DFT",
+}  # fmt: skip
+
+
+def lights(spec: FieldSpec) -> str:
+    """The parts of a deck that a field writes: its keywords, or a part of the geometry."""
+    words: list[str] = re.findall(r"[A-Z0-9]{3,}", spec.keyword)
+    return " ".join(filter(None, [*words, _PARTS_OF.get(spec.key, "")]))
+
+
 pages.env.filters |= {
     "ago": ago,
     "file_size": file_size,
@@ -69,7 +85,7 @@ pages.env.filters |= {
     "in_ev": in_ev,
     "walltime": format_walltime,
 }
-pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority)}
+pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority), "lights": lights}
 pages.env.trim_blocks = pages.env.lstrip_blocks = True
 # A block that is rendered alone does not run the imports of its page.
 pages.env.globals["ui"] = pages.env.get_template("_macros.html").module

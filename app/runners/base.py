@@ -23,10 +23,24 @@ PEEK_BYTES = 1 << 18
 BLOCK_SIZE = 1 << 26
 """Files from this size on (64 MiB) travel alone and can be resumed; smaller ones travel as one tar stream."""
 
+_ARCHIVE_FILES = 8
+"""Most attached files in one stream, so that at most half a gigabyte is held in memory."""
+
 
 def step(name: str) -> str:
     """The text of a shell step of this package."""
     return package_resources.files("app.runners").joinpath("steps", f"{name}.sh").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file that a job takes along: its name there, where it lies here, and perhaps on the cluster already."""
+
+    name: str
+    sha256: str
+    local: Path
+    remote: str = ""
+    """Path below the work directory of the same account; empty: it is only here."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class Package:
     directory: str
     name: str
     files: dict[str, bytes]
+    attached: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,8 +159,32 @@ class BaseRunner(ABC):
         )
 
     async def stage(self, batch: Sequence[Package]) -> None:
-        """Bring all files of a batch to the cluster as one tar stream."""
+        """Bring all files of a batch to the cluster as one tar stream; attached files are copied there where they can be."""
         await self._run("stage", self.settings.workdir, stdin=_archive(batch), doing="staging files")
+        wanted = {f"{package.directory}/{file.name}": file for package in batch for file in package.attached}
+        if not wanted:
+            return
+        missing = await self._attach(wanted, copy=True)
+        small = [target for target in missing if wanted[target].local.stat().st_size < BLOCK_SIZE]
+        for start in range(0, len(small), _ARCHIVE_FILES):
+            members = {target: wanted[target].local.read_bytes() for target in small[start : start + _ARCHIVE_FILES]}
+            await self._run("stage", self.settings.workdir, stdin=_tar(members), doing="staging attached files")
+        for target in set(missing) - set(small):
+            await self.transport.upload(wanted[target].local, f"{self.settings.workdir}/{target}")
+        if missing and (left := await self._attach({target: wanted[target] for target in missing}, copy=False)):
+            raise RemoteFailure(
+                f"The attached file {left[0]} did not arrive on {self.transport.where} as it was sent.",
+                hint="Is the disk full? CrystalDeck submits nothing whose files are not complete.",
+            )
+
+    async def _attach(self, wanted: dict[str, Attached], *, copy: bool) -> list[str]:
+        """Which of the targets are not there with the right checksum, after copying what the cluster has."""
+        lines = "".join(f"{file.sha256}\t{target}\t{file.remote if copy else ''}\n" for target, file in wanted.items())
+        done = await self._run(
+            "attach", self.settings.workdir, stdin=lines.encode(), doing="attaching files", timeout=1800
+        )
+        words = dict(line.split("\t", 1)[::-1] for line in done.text.splitlines() if "\t" in line)
+        return [target for target in wanted if words.get(target) != "have"]
 
     async def submit(self, batch: Sequence[Package]) -> dict[str, Receipt]:
         """Hand over staged jobs; by token. Run again, it reports what exists and starts nothing twice."""
@@ -242,13 +281,20 @@ def safe_name(name: str) -> bool:
 
 
 def _archive(batch: Sequence[Package]) -> bytes:
+    members = {}
+    for package in batch:
+        for name, data in {**package.files, ".crystaldeck/token": package.token.encode()}.items():
+            members[f"{package.directory}/{name}"] = data
+    return _tar(members)
+
+
+def _tar(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for package in batch:
-            for name, data in {**package.files, ".crystaldeck/token": package.token.encode()}.items():
-                member = tarfile.TarInfo(f"{package.directory}/{name}")
-                member.size, member.mode = len(data), 0o644
-                archive.addfile(member, io.BytesIO(data))
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o644
+            archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 
 

@@ -21,10 +21,13 @@ from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
 from app.domain.states import JobState, Priority
+from app.domain.templates import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.outbox import announce_jobs
 from app.services.access import cluster_settings
+from app.services.attachments import Gathered, gather
 from app.services.context import Context
+from app.services.library import refresh
 from app.services.templates import Rendering
 
 MAX_JOBS_PER_REQUEST = 1000
@@ -60,11 +63,19 @@ async def create_jobs(
     async with context.database.read() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
-    made = await asyncio.to_thread(_render_all, context, requests)
+    await refresh(context)
+    supplied = [await gather(context, actor, request.template, request.parameters) for request in requests]
+    made = await asyncio.to_thread(_render_all, context, requests, supplied)
     async with context.database.write() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
         created = await _queue(session, actor, requests, made)
+        rows = [
+            attachment
+            for job, found, (rendering, _) in zip(created, supplied, made, strict=True)
+            for attachment in found.rows(job.id, rendering.values)
+        ]
+        await insert_rows(session, rows)
         if idempotency_key:
             ids = [job.id for job in created]
             session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
@@ -87,9 +98,11 @@ async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest
     return [job for job in found if job is not None]
 
 
-def _render_all(context: Context, requests: Sequence[JobRequest]) -> list[tuple[Rendering, Resources]]:
+def _render_all(
+    context: Context, requests: Sequence[JobRequest], supplied: Sequence[Gathered]
+) -> list[tuple[Rendering, Resources]]:
     made = []
-    for index, request in enumerate(requests):
+    for index, (request, found) in enumerate(zip(requests, supplied, strict=True)):
         try:
             if request.priority not in set(Priority):
                 raise InvalidInput(
@@ -99,7 +112,9 @@ def _render_all(context: Context, requests: Sequence[JobRequest]) -> list[tuple[
                 )
             if request.name:
                 check_job_name(request.name)
-            rendering = context.templates.render(request.template, request.parameters)
+            rendering = context.templates.render(request.template, request.parameters, found.supplies)
+            if wrong := found.errors(rendering):
+                raise refuse(request.template, wrong)
             made.append((rendering, read_resources(request.resources)))
         except CrystalDeckError as error:
             if len(requests) > 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.crystal.decks import written_roles
 from app.db.repositories import clusters, jobs, users
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import Job, JobEvent, JobFile, JobResult, RemoteJob, now
@@ -122,7 +123,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
 async def output_tail(context: Context, actor: Actor, job_id: str) -> tuple[str, str]:
     """Name and last lines of a job's output, as far as they are here."""
     view = await get(context, actor, job_id)
-    name = output_name(next(iter(view.job.decks)))
+    name = output_name(next(iter(written_roles(view.job.decks))))
     folder = context.job_folder(job_id)
     for path in (folder / "files" / name, folder / "live" / name):
         if path.is_file():

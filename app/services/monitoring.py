@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.decks import written_roles
 from app.crystal.output import OutputReader
 from app.db.repositories import clusters, jobs
 from app.db.repositories.jobs import Move
@@ -170,12 +171,12 @@ class Monitor:
 
     def _handle(self, job: Job, remote: RemoteJob) -> Handle:
         since = (job.created_at - timedelta(days=1)).strftime("%Y-%m-%d")
-        output = output_name(next(iter(job.decks)))
+        output = output_name(next(iter(written_roles(job.decks))))
         offset = self._live_file(job).stat().st_size if self._live_file(job).exists() else 0
         return Handle(job.id, remote.scheduler_id, remote.directory, output, offset, since)
 
     def _live_file(self, job: Job) -> Path:
-        return self._context.job_folder(job.id) / "live" / output_name(next(iter(job.decks)))
+        return self._context.job_folder(job.id) / "live" / output_name(next(iter(written_roles(job.decks))))
 
     async def _write(self, watched: Watched, sight: Sight) -> bool:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""

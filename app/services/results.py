@@ -16,10 +16,11 @@ from typing import BinaryIO, cast
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.decks import written_roles
 from app.crystal.output import OutputReader
 from app.crystal.results import Results
 from app.db.engine import insert_rows
-from app.db.repositories import jobs
+from app.db.repositories import jobs, library
 from app.db.repositories.jobs import Move
 from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
@@ -27,6 +28,7 @@ from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import RemoteFailure
 from app.events.outbox import announce_jobs
 from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, output_name, parse_marker
+from app.services.attachments import attached_path
 from app.services.context import Context
 
 GRACE = 60.0
@@ -87,6 +89,7 @@ class Finisher:
             return
         handles = [Handle(job.id, remote.scheduler_id, remote.directory) for job, remote in ready]
         listed = await runner.list_files(handles)
+        await self._link_attached(listed)
         broken = await self._fetch(runner, handles, listed)
         over = [(job, remote) for job, remote in ready if job.id not in broken or not self._try_again(job.id)]
         endings = [
@@ -107,6 +110,20 @@ class Finisher:
     def _try_again(self, job_id: str) -> bool:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
         return self._attempts[job_id] < ATTEMPTS
+
+    async def _link_attached(self, listed: dict[str, list[RemoteFile]]) -> None:
+        """What a job took along is here already and need not travel back."""
+        async with self._context.database.read() as session:
+            known = await library.attachments_of(session, list(listed))
+        for job_id, rows in known.items():
+            sources = {row.sha256: attached_path(self._context, row) for row in rows}
+            for file in listed[job_id]:
+                source = sources.get(file.sha256)
+                if source is not None and source.is_file() and not self._is_here(file):
+                    target = self._target(file)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.unlink(missing_ok=True)
+                    target.hardlink_to(source)
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -220,7 +237,7 @@ class Finisher:
 
 
 def output_names(job: Job) -> list[str]:
-    return [output_name(deck) for deck in job.decks]
+    return [output_name(deck) for deck in written_roles(job.decks)]
 
 
 def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:

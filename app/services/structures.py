@@ -6,14 +6,7 @@ meet whatever people upload. If it dies, the next file gets a new one.
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import multiprocessing
-import resource
-import signal
 import tomllib
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,10 +14,10 @@ from typing import Any
 from app.crystal.importers import Imported, read_structure
 from app.crystal.structures import StructureError
 from app.errors import FieldError, InvalidInput, NotFound
-from app.services.templates import BUILT_IN, SHARED
+from app.services.template_files import BUILT_IN, SHARED
+from app.services.worker import Worker, WorkerDied
 
 SECONDS = 20
-MEMORY = 3 << 30
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,9 @@ def textbook() -> dict[str, TextbookCrystal]:
     text = (BUILT_IN / SHARED / "crystals.toml").read_text(encoding="utf-8")
     found = {}
     for key, values in tomllib.loads(text)["crystals"].items():
-        parameters = {name: value for name, value in values.items() if name not in ("label", "bond")}
+        parameters = {"system": "crystal"} | {
+            name: value for name, value in values.items() if name not in ("label", "bond")
+        }
         found[key] = TextbookCrystal(key, values["label"], {"title": key, **parameters}, values["bond"])
     return found
 
@@ -59,40 +54,30 @@ class StructureReader:
     """Reads files in its own process; one per service."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._worker = Worker(SECONDS, ("ase.io",))
 
-    async def read(self, data: bytes, name: str, tolerance: float) -> Imported:
-        """The crystal in a file.
+    async def read(
+        self, data: bytes, name: str, tolerance: float, kind: str = "", *, symmetry: bool = True
+    ) -> Imported:
+        """The structure in a file; `kind` and `symmetry` as `importers.read_structure` takes them.
 
         Raises:
             InvalidInput: names the field (`file` or `tolerance`) and the reason.
         """
-        pool = self._started()
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, _read, data, name, tolerance)
+            found: Imported = await self._worker.run(_read, data, name, tolerance, kind, symmetry)
         except StructureError as error:
             raise _refusal(error.field, str(error)) from error
-        except (BrokenProcessPool, MemoryError) as error:
-            if self._pool is pool:
-                self._pool = None
-            pool.shutdown(wait=False)
-            raise _refusal("file", f"could not be read within {SECONDS} s and {MEMORY >> 30} GB") from error
+        except WorkerDied as error:
+            raise _refusal("file", f"could not be read: {error}") from error
+        return found
 
     def prepare(self) -> None:
-        """Start the process: somebody opened a form and may soon drop a file on it."""
-        if self._pool is None:
-            self._started().submit(_limit)
-
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_limit)
-        return self._pool
+        """Somebody opened a form and may soon drop a file on it."""
+        self._worker.prepare()
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        self._worker.close()
 
 
 def _refusal(field: str, reason: str) -> InvalidInput:
@@ -102,19 +87,5 @@ def _refusal(field: str, reason: str) -> InvalidInput:
     )  # fmt: skip
 
 
-def _limit() -> None:
-    """Limits of the reading process, and no interest in the service's signals."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Half a second that the first file need not wait for.
-    importlib.import_module("ase.io")
-
-
-def _read(data: bytes, name: str, tolerance: float) -> Imported:
-    # The alarm's default action ends the process, also in the middle of C code.
-    signal.alarm(SECONDS)
-    try:
-        return read_structure(data, name, tolerance)
-    finally:
-        signal.alarm(0)
+def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import update
 
+from app.crystal.decks import written_roles
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, users
 from app.db.repositories.jobs import Move
@@ -25,8 +26,9 @@ from app.domain.states import JobState
 from app.errors import ClusterError, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
-from app.runners.base import BaseRunner, Package, Receipt
+from app.runners.base import Attached, BaseRunner, Package, Receipt
 from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for, runner_kind
+from app.services.attachments import attached_files
 from app.services.context import Context
 from app.settings import ClusterSettings
 
@@ -173,7 +175,7 @@ class Dispatcher:
             folder.mkdir(parents=True, exist_ok=True)
             for name, data in out.package.files.items():
                 (folder / name).write_bytes(data)
-                role = "script" if name == "job.sh" else "deck"
+                role = "script" if name == "job.sh" else "deck" if written_roles({name: ""}) else "geometry"
                 digest = hashlib.sha256(data).hexdigest()
                 files.append(JobFile(job_id=out.job.id, name=name, size=len(data), role=role, sha256=digest))
         return files
@@ -203,10 +205,11 @@ class Dispatcher:
         async with self._context.database.read() as session:
             names = await users.names(session)
             rows = await jobs.in_states(session, cluster_id, [state], owners=accounts, limit=room)
+            attached = await attached_files(self._context, session, rows, accounts)
         groups: dict[tuple[str, str], tuple[Account, list[Outgoing]]] = {}
         for job in rows:
             account = accounts[job.owner_id]
-            out = Outgoing(job, make_package(account, job, names[job.owner_id]))
+            out = Outgoing(job, make_package(account, job, names[job.owner_id], attached.get(job.id, ())))
             groups.setdefault(account.key, (account, []))[1].append(out)
         return list(groups.values())
 
@@ -245,11 +248,11 @@ def job_script(settings: ClusterSettings, name: str, token: str, decks: Sequence
     return runner_kind(settings).write_script(settings, name, token, decks, resources)
 
 
-def make_package(account: Account, job: Job, owner: str) -> Package:
+def make_package(account: Account, job: Job, owner: str, attached: Sequence[Attached] = ()) -> Package:
     """What travels to the cluster for one job: decks byte for byte, and the job script."""
     name = remote_name(job.name, job.id)
     files = {deck: text.encode("ascii") for deck, text in job.decks.items()}
     files["job.sh"] = job_script(
-        account.settings, name, job.token, list(job.decks), Resources(**job.resources)
+        account.settings, name, job.token, list(written_roles(job.decks)), Resources(**job.resources)
     ).encode()
-    return Package(job.token, f"{owner}/{name}", name, files)
+    return Package(job.token, f"{owner}/{name}", name, files, tuple(attached))

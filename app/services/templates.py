@@ -1,35 +1,38 @@
-"""The template library: reads template folders once, renders decks from raw answers."""
+"""The template library: built-in and configured folders, what the group made in the browser, and its basis sets.
+
+A template that cannot be read is listed with its error; it never hides another. Templates from the browser are rendered in
+a process of their own with limits of time, memory and output.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from app.crystal.annotations import Line, annotate
+from app.crystal.basis_library import BasisError, BasisSet, read_basis_set
 from app.crystal.checker import check_deck
 from app.crystal.deck import Finding
-from app.crystal.decks import DeckWriter
-from app.domain.fields import FieldSpec
-from app.domain.templates import TemplateSpec, refuse
+from app.crystal.decks import written_roles
+from app.crystal.facts import Supplies
+from app.domain.fields import Choice, FieldSpec
+from app.domain.templates import refuse
 from app.errors import ConfigurationError, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.services.template_files import BUILT_IN, SHARED, Template, build, read_folder
+from app.services.worker import Worker, WorkerDied
 
-BUILT_IN = Path(__file__).resolve().parents[2] / "input_templates"
-SHARED = "_shared"
+RENDER_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class Template:
-    """Metadata, what writes its decks, and a checksum over the metadata and all sources."""
+class Broken:
+    """A template that cannot be used, and why."""
 
-    spec: TemplateSpec
-    writer: DeckWriter
-    revision: str
+    id: str
+    origin: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,97 +71,161 @@ class Rendering:
 
 
 class TemplateLibrary:
-    """All templates of the built-in and the configured folders; a later folder overrides an earlier one."""
+    """All templates; a later folder overrides an earlier one, and both win over the browser's."""
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
-        self._templates: dict[str, Template] = {}
+        self._fixed: dict[str, Template] = {}
+        self._fixed_broken: list[Broken] = []
         for folder in (BUILT_IN, *folders):
+            origin = "built-in" if folder == BUILT_IN else "folder"
             for path in sorted(folder.glob("*/template.toml")):
-                template = load_template(path.parent)
-                self._templates[template.spec.id] = template
+                self._load(path.parent, folder, origin)
+        self._own: dict[str, Template] = {}
+        self.broken: list[Broken] = list(self._fixed_broken)
+        self.basis_sets: dict[str, BasisSet] = {}
+        self.stamp: tuple[int, int] | None = None
+        """What of the database is in here; see `library.refresh`."""
+        self._worker = Worker(RENDER_SECONDS)
+        self._templates = dict(self._fixed)
+
+    def _load(self, path: Path, folder: Path, origin: str) -> None:
+        shared = folder / SHARED
+        try:
+            template = build(read_folder(path), shared=shared if shared.is_dir() else BUILT_IN / SHARED, origin=origin)
+        except (OSError, UnicodeDecodeError) as error:
+            self._fixed_broken.append(Broken(path.name, str(path), f"{error}."))
+        except ConfigurationError as error:
+            self._fixed_broken.append(Broken(path.name, str(path), error.message))
+        else:
+            self._fixed[template.spec.id] = template
+
+    def adopt(
+        self, stamp: tuple[int, int], made: Mapping[str, tuple[Mapping[str, str], str]], basis: Mapping[str, str]
+    ) -> None:
+        """Take over what the group made: texts and author by template id, texts of basis sets by name."""
+        own, broken = {}, list(self._fixed_broken)
+        for template_id, (texts, author) in made.items():
+            try:
+                own[template_id] = build(texts, origin=author, trusted=False)
+            except ConfigurationError as error:
+                broken.append(Broken(template_id, author, error.message))
+        sets = {}
+        for name, text in basis.items():
+            try:
+                sets[name] = read_basis_set(text)
+            except BasisError as error:
+                broken.append(Broken(name, "basis set", str(error)))
+        self._own, self.broken, self.basis_sets = own, broken, sets
+        lists = {"basis_library": [Choice(value=name) for name in sets]}
+        merged = {**own, **self._fixed}
+        self._templates = {
+            key: replace(template, spec=template.spec.with_choices(lists)) for key, template in merged.items()
+        }
+        self.stamp = stamp
 
     def all(self) -> list[Template]:
         return list(self._templates.values())
+
+    def is_fixed(self, template_id: str) -> bool:
+        """Does it come from a folder, so that nobody can change it in the browser?"""
+        return template_id in self._fixed
 
     def get(self, template_id: str) -> Template:
         try:
             return self._templates[template_id]
         except KeyError:
+            broken = next((entry for entry in self.broken if entry.id == template_id), None)
+            if broken is not None:
+                raise NotFound(f"The template {template_id} is broken: {broken.reason}", hint="Correct it.") from None
             raise NotFound(
                 f"There is no template {template_id[:80]!r}.",
                 hint=f"Known templates: {', '.join(self._templates)}.",
             ) from None
 
-    def render(self, template_id: str, raw: dict[str, Any]) -> Rendering:
+    def render(self, template_id: str, raw: dict[str, Any], supplies: Supplies | None = None) -> Rendering:
         """Decks for these answers, or InvalidInput that names every wrong field."""
         template = self.get(template_id)
         values = template.spec.require(raw)
-        rendering = _checked(template, values)
+        rendering = self._checked(template, values, supplies)
         if rendering.faults:
             raise refuse(template_id, rendering.faults)
         return rendering
 
-    def try_render(self, template_id: str, raw: dict[str, Any]) -> Rendering:
+    def try_render(self, template_id: str, raw: dict[str, Any], supplies: Supplies | None = None) -> Rendering:
         """Like `render`, but wrong answers come back as errors beside the values that were right."""
-        template = self.get(template_id)
+        return self.try_template(self.get(template_id), raw, supplies)
+
+    def try_template(self, template: Template, raw: dict[str, Any], supplies: Supplies | None = None) -> Rendering:
+        """`try_render` of a template that need not be in the library."""
         values, errors = template.spec.read(raw)
         if errors:
             return Rendering(template, values, {}, errors)
         try:
-            return _checked(template, values)
+            return self._checked(template, values, supplies)
         except InvalidInput as error:
             return Rendering(template, values, {}, error.fields, error.message)
         except CrystalDeckError as error:
             return Rendering(template, values, {}, [], error.sentence)
 
+    def _checked(self, template: Template, values: dict[str, Any], supplies: Supplies | None) -> Rendering:
+        given = replace(supplies or Supplies(), basis_sets=self.basis_sets)
+        decks = self._write(template, values, given)
+        findings = check_decks(decks, staged_names(template, values))
+        return Rendering(template, values, decks, [], findings=findings)
 
-def _merged(presets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Parts of one preset, from shared and own metadata, put together."""
-    merged: dict[str, dict[str, Any]] = {}
-    for part in presets:
-        known = merged.setdefault(part.get("id", ""), {"values": {}})
-        known |= {**part, "values": {**known["values"], **part.get("values", {})}}
-    return list(merged.values())
+    def _write(self, template: Template, values: dict[str, Any], supplies: Supplies) -> dict[str, str]:
+        if template.trusted:
+            return template.writer.write(values, supplies)
+        try:
+            kind, answer = self._worker.call(_write_apart, dict(template.texts), template.revision, values, supplies)
+        except WorkerDied as error:
+            raise ConfigurationError(
+                f"The template {template.spec.id} was stopped: {error}.", hint="Does it loop without end?"
+            ) from error
+        match kind:
+            case "decks":
+                decks: dict[str, str] = answer
+                return decks
+            case "invalid":
+                raise refuse(template.spec.id, [FieldError(*parts) for parts in answer])
+        raise ConfigurationError(str(answer), hint="Correct the template.")
+
+    def close(self) -> None:
+        self._worker.close()
 
 
-def _checked(template: Template, values: dict[str, Any]) -> Rendering:
-    decks = template.writer.write(values)
-    # Beside the decks lies only what the steps before leave: crystal leaves its wave function for properties.
-    files = {"d12": (), "d3": ("fort.9",) if any(name.endswith(".d12") for name in decks) else ()}
-    roles = {name: name.rpartition(".")[2] for name in decks}
-    findings = {name: check_deck(text, roles[name], files[roles[name]]) for name, text in decks.items()}
-    return Rendering(template, values, decks, [], findings=findings)
+_built: dict[str, Template] = {}
 
 
-def load_template(folder: Path) -> Template:
-    """Read one template folder and the shared parts that it names.
-
-    Raises:
-        ConfigurationError: a file is missing or its metadata are wrong.
-    """
+def _write_apart(
+    texts: dict[str, str], revision: str, values: dict[str, Any], supplies: Supplies
+) -> tuple[str, dict[str, str] | list[tuple[str, str, str]] | str]:
+    """In the other process: decks, wrong fields, or the fault, in a form that travels."""
+    if revision not in _built:
+        _built.clear()
+        _built[revision] = build(texts, trusted=False)
     try:
-        metadata = tomllib.loads((folder / "template.toml").read_text(encoding="utf-8"))
-        shared = folder.parent / SHARED
-        before = [tomllib.loads((shared / f"{name}.toml").read_text()) for name in metadata.pop("before", [])]
-        after = [tomllib.loads((shared / f"{name}.toml").read_text()) for name in metadata.pop("after", [])]
-        for key in ("fields", "checks"):
-            parts = [*before, metadata, *after]
-            metadata[key] = [item for part in parts for item in part.get(key, [])]
-        # What the template itself says of a preset comes last and wins.
-        metadata["presets"] = _merged(
-            [item for part in (*before, *after, metadata) for item in part.get("presets", [])]
-        )
-        spec = TemplateSpec.model_validate(metadata)
-        sources = {path.name: path.read_text(encoding="utf-8") for path in shared.glob("*.j2")}
-        sources |= {file.source: (folder / file.source).read_text(encoding="utf-8") for file in spec.files}
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ConfigurationError(
-            f"The template in {folder} cannot be loaded: {error}.", hint="Correct or remove the folder."
-        ) from error
-    digest = hashlib.sha256(spec.model_dump_json().encode())
-    for name in sorted(sources):
-        digest.update(f"\0{name}\0{sources[name]}".encode())
-    return Template(spec, DeckWriter(spec, sources), digest.hexdigest())
+        return "decks", _built[revision].writer.write(values, supplies)
+    except InvalidInput as error:
+        return "invalid", [(entry.field, entry.reason, entry.value) for entry in error.fields]
+    except CrystalDeckError as error:
+        return "fault", error.message
+
+
+def staged_names(template: Template, values: dict[str, Any]) -> list[str]:
+    """Names under which the programs will find the files that these answers attach."""
+    return [spec.staged_as for spec in template.spec.needs if values.get(spec.key)]
+
+
+def check_decks(decks: dict[str, str], staged: Iterable[str]) -> dict[str, list[Finding]]:
+    """What the checker says of each deck, given the files that will lie beside it."""
+    beside = {*staged, *(name for name in decks if name not in written_roles(decks))}
+    found = {}
+    for name, role in written_roles(decks).items():
+        # crystal leaves its wave function for properties.
+        left = {"fort.9"} if role == "d3" and "d12" in written_roles(decks).values() else set()
+        found[name] = check_deck(decks[name], role, beside | left)
+    return found
 
 
 def form_values(fields: Iterable[FieldSpec], example: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -225,6 +225,17 @@ async def files_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[
     """Files of many jobs, by job id and name."""
     query = select(JobFile).where(col(JobFile.job_id).in_(list(job_ids)))
     return {(file.job_id, file.name): file for file in (await session.exec(query)).all()}
+
+
+async def with_files(session: AsyncSession, names: Collection[str], limit: int) -> list[tuple[Job, str]]:
+    """Jobs that left files of these names here, the newest first, each with the name."""
+    query = (
+        select(Job, JobFile.name)
+        .join(JobFile, col(JobFile.job_id) == col(Job.id))
+        .where(col(JobFile.name).in_(list(names)), JobFile.size > 0)
+        .order_by(col(Job.created_at).desc())
+    )
+    return list((await session.exec(query.limit(limit))).all())
 
 
 async def results(session: AsyncSession, job_id: str) -> list[JobResult]:

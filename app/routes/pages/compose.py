@@ -6,15 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from app.crystal.importers import MAX_BYTES
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
-from app.services import composer
-from app.services.composer import Draft
+from app.services import composer, forms, shelves
+from app.services.attachments import MAX_UPLOAD
 from app.services.creation import create_jobs
+from app.services.forms import Draft, StructureSource
 from app.services.structures import textbook
 
 router = APIRouter(include_in_schema=False)
@@ -22,31 +23,45 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/new")
 async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Response:
-    return page(request, "new.html", templates=composer.templates(context, actor))
+    found = await shelves.search(context, actor)
+    return page(request, "new.html", found=found, drafts=await forms.drafts(context, actor))
 
 
 @router.get("/new/{template_id}")
 async def form(
-    request: Request, context: ContextDep, actor: ActorDep, template_id: str, example: bool = False, clone: str = ""
+    request: Request,
+    context: ContextDep,
+    actor: ActorDep,
+    template_id: str,
+    example: bool = False,
+    clone: str = "",
+    fresh: bool = False,
 ) -> Response:
     context.structures.prepare()
-    draft = await composer.start(context, actor, template_id, example=example, clone=clone)
+    if fresh:
+        await forms.forget(context, actor, template_id)
+    draft = await forms.start(context, actor, template_id, example=example, clone=clone, fresh=fresh)
     return await _show(request, context, actor, draft)
 
 
 @router.post("/new/{template_id}/preview")
 async def preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
-    draft = composer.from_form(context, template_id, await _form(request))
+    texts = await _texts(request)
+    draft = forms.from_form(context, template_id, texts)
+    await forms.keep(context, actor, draft, texts)
     return await _show(request, context, actor, draft, block="answer" if is_fragment(request) else None)
 
 
 @router.post("/new/{template_id}")
 async def submit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
-    draft = composer.from_form(context, template_id, await _form(request))
+    texts = await _texts(request)
+    draft = forms.from_form(context, template_id, texts)
     try:
         [job] = await create_jobs(context, actor, [draft.request()], draft.key)
     except CrystalDeckError as error:
+        await forms.keep(context, actor, draft, texts)
         return await _show(request, context, actor, draft.with_error(error), status=error.status)
+    await forms.forget(context, actor, template_id)
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
@@ -54,37 +69,82 @@ async def submit(request: Request, context: ContextDep, actor: ActorDep, templat
 async def structure(
     request: Request, context: ContextDep, actor: ActorDep, template_id: str, source: str = "file"
 ) -> Response:
-    """Fill the structure's fields from a file or from the collection; everything else in the form stays."""
-    async with request.form(max_fields=2000, max_files=1) as form:
-        texts = {key: value for key, value in form.items() if isinstance(value, str)}
-        sent = form.get("structure_file")
-        file = (sent.filename or "", await sent.read(MAX_BYTES + 1)) if isinstance(sent, UploadFile) else None
-    draft = composer.from_form(context, template_id, texts)
-    crystal = texts.get("crystal", "") if source == "crystal" else ""
-    tolerance = texts.get("tolerance", "")
-    try:
-        draft = await composer.with_structure(
-            context, actor, draft, crystal=crystal, file=None if source == "crystal" else file, tolerance=tolerance
-        )
-    except CrystalDeckError as error:
-        draft = draft.with_error(error)
-    status = draft.error.status if draft.error and not is_fragment(request) else 200
-    return await _show(
-        request, context, actor, draft, block="imported" if is_fragment(request) else None, status=status
+    """Fill the structure's fields from a file, an earlier job or the collection; everything else in the form stays."""
+    async with request.form(max_fields=2000, max_files=20) as form:
+        texts = _plain(form)
+        file = await _file(form, "structure_file", MAX_BYTES) if source == "file" else None
+    draft = forms.from_form(context, template_id, texts)
+    given = StructureSource(
+        crystal=texts.get("crystal", "") if source == "crystal" else "",
+        job=texts.get("structure_job", "") if source == "job" else "",
+        file=file,
+        tolerance=texts.get("tolerance", ""),
+        kind=texts.get("structure_kind", ""),
+        symmetry=not texts.get("no_symmetry"),
+    )
+    return await _filled(request, context, actor, draft, forms.with_structure(context, actor, draft, given))
+
+
+@router.post("/new/{template_id}/attach/{key}")
+async def attach(request: Request, context: ContextDep, actor: ActorDep, template_id: str, key: str) -> Response:
+    """Keep an uploaded file, and name it in its field."""
+    async with request.form(max_fields=2000, max_files=20) as form:
+        draft = forms.from_form(context, template_id, _plain(form))
+        name, data = await _file(form, f"upload_{key}", MAX_UPLOAD) or ("", b"")
+    return await _filled(
+        request, context, actor, draft, forms.with_upload(context, actor, draft, key, name, data), block="answer"
     )
 
 
 @router.post("/new/{template_id}/preset")
 async def preset(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     """Fill in the values of a preset; everything else in the form stays."""
-    texts = await _form(request)
-    draft = composer.with_preset(composer.from_form(context, template_id, texts), texts.get("preset", ""))
+    texts = await _texts(request)
+    draft = forms.with_preset(forms.from_form(context, template_id, texts), texts.get("preset", ""))
     return await _show(request, context, actor, draft, block="adjusted" if is_fragment(request) else None)
 
 
-async def _form(request: Request) -> dict[str, str]:
+@router.post("/new/{template_id}/detach")
+async def detach(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """Go on by hand: the decks become texts, and what the form wrote is kept to compare with."""
+    draft = forms.from_form(context, template_id, await _texts(request))
+    shown = await composer.sheet(context, actor, draft)
+    try:
+        draft = await forms.detached(context, actor, draft, shown.rendering)
+    except CrystalDeckError as error:
+        return await _show(request, context, actor, draft.with_error(error), status=error.status)
+    return await _show(request, context, actor, draft)
+
+
+def _plain(form: FormData) -> dict[str, str]:
+    """Texts of a form; several ticks of one name become one text."""
+    texts: dict[str, str] = {}
+    for key, value in form.multi_items():
+        if isinstance(value, str):
+            texts[key] = f"{texts[key]} {value}" if key in texts else value
+    return texts
+
+
+async def _texts(request: Request) -> dict[str, str]:
     async with request.form(max_fields=2000) as form:
-        return {key: value for key, value in form.items() if isinstance(value, str)}
+        return _plain(form)
+
+
+async def _file(form: FormData, name: str, limit: int) -> tuple[str, bytes] | None:
+    sent = form.get(name)
+    return (sent.filename or "", await sent.read(limit + 1)) if isinstance(sent, UploadFile) else None
+
+
+async def _filled(
+    request: Request, context: ContextDep, actor: ActorDep, draft: Draft, filling: Any, block: str = "imported"
+) -> Response:
+    """The form with something put into it, or with the reason why not."""
+    try:
+        draft = await filling
+    except CrystalDeckError as error:
+        draft = draft.with_error(error)
+    status = draft.error.status if draft.error and not is_fragment(request) else 200
+    return await _show(request, context, actor, draft, block=block if is_fragment(request) else None, status=status)
 
 
 async def _show(request: Request, context: ContextDep, actor: ActorDep, draft: Draft, **options: Any) -> Response:

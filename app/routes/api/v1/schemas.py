@@ -79,10 +79,11 @@ class TextbookEntry(BaseModel):
 
 
 class StructureRead(BaseModel):
-    """What a file holds: symmetry within `tolerance` (Å), and the parameters of a bulk template."""
+    """What a file holds: kind, group within `tolerance` (Å), and the structure's parameters of a template."""
 
     format: str
-    space_group: int
+    kind: str
+    group: int
     symbol: str
     tolerance: float
     atoms_in_file: int

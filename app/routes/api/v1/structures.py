@@ -25,18 +25,25 @@ async def list_structures(actor: ActorDep) -> list[TextbookEntry]:
 
 @router.post("/structures")
 async def read_structure(
-    context: ContextDep, actor: ActorDep, file: UploadFile, tolerance: Annotated[float, Form()] = DEFAULT_TOLERANCE
+    context: ContextDep,
+    actor: ActorDep,
+    file: UploadFile,
+    tolerance: Annotated[float, Form()] = DEFAULT_TOLERANCE,
+    kind: Annotated[Literal["", "crystal", "slab", "polymer", "molecule"], Form()] = "",
+    symmetry: Annotated[bool, Form()] = True,
 ) -> StructureRead:
-    """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the parameters of a bulk template."""
+    """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the structure's parameters of a template."""
     require(actor, "job.create")
-    found = await context.structures.read(await file.read(MAX_BYTES + 1), file.filename or "", tolerance)
+    data = await file.read(MAX_BYTES + 1)
+    found = await context.structures.read(data, file.filename or "", tolerance, kind, symmetry=symmetry)
     return StructureRead(
         format=found.format,
-        space_group=found.bulk.space_group,
+        kind=found.structure.kind,
+        group=found.group,
         symbol=found.symbol,
         tolerance=found.tolerance,
         atoms_in_file=found.atoms_in_file,
-        atoms_in_primitive_cell=sum(found.bulk.multiplicities),
+        atoms_in_primitive_cell=sum(found.structure.multiplicities),
         notes=list(found.notes),
         parameters=found.parameters,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.domain.permissions import require
-from app.domain.templates import json_schema
+from app.domain.schemas import json_schema
 from app.routes.api.v1.schemas import Rendered, RenderRequest, TemplateSummary
 from app.routes.deps import ActorDep, ContextDep
 

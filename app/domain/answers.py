@@ -1,0 +1,128 @@
+"""Answers as people and notebooks give them: texts or JSON become typed values, or a reason why not.
+
+Every function raises ValueError with the reason in words, without the field's name.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+_FORTRAN_EXPONENT = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
+FILE_REFERENCE = re.compile(
+    r"job:[a-z2-7]{4,16}/[^\s/][^\x00-\x1f/]{0,120}|upload:[0-9a-f]{64}/[^\s/][^\x00-\x1f/]{0,120}"
+)
+"""A file of a job, or one that somebody uploaded, by its checksum."""
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Does the whole text match? RE2 takes time linear in the text, whatever pattern a template's author writes."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise ValueError where this is no regular expression of RE2."""
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        told = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"the pattern {pattern[:60]!r} is not understood: {told}") from error
+
+
+def read_cell(kind: str, cell: Any, pattern: str = "", low: float | None = None, high: float | None = None) -> Any:
+    """One cell of a table: `kind` is integer, number or string."""
+    if kind == "string":
+        if not isinstance(cell, (str, int)) or isinstance(cell, bool):
+            raise ValueError("must be text")
+        text = str(cell)
+        if pattern and not fits(pattern, text):
+            raise ValueError(f"must match {pattern}")
+        return text
+    number = read_integer(cell) if kind == "integer" else read_number(cell)
+    return check_range(number, low, high)
+
+
+def read_integer(raw: Any) -> int:
+    """A whole number; True, 8.9 and '8.9' are refused rather than truncated."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, str, float)):
+        raise ValueError("must be a whole number")
+    if isinstance(raw, str) and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", raw):
+        raise ValueError("must be a whole number")
+    if isinstance(raw, float) and not raw.is_integer():
+        raise ValueError("must be a whole number")
+    return int(raw)
+
+
+def read_number(raw: Any) -> float:
+    """A finite number; fractions such as 1/3 and Fortran exponents such as 1.0D-3 are understood."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError("must be a number")
+    try:
+        if isinstance(raw, str):
+            numerator, slash, denominator = _FORTRAN_EXPONENT.sub("e", raw.strip()).partition("/")
+            value = float(numerator) / float(denominator) if slash else float(numerator)
+        else:
+            value = float(raw)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError("must be a number") from None
+    if not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def read_boolean(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.lower() in ("true", "on", "1", "yes"):
+        return True
+    if raw is None or (isinstance(raw, str) and raw.lower() in ("", "false", "off", "0", "no")):
+        return False
+    raise ValueError("must be true or false")
+
+
+def check_range(value: float, low: float | None, high: float | None) -> float:
+    if low is not None and value < low:
+        raise ValueError(f"must be at least {low:g}")
+    if high is not None and value > high:
+        raise ValueError(f"must be at most {high:g}")
+    return value
+
+
+def read_mesh(raw: Any, low: float | None = None, high: float | None = None) -> list[int]:
+    """Shrinking factors: one for all directions, or one for each: 8, '8 8 4', [8, 8, 4]."""
+    if isinstance(raw, str):
+        raw = raw.replace(",", " ").split()
+    parts = raw if isinstance(raw, (list, tuple)) else [raw]
+    if len(parts) not in (1, 3):
+        raise ValueError("must be one factor, or three")
+    factors = [int(check_range(read_integer(part), low, high)) for part in parts]
+    return factors[:1] if len(set(factors)) == 1 else factors
+
+
+def read_file(raw: Any) -> str:
+    """A reference to a file that is here: `job:<id>/<name>` or `upload:<sha256>/<name>`."""
+    if not isinstance(raw, str) or not FILE_REFERENCE.fullmatch(raw.strip()):
+        raise ValueError("must name a file as job:<id>/<name> or upload:<sha256>/<name>")
+    return raw.strip()
+
+
+def read_several(raw: Any, known: list[str]) -> list[str]:
+    """Some of the known values, in their order."""
+    parts = [part for part in re.split(r"[\s,]+", raw) if part] if isinstance(raw, str) else raw
+    if not isinstance(parts, (list, tuple)):
+        raise ValueError("must be a list")
+    unknown = [str(part)[:40] for part in parts if part not in known]
+    if unknown:
+        raise ValueError(f"does not know {', '.join(unknown)}; choose among {', '.join(known)}")
+    return [value for value in known if value in parts]

@@ -1,0 +1,139 @@
+"""The template library: browse, search, read, write; versions with their differences; the group's basis sets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.crystal.basis import INTERNAL_SETS, MORE_SETS, coverage
+from app.domain.permissions import can, require
+from app.errors import CrystalDeckError
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import is_fragment, page
+from app.services import library, shelves
+
+router = APIRouter(include_in_schema=False)
+_FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")
+
+
+@router.get("/templates")
+async def browse(
+    request: Request, context: ContextDep, actor: ActorDep, q: str = "", category: str = "", tag: str = ""
+) -> Response:
+    found = await shelves.search(context, actor, q, category, tag)
+    block = "shelves" if is_fragment(request) else None
+    return page(request, "templates.html", block=block, found=found, q=q, category=category, tag=tag,
+                may_create=can(actor, "template.create"))  # fmt: skip
+
+
+@router.get("/templates/new")
+async def new(request: Request, context: ContextDep, actor: ActorDep, like: str = "") -> Response:
+    """The editor with a small template that works, or with a copy of another."""
+    texts = await shelves.beginning(context, actor, like)
+    return await _editor(request, context, actor, texts, "", 0)
+
+
+@router.post("/templates/try")
+async def attempt(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """Check the texts of the editor, and render the example."""
+    texts, form = await _texts(request)
+    return await _editor(request, context, actor, texts, form.get("id", ""), _number(form.get("version", "0")), form)
+
+
+@router.post("/templates")
+async def save(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    texts, form = await _texts(request)
+    version = _number(form.get("version", "0"))
+    try:
+        row = await library.save_template(context, actor, texts, form.get("comment", ""), expected=version)
+    except CrystalDeckError as error:
+        return await _editor(request, context, actor, texts, form.get("id", ""), version, form, error)
+    return RedirectResponse(f"/templates/{row.template_id}", status_code=303)
+
+
+@router.get("/templates/basis")
+async def basis(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    return await _basis(request, context, actor)
+
+
+@router.post("/templates/basis")
+async def save_basis(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """Keep a set that was pasted, or take one from the Basis Set Exchange, or remove one."""
+    async with request.form(max_fields=20) as sent:
+        form = {key: value for key, value in sent.items() if isinstance(value, str)}
+    try:
+        match form.get("action", ""):
+            case "fetch":
+                await library.fetch_basis(context, actor, form.get("name", ""), form.get("elements", ""))
+            case "remove":
+                await library.remove_basis(context, actor, form.get("name", ""))
+            case _:
+                arguments = form.get("name", ""), form.get("text", ""), form.get("source", "")
+                await library.save_basis(context, actor, *arguments)
+    except CrystalDeckError as error:
+        return await _basis(request, context, actor, form, error)
+    return RedirectResponse("/templates/basis", status_code=303)
+
+
+@router.get("/templates/{template_id}")
+async def read(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    shelf = await shelves.one(context, actor, template_id)
+    return page(request, "template.html", shelf=shelf, template=shelf.template)
+
+
+@router.get("/templates/{template_id}/edit")
+async def edit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    require(actor, "template.create")
+    await library.refresh(context)
+    texts, version = await library.texts_of(context, actor, template_id)
+    return await _editor(request, context, actor, texts, template_id if version else "", version)
+
+
+@router.post("/templates/{template_id}/remove")
+async def remove(context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    await library.remove_template(context, actor, template_id)
+    return RedirectResponse("/templates", status_code=303)
+
+
+async def _texts(request: Request) -> tuple[dict[str, str], dict[str, str]]:
+    """The files of the editor by name, and its other fields. A file of a new name comes with `new_file`."""
+    async with request.form(max_fields=40) as sent:
+        form = {key: value.replace("\r\n", "\n") for key, value in sent.items() if isinstance(value, str)}
+    texts = {match[1]: value for key, value in form.items() if (match := _FILE.match(key)) and value.strip()}
+    added = form.get("new_file", "").strip()
+    if added and re.fullmatch(r"[A-Za-z0-9_]+\.[A-Za-z0-9]+\.j2", added):
+        texts.setdefault(added, "{{ title }}\n")
+    return texts, form
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() and len(text) < 9 else 0
+
+
+async def _editor(
+    request: Request, context: ContextDep, actor: ActorDep, texts: dict[str, str], template_id: str, version: int,
+    form: dict[str, str] | None = None, error: CrystalDeckError | None = None,
+) -> Response:  # fmt: skip
+    require(actor, "template.create")
+    await library.refresh(context)
+    trial = await asyncio.to_thread(library.try_texts, context, actor, texts)
+    return page(
+        request, "template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial, id=template_id,
+        version=version, form=form or {}, error=error, status=error.status if error else 200,
+    )  # fmt: skip
+
+
+async def _basis(
+    request: Request, context: ContextDep, actor: ActorDep, form: dict[str, str] | None = None,
+    error: CrystalDeckError | None = None,
+) -> Response:  # fmt: skip
+    entries = await library.basis_sets(context, actor)
+    internal = [(name, coverage(name)) for name in (*INTERNAL_SETS, *MORE_SETS)]
+    return page(
+        request, "basis.html", entries=entries, internal=internal, form=form or {}, error=error,
+        may_create=can(actor, "template.create"), status=error.status if error else 200,
+        mine={entry.row.id for entry in entries if can(actor, "template.change", entry.row.author_id)},
+    )  # fmt: skip
