@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from app.crystal.keywords import HAMILTONIAN, PROPERTIES, TABLES, Table
@@ -154,6 +154,8 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
         deck.properties = reader.block("properties", PROPERTIES)
     else:
         reader.d12()
+    for line, token in reader.cursor.unread.items():
+        reader.report(line, "warning", "", f"{token} stands after the numbers that are read", "Is a record before it missing?")
     rest = reader.cursor.peek()
     if rest is not None and deck.complete:
         line = reader.cursor.at + 1
@@ -188,6 +190,11 @@ class _Reader:
             self.report(
                 error.line, "error", deck.geometry.kind, str(error), "Compare with the manual's geometry input."
             )
+            # What was only unusual may be what went wrong.
+            deck.findings = [
+                replace(found, severity="error") if "stand on several lines" in found.message else found
+                for found in deck.findings
+            ]
             self.resynchronise(TABLES["geometry"], numeric_too=True)
         geometry = deck.geometry
         geometry.entries = self.block("geometry", TABLES["geometry"])
@@ -261,8 +268,8 @@ class _Reader:
             return
         count = self._cell_parameters()
         line = self.cursor.peek()
+        geometry.cell_line = self.cursor.at + 1
         geometry.cell = [number_of(part) for part in self.cursor.numbers(count, "cell parameters")]
-        geometry.cell_line = self.cursor.last
         if line is not None and len(line.split()) < count:
             self.report(geometry.cell_line, "warning", geometry.kind, "the cell parameters stand on several lines")
         if any(value <= 0 for value in geometry.cell):

@@ -34,6 +34,8 @@ def environment(sources: Mapping[str, str]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # The optimiser computes constants while it compiles: 'x' * 10**10 would be computed where nobody limits it.
+        optimized=False,
     )
     env.filters["number"] = number
     env.globals |= {"expand_ranges": expand_ranges, "wrap": wrap, "net": net, "z_of": atomic_number}

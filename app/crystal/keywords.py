@@ -388,9 +388,17 @@ MAP: Table = {
     "BOHR": K("Coordinates in bohr."),
     "FRACTION": K("Coordinates as fractions."),
     "PRINT": K("Prints the values."),
-    "RANGE": K("Range along non-periodic directions.", numbers(2)),
+    "RANGE": K("Range along non-periodic directions, bohr.", records.bounds),
     "SCALE": K("Scale along non-periodic directions.", numbers(1)),
 }  # fmt: skip
+
+BOLTZTRA: Table = {
+    "TRANGE": K("Temperatures: first, last, step; K.", numbers(3, "first, last, step")),
+    "MURANGE": K("Chemical potentials: first, last, step; eV.", numbers(3, "first, last, step")),
+    "TDFRANGE": K("Energies of the transport distribution: first, last, step; eV.", numbers(3, "first, last, step")),
+    "RELAXTIM": K("Relaxation time, fs.", numbers(1)),
+    "NEWK": K("A net of its own.", newk),
+}
 
 PROPERTIES: Table = {
     "RDFMWF": K("Reads the wave function from fort.98."),
@@ -421,7 +429,7 @@ PROPERTIES: Table = {
     "BIDIERD": K("Reciprocal form factors.", until),
     "XFAC": K("Structure factors.", lambda cursor: _xfac(cursor)),
     "XRDSPEC": K("Powder pattern.", until),
-    "BOLTZTRA": K("Transport coefficients.", until),
+    "BOLTZTRA": K("Transport coefficients.", opens="BOLTZTRA"),
     "TOPO": K("Topology of the density.", until),
     "LOCALWF": K("Wannier functions.", until),
     "SPOLBP": K("Polarisation."),
@@ -448,17 +456,17 @@ PROPERTIES: Table = {
 
 TABLES: dict[str, Table] = {
     "geometry": GEOMETRY, "Hamiltonian": HAMILTONIAN, "properties": PROPERTIES, "OPTGEOM": OPTGEOM, "FREQCALC": FREQCALC,
-    "CPHF": CPHF, "SPECTRUM": SPECTRUM, "ELASTCON": ELASTCON, "EOS": EOS, "DFT": DFT, "DFTD3": DFTD3, "MAP": MAP,
+    "CPHF": CPHF, "SPECTRUM": SPECTRUM, "ELASTCON": ELASTCON, "EOS": EOS, "DFT": DFT, "DFTD3": DFTD3, "MAP": MAP, "BOLTZTRA": BOLTZTRA,
 }  # fmt: skip
 """Block → its keywords."""
 
 
 def _phonon_bands(cursor: records.Cursor) -> records.Values:
     """ISS NSUB; NLINE; NLINE segments with one integer per periodic direction and end."""
-    head = cursor.numbers(2, "ISS NSUB", integer=True)
+    head = cursor.row(2, "ISS NSUB")
     [count] = cursor.numbers(1, "NLINE", integer=True)
     width = 2 * (cursor.dimension or 3)
-    return [head, [count], *(cursor.numbers(width, "a segment", integer=True) for _ in range(min(int(count), 1000)))]
+    return [head, [count], *(cursor.row(width, "a segment") for _ in range(min(int(count), 1000)))]
 
 
 def _xfac(cursor: records.Cursor) -> records.Values:

@@ -37,6 +37,8 @@ class Cursor:
     """Periodic directions; None where the deck does not say."""
     last: int = field(default=0, init=False)
     """Number of the line that was taken last."""
+    unread: dict[int, str] = field(default_factory=dict, init=False)
+    """Integers that stand after the last one that is needed, by line: is a record missing before them?"""
 
     @classmethod
     def of(cls, text: str) -> Cursor:
@@ -79,6 +81,8 @@ class Cursor:
             self.take()
             for token in _tokens(line):
                 if len(values) == count:
+                    if integer and _INTEGER.match(token):
+                        self.unread[self.last] = token
                     break
                 if not shape.match(token):
                     raise RecordError(
@@ -207,6 +211,7 @@ def doss(cursor: Cursor) -> Values:
     for _ in range(_count(cursor, head[0])):
         line = cursor.at
         [count] = cursor.numbers(1, "a projection: N a1 … aN", integer=True)
+        cursor.unread.pop(cursor.last, None)
         cursor.at = line
         cursor.peek()
         projections.append(cursor.numbers(1 + abs(int(count)), "a projection: N a1 … aN", integer=True))
@@ -222,6 +227,16 @@ def newk(cursor: Cursor) -> Values:
         [energy, options],
         *(cursor.numbers(2, "a printing option", integer=True) for _ in range(int(options))),
     ]
+
+
+def bounds(cursor: Cursor) -> Values:
+    """Smallest, then largest values along the directions without a period: two, four or six numbers."""
+    values: list[str] = []
+    while (line := cursor.peek()) is not None and _starts_numeric(line):
+        values += cursor.numbers(len(_tokens(line)), "smallest and largest values")
+    if len(values) not in (2, 4, 6):
+        raise RecordError(cursor.last, f"needs two, four or six numbers, has {len(values)}")
+    return [values]
 
 
 def until_end(cursor: Cursor) -> Values:

@@ -93,14 +93,6 @@ class TemplateSpec(BaseModel):
         keys = [field.key for field in self.fields]
         if len(set(keys)) != len(keys):
             raise ValueError("two fields have the same key")
-        seen: set[str] = set()
-        for field in self.fields:
-            for expression in filter(None, (field.visible_when, field.enabled_when, field.default_from)):
-                if unknown := condition(expression).names - seen:
-                    raise ValueError(
-                        f"field {field.key}: {expression!r} names {sorted(unknown)}, which stand in no field before it"
-                    )
-            seen.add(field.key)
         for check in self.checks:
             unknown = condition(check.expression).names - set(keys)
             if unknown:

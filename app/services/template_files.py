@@ -22,6 +22,7 @@ from app.errors import ConfigurationError
 BUILT_IN = Path(__file__).resolve().parents[2] / "input_templates"
 SHARED = "_shared"
 METADATA = "template.toml"
+_EXPRESSIONS = ("visible_when", "enabled_when", "default_from")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def build(
         if missing:
             raise ValueError(f"the file {missing[0]} is missing")
         writer = DeckWriter(spec, sources)
-        writer.compile()
+        if trusted:
+            writer.compile()
     except ValidationError as error:
         told = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'template'}: {item['msg'].removeprefix('Value error, ')}"
@@ -119,6 +121,7 @@ def _complete(metadata: dict[str, Any], shared: Path) -> dict[str, Any]:
     metadata["fields"] = [
         _with_choices(_loosened(field, fields.keys()) if key in shared_keys else field) for key, field in fields.items()
     ]
+    _check_names(metadata["fields"], shared)
     known = {field.get("key") for field in metadata["fields"]}
     metadata["checks"] = [check for part in parts for check in part.get("checks", [])]
     # What the template itself says of a preset comes last and wins; a shared preset's values for other fields fall away.
@@ -180,12 +183,28 @@ def _narrowed(field: dict[str, Any], when: str) -> dict[str, Any]:
 
 
 def _loosened(field: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """A shared field without the conditions that name fields which this template does not have."""
+    """A shared field without the conditions that name only fields which this template does not have."""
     kept = dict(field)
-    for key in ("visible_when", "enabled_when", "default_from"):
-        if kept.get(key) and condition(kept[key]).names - set(known):
+    for key in _EXPRESSIONS:
+        names = condition(kept[key]).names if kept.get(key) else frozenset()
+        if names and not names & set(known):
             del kept[key]
     return kept
+
+
+def _check_names(fields: Iterable[dict[str, Any]], shared: Path) -> None:
+    """Expressions name fields that stand before; those of shared parts that a template leaves out count as known."""
+    seen = {field["key"] for part in sorted(shared.glob("*.toml")) for field in _fields_of(shared, part.stem)}
+    for field in fields:
+        for key in _EXPRESSIONS:
+            if unknown := condition(field.get(key) or "1").names - seen:
+                raise ValueError(f"field {field.get('key')}: {key} names {sorted(unknown)}, which stand in no field before it")
+        seen.add(field.get("key", ""))
+
+
+def _fields_of(shared: Path, name: str) -> list[dict[str, Any]]:
+    fields: list[dict[str, Any]] = _shared_part(shared, name).get("fields", [])
+    return fields
 
 
 def _with_choices(field: dict[str, Any]) -> dict[str, Any]:

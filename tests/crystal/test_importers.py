@@ -90,7 +90,7 @@ def test_every_space_group_comes_back_from_its_deck(group: int) -> None:
     atoms = Atoms(numbers=np.array(numbers)[order], cell=other @ turn, scaled_positions=places[order], pbc=True)
     ase.io.write(file, atoms, format="vasp", direct=True, sort=True)
     found = read_structure(file.getvalue().encode(), "POSCAR", 1e-4)
-    assert found.bulk.space_group == group
+    assert found.group == group
     again = deck_crystal(found)
     assert again.space_group == group
     own = again.primitive
@@ -129,8 +129,8 @@ PARTLY = PARTLY.replace("Mg1 Mg 0", "Mg1 Mg 0.5 0").replace("O1 O 0.5", "O1 O 1.
 
 def test_a_cif_becomes_a_crystal() -> None:
     found = read_structure(MGO.encode(), "mgo.cif")
-    assert (found.bulk.space_group, found.bulk.cell[0], found.symbol) == (225, 4.21, "Fm-3m")
-    assert sorted(zip(found.bulk.numbers, found.bulk.positions, strict=True)) == [
+    assert (found.group, found.structure.cell[0], found.symbol) == (225, 4.21, "Fm-3m")
+    assert sorted(zip(found.structure.numbers, found.structure.positions, strict=True)) == [
         (8, (0.5, 0.0, 0.0)),
         (12, (0.0, 0.0, 0.0)),
     ]
@@ -143,19 +143,28 @@ def test_the_tolerance_decides_on_the_symmetry() -> None:
     file = io.StringIO()
     ase.io.write(file, rough, format="vasp")
     data = file.getvalue().encode()
-    assert read_structure(data, "POSCAR", 0.02).bulk.space_group == 225
-    assert read_structure(data, "POSCAR", 1e-4).bulk.space_group < 225
+    assert read_structure(data, "POSCAR", 0.02).group == 225
+    assert read_structure(data, "POSCAR", 1e-4).group < 225
 
 
 def test_recorded_files_of_crystal_are_read(recorded: Path) -> None:
     file = recorded / "c17-mgo-sto3g-external-scf/fort.34"
     found = read_structure(file.read_bytes(), "fort.34")
-    assert (found.bulk.space_group, found.format) == (225, "fort.34")
-    assert abs(found.bulk.cell[0] - 4.21) < 1e-6
+    assert (found.group, found.format) == (225, "fort.34")
+    assert abs(found.structure.cell[0] - 4.21) < 1e-6
     found = read_structure((recorded / "c22-mgo-b3lyp-opt/out_mgoOpt.out").read_bytes(), "mgo.out")
-    assert (found.bulk.space_group, found.format) == (225, "CRYSTAL output")
-    with pytest.raises(StructureError, match="slabs and molecules"):
-        read_structure((recorded / "c17-s2-molecule-opt/main.out").read_bytes(), "main.out")
+    assert (found.group, found.format) == (225, "CRYSTAL output")
+    graphene = read_structure((recorded / "c17-graphene-band/graphene.out").read_bytes(), "graphene.out")
+    assert (graphene.structure.dimension, graphene.symbol, len(graphene.structure.numbers)) == (2, "p6/mmm", 1)
+    rippled = read_structure((recorded / "c23-slab-hse06-archer2/6x6-mv.gui").read_bytes(), "6x6-mv.gui")
+    assert (rippled.group, sum(rippled.structure.multiplicities)) == (77, 72)
+    molecule = read_structure((recorded / "c22-molecule-pbe0-d3-gcp/mole-scf.out").read_bytes(), "mole-scf.out")
+    assert (molecule.structure.dimension, len(molecule.structure.numbers)) == (0, 20)
+    tube = read_structure((recorded / "c14-nanotube-scf/test_nano07_3.out").read_bytes(), "tube.out")
+    assert (tube.structure.dimension, sum(tube.structure.multiplicities)) == (1, 24)
+    # Without symmetry a magnetic order keeps its atoms.
+    nio = (recorded / "c17-nio-afm-scf/fort.34").read_bytes()
+    assert len(read_structure(nio, "fort.34", symmetry=False).structure.numbers) == 4
 
 
 @pytest.mark.parametrize(
@@ -168,14 +177,15 @@ def test_recorded_files_of_crystal_are_read(recorded: Path) -> None:
         (b"data_x\n_cell_length_a 4.2\n", "a.cif", "file", "cannot be read|holds no"),
         (MGO.replace("4.21", "nan").encode(), "a.cif", "file", "not finite"),
         (PARTLY.encode(), "a.cif", "file", "partly occupied"),
-        (b"2\n\nH 0 0 0\nH 0 0 0.74\n", "h2.xyz", "file", "no cell"),
+        (b"2\n\nH 0 0 0\nH 0 0 0.1\n", "h2.xyz", "atoms", "come within"),
+        (b"9 1 1\n1 0 0\n0 1 0\n0 0 1\n0\n1\n1 0 0 0\n", "fort.34", "file", "dimension 9"),
         (b"3\n\nH 0 0\n", "h.xyz", "file", "cannot be read"),
         (MGO.encode() + b"loop_\n_a\n" + b"1\n" * 200000, "a.cif", None, ""),
     ],
 )  # fmt: skip
 def test_malformed_files_are_refused_in_words(data: bytes, name: str, field: str | None, words: str) -> None:
     if field is None:
-        assert read_structure(data, name).bulk.space_group == 225
+        assert read_structure(data, name).group == 225
         return
     with pytest.raises(StructureError, match=words) as caught:
         read_structure(data, name)

@@ -40,7 +40,7 @@ async def test_health(app: FastAPI) -> None:
 async def test_a_notebook_goes_from_the_schema_to_the_energy(app: FastAPI, recorded: object) -> None:
     client = await make_client(app)
     templates = (await client.get("/api/v1/templates")).json()
-    assert {item["id"] for item in templates} == {"scf", "optimization", "bands", "dos", "phonon", "raw"}
+    assert {item["id"] for item in templates} >= {"scf", "optimization", "bands", "dos", "phonon", "raw"}
     schema = (await client.get("/api/v1/templates/scf/schema")).json()
     jsonschema.Draft202012Validator.check_schema(schema)
     example = schema["examples"][0]
@@ -186,7 +186,7 @@ async def test_structures_and_checks(app: FastAPI) -> None:
     read = await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)}, data={"tolerance": "0.0001"})
     assert read.status_code == 200, read.text
     found = read.json()
-    assert (found["space_group"], found["format"], found["atoms_in_primitive_cell"]) == (225, "POSCAR", 2)
+    assert (found["group"], found["format"], found["atoms_in_primitive_cell"]) == (225, "POSCAR", 2)
     parameters = {**found["parameters"], "basis_set": "STO-3G", "method": "HF"}
     deck = (await client.post("/api/v1/templates/scf/render", json={"parameters": parameters})).json()["decks"][
         "scf.d12"
@@ -209,7 +209,7 @@ async def test_a_file_that_kills_its_reader_harms_nothing(app: FastAPI) -> None:
     poscar = b"H\n3\n1 0 0\n0 1 0\n0 0 1\nH\n1\nDirect\n0 0 0\n"
     assert (await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})).status_code == 200
     reader = app.state.context.structures
-    pool = reader._started()
+    pool = reader._worker._started()
     pool.submit(os._exit, 9)
     refused = await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})
     assert refused.status_code in (200, 422)
