@@ -155,7 +155,9 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
     else:
         reader.d12()
     for line, token in reader.cursor.unread.items():
-        reader.report(line, "warning", "", f"{token} stands after the numbers that are read", "Is a record before it missing?")
+        reader.report(
+            line, "warning", "", f"{token} stands after the numbers that are read", "Is a record before it missing?"
+        )
     rest = reader.cursor.peek()
     if rest is not None and deck.complete:
         line = reader.cursor.at + 1

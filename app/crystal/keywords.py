@@ -456,7 +456,8 @@ PROPERTIES: Table = {
 
 TABLES: dict[str, Table] = {
     "geometry": GEOMETRY, "Hamiltonian": HAMILTONIAN, "properties": PROPERTIES, "OPTGEOM": OPTGEOM, "FREQCALC": FREQCALC,
-    "CPHF": CPHF, "SPECTRUM": SPECTRUM, "ELASTCON": ELASTCON, "EOS": EOS, "DFT": DFT, "DFTD3": DFTD3, "MAP": MAP, "BOLTZTRA": BOLTZTRA,
+    "CPHF": CPHF, "SPECTRUM": SPECTRUM, "ELASTCON": ELASTCON, "EOS": EOS, "DFT": DFT, "DFTD3": DFTD3, "MAP": MAP,
+    "BOLTZTRA": BOLTZTRA,
 }  # fmt: skip
 """Block → its keywords."""
 

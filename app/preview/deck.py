@@ -1,13 +1,16 @@
-"""Reading the subset of `.d12` that the preview engine computes: bulk crystals, closed shells, single points."""
+"""Reading the subset of `.d12` that the preview engine computes: bulk crystals, closed shells, points and optimisations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from app.crystal.elements import SYMBOLS
+from app.crystal.fort34 import External, read_fort34
 from app.crystal.structures import Bulk, StructureError, full_cell, minimal_parameters
+from app.preview.optimize import Orders, set_keyword
 from app.preview.refusal import Refusal, not_implemented
 
 FUNCTIONALS = {
@@ -24,7 +27,7 @@ class Deck:
     """What is computed. `basis` is a PySCF name, or shells by element symbol in PySCF's form."""
 
     title: str
-    bulk: Bulk
+    structure: Bulk | External
     basis: str | dict[str, list[Any]] = "sto-3g"
     basis_name: str = ""
     functional: str | None = None
@@ -32,6 +35,9 @@ class Deck:
     shrink: int = 0
     toldee: int = 6
     maxcycle: int = 50
+    optimisation: Orders | None = None
+    guess: bool = False
+    external_print: bool = False
     remarks: list[str] = field(default_factory=list)
 
 
@@ -62,19 +68,20 @@ class Records:
         return [int(number) for number in numbers]
 
 
-def read_deck(text: str) -> Deck:
+def read_deck(text: str, folder: Path | None = None, structure: External | None = None) -> Deck:
     """Read a deck.
+
+    Args:
+        folder: where EXTERNAL finds its fort.34.
+        structure: the geometry at the end of an earlier run, in place of the deck's own.
 
     Raises:
         Refusal: a keyword that is not implemented, or a format error.
     """
     records = Records(text)
     title = records.next()
-    kind = records.next()
-    if kind != "CRYSTAL":
-        raise not_implemented(kind)
-    deck = Deck(title, _read_bulk(records))
-    keyword = records.next()
+    deck = Deck(title, _read_structure(records, folder, structure))
+    keyword = _read_geometry_keywords(records, deck)
     if keyword == "BASISSET":
         deck.basis_name = records.next()
         if deck.basis_name not in BASIS_SETS:
@@ -87,9 +94,43 @@ def read_deck(text: str) -> Deck:
     _read_scf(records, deck)
     if not deck.shrink:
         raise Refusal("SHRINK IS REQUIRED FOR A CRYSTAL")
-    if deck.bulk.electrons % 2:
+    if deck.structure.electrons % 2:
         raise Refusal("ODD NUMBER OF ELECTRONS: OPEN SHELLS ARE NOT IMPLEMENTED BY THE PREVIEW ENGINE")
     return deck
+
+
+def _read_structure(records: Records, folder: Path | None, known: External | None) -> Bulk | External:
+    kind = records.next()
+    if kind == "CRYSTAL":
+        own = _read_bulk(records)
+        return known or own
+    if kind != "EXTERNAL":
+        raise not_implemented(kind)
+    if known is not None:
+        return known
+    path = folder / "fort.34" if folder is not None else None
+    if path is None or not path.is_file():
+        raise Refusal("GEOMETRY DATA FILE NOT FOUND")
+    try:
+        found = read_fort34(path.read_text(encoding="utf-8", errors="replace"))
+    except StructureError as error:
+        raise Refusal(f"STRUCTURE: {error}") from error
+    if found.dimension != 3:
+        raise not_implemented("EXTERNAL WITH LESS THAN THREE PERIODIC DIRECTIONS")
+    return found
+
+
+def _read_geometry_keywords(records: Records, deck: Deck) -> str:
+    """Take what the geometry block orders; returns the keyword that ends it."""
+    while (keyword := records.next()) in ("OPTGEOM", "EXTPRT"):
+        if keyword == "EXTPRT":
+            deck.external_print = True
+            continue
+        deck.optimisation = Orders()
+        while (inner := records.next())[:3] != "END":
+            set_keyword(deck.optimisation, inner, records.numbers)
+        deck.remarks += deck.optimisation.remarks
+    return keyword
 
 
 def _read_bulk(records: Records) -> Bulk:
@@ -149,6 +190,8 @@ def _read_scf(records: Records, deck: Deck) -> None:
                 [deck.toldee] = records.integers(1)
             case "MAXCYCLE":
                 [deck.maxcycle] = records.integers(1)
+            case "GUESSP":
+                deck.guess = True
             case "TOLINTEG":
                 records.integers(5)
                 deck.remarks.append("TOLINTEG IS READ BUT NOT USED: INTEGRALS ARE DENSITY-FITTED")

@@ -35,7 +35,7 @@ def run_properties(text: str, folder: Path) -> None:
     orders = _read(text)
     wave = load(folder / "fort.9")
     report.started("PROPERTIES")
-    deck = read_deck(wave.deck)
+    deck = read_deck(wave.deck, structure=wave.structure)
     report.line(f" TOTAL ENERGY {wave.energy:.13E}")
     cell = make_cell(deck)
     report.bands_edges(wave.mo_energy, cell.nelectron // 2)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+import spglib
 from numpy.typing import NDArray
 
 from app import __version__
 from app.crystal.elements import SYMBOLS
+from app.crystal.fort34 import External
 from app.crystal.results import HARTREE_EV
 from app.crystal.structures import Bulk
 
@@ -65,19 +67,19 @@ def remark(text: str) -> None:
     line(f" INFORMATION **** PREVIEW **** {text}")
 
 
-def geometry(bulk: Bulk) -> None:
+def geometry(structure: Bulk | External, heading: str = "GEOMETRY FOR WAVE FUNCTION") -> None:
     """The tables of cells and atoms."""
-    lattice, numbers, positions = bulk.primitive
-    line(" GEOMETRY FOR WAVE FUNCTION - DIMENSIONALITY OF THE SYSTEM    3")
+    lattice, numbers, positions = structure.primitive
+    line(f" {heading} - DIMENSIONALITY OF THE SYSTEM    3")
     line(_STARS)
     line(f" PRIMITIVE CELL - CENTRING CODE 0/0 VOLUME= {abs(np.linalg.det(lattice)):12.6f} - DENSITY  0.000 g/cm^3")
     _cell(cell_parameters(lattice))
-    line(f" ATOMS IN THE ASYMMETRIC UNIT {len(bulk.numbers):4d} - ATOMS IN THE UNIT CELL: {len(numbers):4d}")
+    line(f" ATOMS IN THE ASYMMETRIC UNIT {len(structure.numbers):4d} - ATOMS IN THE UNIT CELL: {len(numbers):4d}")
     line("     ATOM                 X/A                 Y/B                 Z/C    ")
     line(_STARS)
     first = 0
     starts = set()
-    for count in bulk.multiplicities:
+    for count in structure.multiplicities:
         starts.add(first)
         first += count
     for index, (number, position) in enumerate(zip(numbers, positions, strict=True)):
@@ -85,9 +87,22 @@ def geometry(bulk: Bulk) -> None:
         x, y, z = position - np.round(position - 1e-9)
         line(f" {index + 1:6d} {flag} {number:3d} {SYMBOLS[number].upper():<2} {x:20.12E}{y:20.12E}{z:20.12E}")
     line()
-    line(f" CRYSTALLOGRAPHIC CELL (VOLUME= {_volume(bulk.cell):20.8f})")
-    _cell(bulk.cell)
+    conventional = structure.cell if isinstance(structure, Bulk) else _conventional(lattice, numbers, positions)
+    line(f" CRYSTALLOGRAPHIC CELL (VOLUME= {_volume(conventional):20.8f})")
+    _cell(conventional)
     line()
+
+
+def _conventional(lattice: NDArray[np.float64], numbers: list[int], positions: NDArray[np.float64]) -> list[float]:
+    """The conventional cell that spglib finds; the primitive one where it finds none."""
+    dataset = spglib.get_symmetry_dataset((lattice.tolist(), positions.tolist(), numbers), symprec=1e-3)
+    return cell_parameters(lattice if dataset is None else np.array(dataset.std_lattice))
+
+
+def final_gap(gap: float | None) -> None:
+    """The gap at the end of an optimisation."""
+    if gap is not None:
+        line(f" BAND GAP: {gap * HARTREE_EV:10.4f} eV")
 
 
 def _cell(cell: Sequence[float]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.crystal.fort34 import External
 from app.preview.refusal import Refusal
 
-FORMAT = "crystaldeck-preview-1"
+FORMAT = "crystaldeck-preview-2"
 
 
 @dataclass
@@ -25,10 +26,19 @@ class WaveFunction:
     mo_energy: NDArray[np.float64]
     mo_coeff: NDArray[np.complex128]
     density: NDArray[np.complex128]
+    structure: External
+    """The geometry at which it was computed: after an optimisation not that of the deck."""
 
     def save(self, path: Path) -> None:
         """Write all or nothing: a cut file must not be taken for a wave function."""
-        head = json.dumps({"format": FORMAT, "energy": self.energy, "efermi": self.efermi, "deck": self.deck})
+        geometry = {
+            "lattice": self.structure.lattice,
+            "numbers": self.structure.numbers,
+            "positions": self.structure.positions,
+        }
+        head = json.dumps(
+            {"format": FORMAT, "energy": self.energy, "efermi": self.efermi, "deck": self.deck, "geometry": geometry}
+        )
         part = path.with_name(path.name + ".new")
         arrays: dict[str, Any] = {"mo_energy": self.mo_energy, "mo_coeff": self.mo_coeff, "density": self.density}
         with part.open("wb") as file:
@@ -50,7 +60,13 @@ def load(path: Path) -> WaveFunction:
             if head.get("format") != FORMAT:
                 raise ValueError(head.get("format"))
             return WaveFunction(
-                head["deck"], head["energy"], head["efermi"], data["mo_energy"], data["mo_coeff"], data["density"]
-            )
+                head["deck"], head["energy"], head["efermi"], data["mo_energy"], data["mo_coeff"], data["density"],
+                _structure(head["geometry"]),
+            )  # fmt: skip
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise Refusal("fort.9 IS NOT A WAVE FUNCTION OF THE PREVIEW ENGINE") from error
+
+
+def _structure(geometry: dict[str, Any]) -> External:
+    lattice, positions = (tuple((x, y, z) for x, y, z in geometry[key]) for key in ("lattice", "positions"))
+    return External(3, lattice, tuple(geometry["numbers"]), positions)

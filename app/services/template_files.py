@@ -198,7 +198,9 @@ def _check_names(fields: Iterable[dict[str, Any]], shared: Path) -> None:
     for field in fields:
         for key in _EXPRESSIONS:
             if unknown := condition(field.get(key) or "1").names - seen:
-                raise ValueError(f"field {field.get('key')}: {key} names {sorted(unknown)}, which stand in no field before it")
+                raise ValueError(
+                    f"field {field.get('key')}: {key} names {sorted(unknown)}, which stand in no field before it"
+                )
         seen.add(field.get("key", ""))
 
 
