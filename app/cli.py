@@ -12,11 +12,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from app.crystal.checker import check_deck
+from app.crystal.deck import read_deck
 from app.crystal.decks import MAX_DECK
 from app.crystal.output import OutputReader
+from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
 from app.domain.permissions import Actor, Role
-from app.errors import CrystalDeckError
+from app.errors import CrystalDeckError, InvalidInput
 from app.services import accounts, clusters
 from app.services.context import Context, make_context
 from app.services.templates import TemplateLibrary
@@ -182,6 +184,17 @@ def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files."
             typer.echo(f"{path}:{finding.line}: {finding.severity}: {finding}")
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def tidy(deck: Annotated[Path, typer.Argument(help="A .d12 or .d3 file.")]) -> None:
+    """Print a deck as it is understood: one record a line, the same meaning."""
+    role = deck.suffix.lstrip(".")
+    text = deck.read_text(encoding="utf-8", errors="replace")
+    try:
+        typer.echo(write_deck(read_deck(text, "d12" if role == "d12" else "d3" if role == "d3" else None)), nl=False)
+    except CannotRewrite as error:
+        raise InvalidInput(f"{deck} cannot be written anew: {error}", hint="crystaldeck check says more.") from error
 
 
 @app.command()

@@ -42,6 +42,9 @@ class ClusterSettings(BaseModel):
     launcher: str = Field("", description="MPI launcher; {ntasks} is replaced. Empty: srun on SLURM.")
     crystal: str = Field("crystal", description="Executable of the wave-function program.")
     properties: str = Field("properties", description="Executable of the properties program.")
+    preflight: bool = Field(
+        False, description="Run each deck with TESTPDIM first (seconds): what CRYSTAL refuses fails at once."
+    )
     max_jobs: int = Field(0, ge=0, description="Jobs handed over at a time; 0: 500 (slurm), 1 (ssh, local).")
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 

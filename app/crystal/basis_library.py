@@ -100,7 +100,7 @@ def read_basis_set(text: str) -> BasisSet:
         filled = occupied(element)
         if filled != element:
             notes.append(SYMBOLS[z])
-        blocks[element.number] = _rewritten(lines, filled)
+        blocks[element.number] = rewrite_element(lines, filled)
     told = (f"Occupations of the neutral atom were filled in for {', '.join(notes)}.",) if notes else ()
     return BasisSet(blocks, told)
 
@@ -152,7 +152,7 @@ def _by_momentum(z: int, core: int) -> dict[int, int]:
     return counts
 
 
-def _rewritten(lines: list[str], element: ElementBasis) -> str:
+def rewrite_element(lines: list[str], element: ElementBasis) -> str:
     """The element's lines as they were, with the occupations of its shells."""
     own = {
         shell.line: f"{shell.type} {shell.angular} {_primitives(lines[shell.line - 1])} {shell.charge:g} {shell.scale}"

@@ -129,3 +129,10 @@ def written_roles(decks: Mapping[str, str]) -> dict[str, str]:
     """The decks among a job's files, each with its role; what lies beside them has none."""
     roles = {name: name.rpartition(".")[2] for name in decks}
     return {name: role for name, role in roles.items() if role in ("d12", "d3")}
+
+
+def for_trial(text: str) -> str:
+    """The deck with TESTPDIM before its last END: CRYSTAL then stops when it has read everything and knows the sizes."""
+    lines = text.rstrip("\n").split("\n")
+    last = max((index for index, line in enumerate(lines) if line.strip()[:3] == "END"), default=len(lines))
+    return "\n".join([*lines[:last], "TESTPDIM", *lines[last:]]) + "\n"

@@ -21,6 +21,11 @@ class Keyword:
     read: Reader = flag
     opens: str = ""
 
+    @property
+    def closes(self) -> bool:
+        """Are its records everything up to an END of their own?"""
+        return self.read is records.until_end
+
 
 Table = dict[str, Keyword]
 K = Keyword

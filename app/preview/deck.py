@@ -38,6 +38,7 @@ class Deck:
     optimisation: Orders | None = None
     guess: bool = False
     external_print: bool = False
+    test_only: bool = False
     remarks: list[str] = field(default_factory=list)
 
 
@@ -190,6 +191,8 @@ def _read_scf(records: Records, deck: Deck) -> None:
                 [deck.toldee] = records.integers(1)
             case "MAXCYCLE":
                 [deck.maxcycle] = records.integers(1)
+            case "TESTPDIM":
+                deck.test_only = True
             case "GUESSP":
                 deck.guess = True
             case "TOLINTEG":

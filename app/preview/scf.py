@@ -51,6 +51,10 @@ def run_crystal(text: str, folder: Path) -> None:
     run = _Run(deck, _guess(deck, folder))
     run.describe()
     report.stage("INPUT")
+    if deck.test_only:
+        report.line(" SIZE OF DENSITY MATRIX EVALUATED")
+        report.ended()
+        return
     if deck.optimisation is None:
         run.energy(deck.structure, shown=True)
     else:

@@ -155,6 +155,7 @@ class BaseRunner(ABC):
                 setup=settings.setup,
                 launcher=settings.launcher or (cls.default_launcher if resources.ntasks > 1 else ""),
                 directives=cls.directives(settings, name, token, resources),
+                preflight=settings.preflight,
             )
         )
 

@@ -35,8 +35,11 @@ class ScriptPlan:
     setup: str = ""
     launcher: str = ""
     directives: tuple[str, ...] = ()
+    preflight: bool = False
+    """Try the first deck of crystal before it really runs."""
 
 
+PREFLIGHT_DECK = ".crystaldeck/preflight.d12"
 _HEAD = """\
 set -u
 cd -- "${SLURM_SUBMIT_DIR:-$PWD}" || exit 66
@@ -98,6 +101,31 @@ run() {
     [ "$status" -eq 0 ] || finish "$status"
 }
 """
+_PREFLIGHT = """\
+
+# The deck with TESTPDIM, in a folder of its own: CRYSTAL says in seconds whether it understands it.
+preflight() {
+    output=$1
+    shift
+    trial=$state/preflight
+    rm -rf "$trial" && mkdir "$trial" && cp -- "$state/preflight.d12" "$trial/INPUT" || return 0
+    for file in fort.34 fort.20 fort.13 OPTINFO.DAT FREQINFO.DAT; do
+        [ ! -f "$file" ] || cp --reflink=auto -- "$file" "$trial/$file" || return 0
+    done
+    (cd "$trial" && exec "$@" < INPUT > output 2>&1) &
+    child=$!
+    wait "$child"
+    while kill -0 "$child" 2>/dev/null; do wait "$child"; done
+    child=
+    [ "$caught" = - ] || finish 143
+    if ! grep -q 'SIZE OF DENSITY MATRIX EVALUATED' "$trial/output" && grep -q 'ERROR \\*\\*\\*\\*' "$trial/output"; then
+        mv -f "$trial/output" "$output"
+        rm -rf "$trial"
+        finish 65
+    fi
+    rm -rf "$trial"
+}
+"""
 
 
 def render_script(plan: ScriptPlan) -> str:
@@ -125,6 +153,10 @@ def render_script(plan: ScriptPlan) -> str:
         "fi",
         "",
     ]
+    tried = next((step for step in plan.steps if step.deck.endswith(".d12")), None) if plan.preflight else None
+    if tried is not None:
+        words = [*launch_words(plan.launcher, resources), *shlex.split(tried.program)]
+        lines += [_PREFLIGHT, f"preflight {shlex.join([tried.output, *words])}"]
     for step in plan.steps:
         words = [*launch_words(plan.launcher, resources), *shlex.split(step.program)]
         lines.append(f"run {shlex.join([step.deck, step.output, *words])}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import update
 
-from app.crystal.decks import written_roles
+from app.crystal.decks import for_trial, written_roles
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, users
 from app.db.repositories.jobs import Move
@@ -27,6 +27,7 @@ from app.errors import ClusterError, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import Attached, BaseRunner, Package, Receipt
+from app.runners.script import PREFLIGHT_DECK
 from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for, runner_kind
 from app.services.attachments import attached_files
 from app.services.context import Context
@@ -174,6 +175,8 @@ class Dispatcher:
             folder = self._context.job_folder(out.job.id) / "sent"
             folder.mkdir(parents=True, exist_ok=True)
             for name, data in out.package.files.items():
+                if name == PREFLIGHT_DECK:
+                    continue
                 (folder / name).write_bytes(data)
                 role = "script" if name == "job.sh" else "deck" if written_roles({name: ""}) else "geometry"
                 digest = hashlib.sha256(data).hexdigest()
@@ -255,4 +258,7 @@ def make_package(account: Account, job: Job, owner: str, attached: Sequence[Atta
     files["job.sh"] = job_script(
         account.settings, name, job.token, list(written_roles(job.decks)), Resources(**job.resources)
     ).encode()
+    first = next((deck for deck, role in written_roles(job.decks).items() if role == "d12"), None)
+    if account.settings.preflight and first is not None:
+        files[PREFLIGHT_DECK] = for_trial(job.decks[first]).encode("ascii")
     return Package(job.token, f"{owner}/{name}", name, files, tuple(attached))

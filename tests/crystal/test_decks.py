@@ -14,7 +14,6 @@ from app.services.templates import TemplateLibrary
 from tests.crystal.golden import CASES, EXPECTED, LIBRARY, decks_of
 
 
-
 @pytest.mark.parametrize("case", CASES)
 def test_decks_are_those_that_were_read_by_a_person(case: str) -> None:
     assert decks_of(CASES[case]) == {path.name: path.read_text() for path in sorted((EXPECTED / case).iterdir())}
@@ -139,13 +138,20 @@ def test_a_broken_template_is_listed_and_hides_no_other(tmp_path: Path) -> None:
         (EVIL.replace('"evil.d12"', '"evil.txt"'), "must end in .d12"),
         (EVIL + 'before = ["../secret"]\n', "no shared part"),
         (EVIL.replace("fields = []", 'fields = [{ key = "x", type = "strange", label = "x" }]'), "fields.0.type"),
-        (EVIL.replace("fields = []", 'fields = [{ key = "x", type = "string", label = "x", pattern = "(" }]'), "pattern"),
         (
-            EVIL.replace("fields = []", 'fields = [{ key = "x", type = "string", label = "x", visible_when = "typo" }]'),
+            EVIL.replace("fields = []", 'fields = [{ key = "x", type = "string", label = "x", pattern = "(" }]'),
+            "pattern",
+        ),
+        (
+            EVIL.replace(
+                "fields = []", 'fields = [{ key = "x", type = "string", label = "x", visible_when = "typo" }]'
+            ),
             "names .'typo'.",
         ),
         (
-            EVIL.replace("fields = []", 'fields = [{ key = "x", type = "integer", label = "x", default_from = "a.b" }]'),
+            EVIL.replace(
+                "fields = []", 'fields = [{ key = "x", type = "integer", label = "x", default_from = "a.b" }]'
+            ),
             "not allowed",
         ),
         (EVIL.replace("fields = []", 'fields = [{ key = "x", type = "file", label = "x" }]'), "role and staged_as"),
@@ -185,9 +191,10 @@ def test_composite_fields_stand_for_shared_ones() -> None:
     assert {"path_kind", "path_segments"} <= {field.key for field in build(texts).spec.fields}
     slim = build(
         {
-            "template.toml": EVIL.replace("fields = []", '[[fields]]\ntype = "structure"\nkinds = ["slab"]').replace(
-                "files =", "", 1
-            ).replace(' [{ name = "evil.d12", role = "d12" }]\n', "") + '\n[[files]]\nname = "evil.d12"\nrole = "d12"\n',
+            "template.toml": EVIL.replace("fields = []", '[[fields]]\ntype = "structure"\nkinds = ["slab"]')
+            .replace("files =", "", 1)
+            .replace(' [{ name = "evil.d12", role = "d12" }]\n', "")
+            + '\n[[files]]\nname = "evil.d12"\nrole = "d12"\n',
             "evil.d12.j2": "{{ title }}\nEND\n",
         }
     )
@@ -215,7 +222,9 @@ def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
             continue
         assert [preset.id for preset in template.spec.presets] == ["fast", "balanced", "tight"]
         for preset in template.spec.presets:
-            values = {key: value for key, value in preset.values.items() if template.spec.id != "molecule" or key not in _NET}
+            values = {
+                key: value for key, value in preset.values.items() if template.spec.id != "molecule" or key not in _NET
+            }
             assert LIBRARY.render(template.spec.id, template.spec.example | values).decks
     folder = tmp_path / "own"
     folder.mkdir()
