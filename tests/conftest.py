@@ -54,12 +54,13 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def lab_service(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service with the lab as cluster `lab` (replay) and `real` (preview engine)."""
+    """One service with the lab as cluster `lab` (replay), `real` (preview engine) and `trial` (that with trial runs)."""
     preview = lab.preview_command()
     config = (
         "poll_interval = 2\npoll_interval_busy = 1\n"
         + lab.cluster_table("lab")
         + lab.cluster_table("real", crystal=f"{preview} crystal", properties=f"{preview} properties", workdir="real")
+        + lab.cluster_table("trial", crystal=f"{preview} crystal", workdir="trial", preflight=True)
     )
     service = Service(tmp_path_factory.mktemp("service"), config)
     service.add_user()

@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.crystal.checker import crystal_of
+from app.crystal.deck import read_deck
 from app.crystal.decks import written_roles
-from app.crystal.geometries import read_geometry
+from app.crystal.geometries import Structure, read_geometry
 from app.crystal.structures import StructureError
 from app.crystal.views import view_of
 from app.domain.names import remote_name, suggest_name
@@ -94,10 +96,13 @@ async def _changes(context: Context, actor: Actor, draft: Draft, rendering: Rend
 
 def _view(rendering: Rendering, gathered: Gathered) -> dict[str, Any] | None:
     """What a picture of the structure needs; None where there is no structure yet."""
-    if "system" not in rendering.values:
-        return None
+    structure: Structure | None
     try:
-        structure = read_geometry(rendering.values, gathered.supplies.files).structure
+        if "system" in rendering.values:
+            structure = read_geometry(rendering.values, gathered.supplies.files).structure
+        else:
+            deck = next((text for name, text in rendering.decks.items() if name.endswith(".d12")), "")
+            structure = crystal_of(read_deck(deck, "d12"))
         return view_of(structure) if structure is not None else None
     except (StructureError, KeyError):
         return None

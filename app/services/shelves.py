@@ -52,8 +52,17 @@ async def search(context: Context, actor: Actor, words: str = "", category: str 
         text = _words(template)
         if all(word in text for word in wanted):
             found.setdefault(spec.category, []).append(template)
+    found = dict(sorted(found.items(), key=lambda shelf: _place(shelf[0])))
     tags = sorted({name for template in every for name in template.spec.tags})
     return Shelves(found, sorted({template.spec.category for template in every}), tags, context.templates.broken)
+
+
+_ORDER = ("Energy and geometry", "Electronic structure", "Vibrations", "Response", "Surfaces and molecules")
+
+
+def _place(category: str) -> tuple[int, str]:
+    """Built-in categories first, in the order in which people meet them."""
+    return (_ORDER.index(category) if category in _ORDER else len(_ORDER), category)
 
 
 def _words(template: Template) -> str:

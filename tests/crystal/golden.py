@@ -13,21 +13,8 @@ HERE = Path(__file__).parent
 EXPECTED = HERE / "expected"
 CASES: dict[str, dict[str, Any]] = tomllib.loads((HERE / "golden.toml").read_text(encoding="utf-8"))
 LIBRARY = TemplateLibrary()
-_STRUCTURE = {
-    "title",
-    "system",
-    "space_group",
-    "layer_group",
-    "a",
-    "b",
-    "c",
-    "alpha",
-    "beta",
-    "gamma",
-    "atoms",
-    "rhombohedral",
-    "origin",
-}
+_CELL = ("a", "b", "c", "alpha", "beta", "gamma")
+_STRUCTURE = {"title", "system", "space_group", "layer_group", "atoms", "rhombohedral", "origin", *_CELL}
 
 
 def parameters_of(case: dict[str, Any]) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def test_scf_bands_and_dos_are_computed(lab_service: Service) -> None:
     assert lab_service.job(bands)["outputs"]["bands.outp"]["verdict"] == "completed"
 
 
-def test_optimization_is_refused_by_the_preview_engine_and_says_why(lab_service: Service) -> None:
-    job = _run(lab_service, "optimization", {**lih(), "toldee": 7}, "real")
+def test_frequencies_are_refused_by_the_preview_engine_and_it_says_why(lab_service: Service) -> None:
+    job = _run(lab_service, "phonon", {**lih(), "toldee": 10}, "real")
     assert job["state"] == "failed"
     assert "preview engine does not implement" in job["reason"]
 

@@ -294,7 +294,7 @@ class Lab:
             )
         return str(folder / "bin" / "crystaldeck-preview")
 
-    def cluster_table(self, name: str, **overrides: str) -> str:
+    def cluster_table(self, name: str, **overrides: str | bool) -> str:
         """A `[clusters.<name>]` table for a service's configuration."""
         values = {
             "runner_type": "slurm", "hostname": "127.0.0.1", "port": self.ssh_port, "username": "alice",
@@ -303,7 +303,8 @@ class Lab:
             **overrides,
         }  # fmt: skip
         lines = [
-            f"{key} = {value!r}" if isinstance(value, int) else f'{key} = "{value}"' for key, value in values.items()
+            f"{key} = {str(value).lower()}" if isinstance(value, int) else f'{key} = "{value}"'
+            for key, value in values.items()
         ]
         return "\n".join([f"[clusters.{name}]", *lines, ""])
 

@@ -72,6 +72,44 @@ class DeckFinding(BaseModel):
     remedy: str
 
 
+class StoredReference(BaseModel):
+    """How a file parameter names an uploaded file."""
+
+    reference: str
+
+
+class BasisText(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    text: str = Field(max_length=1_000_000)
+    source: str
+
+
+class BasisVersion(BaseModel):
+    name: str
+    version: int
+    elements: list[str]
+    source: str
+    author: str
+    created_at: datetime
+
+
+class TemplateTexts(BaseModel):
+    """A template's files by name. With `expected_version` it is refused where somebody saved a newer one meanwhile."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: dict[str, str] = Field(max_length=8)
+    comment: str = ""
+    expected_version: int | None = None
+
+
+class TemplateVersion(BaseModel):
+    id: str
+    version: int
+
+
 class TextbookEntry(BaseModel):
     id: str
     label: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter
 
 from app.domain.permissions import require
-from app.domain.schemas import json_schema
+from app.domain.schemas import json_schema, metadata_schema
+from app.domain.templates import refuse
 from app.routes.api.v1.schemas import Rendered, RenderRequest, TemplateSummary
 from app.routes.deps import ActorDep, ContextDep
+from app.services.attachments import gather
+from app.services.library import refresh
 
 router = APIRouter(prefix="/api/v1/templates", tags=["templates"])
 
@@ -18,6 +22,7 @@ router = APIRouter(prefix="/api/v1/templates", tags=["templates"])
 async def list_templates(context: ContextDep, actor: ActorDep) -> list[TemplateSummary]:
     """All templates."""
     require(actor, "template.read")
+    await refresh(context)
     keys = {"id", "title", "description", "category", "tags", "version"}
     return [
         TemplateSummary(**template.spec.model_dump(include=keys), revision=template.revision)
@@ -25,10 +30,18 @@ async def list_templates(context: ContextDep, actor: ActorDep) -> list[TemplateS
     ]
 
 
+@router.get("/schema")
+async def metadata(actor: ActorDep) -> dict[str, Any]:
+    """The JSON Schema of `template.toml`, for editors."""
+    require(actor, "template.read")
+    return metadata_schema()
+
+
 @router.get("/{template_id}/schema")
 async def template_schema(context: ContextDep, actor: ActorDep, template_id: str) -> dict[str, Any]:
     """The template's parameters as JSON Schema; `examples` holds a complete, runnable set."""
     require(actor, "template.read")
+    await refresh(context)
     return json_schema(context.templates.get(template_id).spec)
 
 
@@ -36,5 +49,9 @@ async def template_schema(context: ContextDep, actor: ActorDep, template_id: str
 async def render_template(context: ContextDep, actor: ActorDep, template_id: str, body: RenderRequest) -> Rendered:
     """Decks for these parameters; nothing is submitted."""
     require(actor, "template.read")
-    made = context.templates.render(template_id, body.parameters)
+    await refresh(context)
+    found = await gather(context, actor, template_id, body.parameters)
+    made = await asyncio.to_thread(context.templates.render, template_id, body.parameters, found.supplies)
+    if wrong := found.errors(made):
+        raise refuse(template_id, wrong)
     return Rendered(template=template_id, revision=made.template.revision, parameters=made.values, decks=made.decks)
