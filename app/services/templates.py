@@ -85,7 +85,7 @@ class TemplateLibrary:
         self.basis_sets: dict[str, BasisSet] = {}
         self.stamp: tuple[int, int] | None = None
         """What of the database is in here; see `library.refresh`."""
-        self._worker = Worker(RENDER_SECONDS)
+        self._worker = Worker(RENDER_SECONDS, (__name__,))
         self._templates = dict(self._fixed)
 
     def _load(self, path: Path, folder: Path, origin: str) -> None:
@@ -189,6 +189,10 @@ class TemplateLibrary:
             case "invalid":
                 raise refuse(template.spec.id, [FieldError(*parts) for parts in answer])
         raise ConfigurationError(str(answer), hint="Correct the template.")
+
+    def prepare(self) -> None:
+        """Somebody looks at templates and may soon open the editor: start the other process."""
+        self._worker.prepare()
 
     def close(self) -> None:
         self._worker.close()

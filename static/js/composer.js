@@ -71,3 +71,9 @@ const edges = (lattice, dimension) => {
 
 document.querySelector(".tabs").addEventListener("change", draw);
 document.addEventListener("htmx:after:swap", draw);
+
+// Choosing a file to upload fills its field by an answer of its own; a look at the form in between would empty it again.
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceEvent, sourceElement } = event.detail.ctx;
+  if (sourceElement === fields && sourceEvent?.target?.type === "file") event.preventDefault();
+});

@@ -23,6 +23,7 @@ _FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")
 async def browse(
     request: Request, context: ContextDep, actor: ActorDep, q: str = "", category: str = "", tag: str = ""
 ) -> Response:
+    context.templates.prepare()
     found = await shelves.search(context, actor, q, category, tag)
     block = "shelves" if is_fragment(request) else None
     return page(request, "templates.html", block=block, found=found, q=q, category=category, tag=tag,
