@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from app.domain.permissions import Role
@@ -136,6 +137,18 @@ async def test_basis_sets_are_kept_with_their_source(app: FastAPI) -> None:
     assert "made for a test" in page.text and "H–I" in page.text
     foreign = await browser.post("/templates/basis", data={"action": "remove", "name": "ours"})
     assert foreign.status_code == 403
+
+
+async def test_a_basis_set_is_taken_from_the_exchange(app: FastAPI) -> None:
+    pytest.importorskip("basis_set_exchange")
+    ada = await log_in(app)
+    taken = await ada.post("/templates/basis", data={"action": "fetch", "name": "pob-TZVP-rev2", "elements": "Mg O"})
+    assert taken.status_code == 303, taken.text
+    page = (await ada.get("/templates/basis")).text
+    assert "Basis Set Exchange 0" in page and "O Mg" in page and "filled in for O, Mg" in page
+    for name, elements, words in (("no such set", "", "does not give"), ("STO-3G", "Xx", "not an element")):
+        answer = await ada.post("/templates/basis", data={"action": "fetch", "name": name, "elements": elements})
+        assert (answer.status_code, words in answer.text) == (422, True)
 
 
 async def test_files_are_attached(app: FastAPI) -> None:
