@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+import numpy as np
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.crystal.elements import atomic_number
@@ -25,9 +26,26 @@ _FAULTS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, 
 """What a template's own expressions raise when they meet a value that their author did not think of."""
 
 
+_METHODS = {"record_in"}
+"""Methods of our own objects that a template may call; everything else of them is data."""
+_PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
+
+
+class DeckEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, narrowed: arrays have no attributes (some of their methods write files), our objects no methods."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return not isinstance(obj, (np.ndarray, np.generic)) and super().is_safe_attribute(obj, attr, value)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        owner = getattr(obj, "__self__", None)
+        ours = owner is None or isinstance(owner, _PLAIN) or type(owner).__module__.startswith("jinja2.")
+        return (ours or getattr(obj, "__name__", "") in _METHODS) and super().is_safe_callable(obj)
+
+
 def environment(sources: Mapping[str, str]) -> jinja2.Environment:
     """The sandbox: no attribute access to internals, no undefined names, no HTML escaping."""
-    env = ImmutableSandboxedEnvironment(
+    env = DeckEnvironment(
         loader=jinja2.DictLoader(sources),
         undefined=jinja2.StrictUndefined,
         autoescape=False,

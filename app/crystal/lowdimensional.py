@@ -14,7 +14,7 @@ import spglib
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.fort34 import VACUUM
-from app.crystal.structures import PRIMITIVE_VECTORS, SHORTEST_BOND, TOLERANCE, Matrix, StructureError, number
+from app.crystal.structures import PRIMITIVE_VECTORS, SHORTEST_BOND, TOLERANCE, Expanded, Matrix, StructureError, number
 
 KINDS = {2: "SLAB", 1: "POLYMER", 0: "MOLECULE"}
 GROUPS = {2: 80, 1: 99, 0: 47}
@@ -48,7 +48,7 @@ def layer_operations(group: int) -> tuple[Matrix, Matrix, str]:
 
 
 @dataclass(frozen=True)
-class LowDimensional:
+class LowDimensional(Expanded):
     """A slab (2), a polymer (1) or a molecule (0)."""
 
     dimension: int
@@ -93,20 +93,8 @@ class LowDimensional:
         """Are the images of the atoms known here?"""
         return self.dimension == 2 or self.group == 1
 
-    @property
-    def primitive(self) -> tuple[Matrix, list[int], Matrix]:
-        """Primitive vectors (rows, Å), atomic numbers and fractional coordinates, images of one atom together."""
-        lattice, orbits = _expand(self)
-        numbers = [z for z, orbit in zip(self.numbers, orbits, strict=True) for _ in orbit]
-        return lattice, numbers, np.concatenate(orbits)
-
-    @property
-    def multiplicities(self) -> list[int]:
-        return [len(orbit) for orbit in _expand(self)[1]]
-
-    @property
-    def elements(self) -> list[str]:
-        return [SYMBOLS[z] for z in sorted(set(self.numbers))]
+    def expand(self) -> tuple[Matrix, list[Matrix]]:
+        return _expand(self)
 
     @property
     def electrons(self) -> int | None:

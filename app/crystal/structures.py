@@ -156,8 +156,34 @@ PRIMITIVE_VECTORS: dict[str, Matrix] = {
 """Rows: primitive vectors in terms of the conventional ones."""
 
 
+class Expanded:
+    """What follows from a structure's images: of each atom of the asymmetric unit, in the primitive cell."""
+
+    numbers: tuple[int, ...]
+
+    def expand(self) -> tuple[Matrix, list[Matrix]]:
+        """Primitive vectors (rows, Å), and per atom of the asymmetric unit its images (n, 3) as fractions of them."""
+        raise NotImplementedError
+
+    @property
+    def elements(self) -> list[str]:
+        return [SYMBOLS[z] for z in sorted(set(self.numbers))]
+
+    @property
+    def primitive(self) -> tuple[Matrix, list[int], Matrix]:
+        """Primitive vectors (rows, Å), atomic numbers and fractional coordinates, images of one atom together."""
+        lattice, orbits = self.expand()
+        numbers = [z for z, orbit in zip(self.numbers, orbits, strict=True) for _ in orbit]
+        return lattice, numbers, np.concatenate(orbits)
+
+    @property
+    def multiplicities(self) -> list[int]:
+        """Atoms of the primitive cell that each atom of the asymmetric unit makes."""
+        return [len(orbit) for orbit in self.expand()[1]]
+
+
 @dataclass(frozen=True)
-class Bulk:
+class Bulk(Expanded):
     """A three-dimensional crystal. `cell` is the full conventional cell; `atoms` the asymmetric unit."""
 
     space_group: int
@@ -194,21 +220,8 @@ class Bulk:
         rows = zip(self.numbers, self.positions, strict=True)
         return [f"{z} {number(x)} {number(y)} {number(w)}" for z, (x, y, w) in rows]
 
-    @property
-    def elements(self) -> list[str]:
-        return [SYMBOLS[z] for z in sorted(set(self.numbers))]
-
-    @property
-    def primitive(self) -> tuple[Matrix, list[int], Matrix]:
-        """Primitive vectors (rows, Å), atomic numbers and fractional coordinates, images of one atom together."""
-        lattice, orbits = _expand(self)
-        numbers = [z for z, orbit in zip(self.numbers, orbits, strict=True) for _ in orbit]
-        return lattice, numbers, np.concatenate(orbits)
-
-    @property
-    def multiplicities(self) -> list[int]:
-        """Atoms of the primitive cell that each atom of the asymmetric unit makes."""
-        return [len(orbit) for orbit in _expand(self)[1]]
+    def expand(self) -> tuple[Matrix, list[Matrix]]:
+        return _expand(self)
 
     @property
     def electrons(self) -> int:

@@ -166,6 +166,12 @@ class BaseRunner(ABC):
         if not wanted:
             return
         missing = await self._attach(wanted, copy=True)
+        for target in missing:
+            if not wanted[target].local.is_file():
+                raise RemoteFailure(
+                    f"The attached file {target} is neither on {self.transport.where} nor here any more.",
+                    hint="Attach it from another job, or upload it again.",
+                )
         small = [target for target in missing if wanted[target].local.stat().st_size < BLOCK_SIZE]
         for start in range(0, len(small), _ARCHIVE_FILES):
             members = {target: wanted[target].local.read_bytes() for target in small[start : start + _ARCHIVE_FILES]}

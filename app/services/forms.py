@@ -28,6 +28,8 @@ from app.services.templates import Rendering, form_values
 
 RESOURCE_KEYS = ("nodes", "ntasks", "cpus_per_task", "memory_mb", "walltime", "partition", "account", "qos")
 RAW = "raw"
+MAX_DRAFT = 500_000
+"""Characters; what is larger is not remembered."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ _UNSAVED = {"key", "structure_file", "preset", "crystal", "structure_job"}
 async def keep(context: Context, actor: Actor, draft: Draft, form: Mapping[str, str]) -> None:
     """Remember the form for when its author comes back."""
     kept = {key: value for key, value in form.items() if key not in _UNSAVED and value}
+    if sum(map(len, kept.values())) > MAX_DRAFT:
+        return
     async with context.database.write() as session:
         await library.keep_draft(session, actor.user_id, draft.template.spec.id, kept)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from app.crystal.decks import written_roles
-from app.db.repositories import clusters, jobs, users
+from app.db.repositories import clusters, jobs, library, users
 from app.db.repositories.jobs import JobFilter, JobRow
-from app.db.tables import Job, JobEvent, JobFile, JobResult, RemoteJob, now
+from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob, now
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources
 from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
@@ -33,6 +33,7 @@ class JobView:
     files: list[JobFile]
     results: list[JobResult]
     cluster_problem: str
+    attached: list[JobAttachment]
 
     @property
     def job(self) -> Job:
@@ -90,6 +91,7 @@ async def get(context: Context, actor: Actor, job_id: str) -> JobView:
             await jobs.files(session, job_id),
             await jobs.results(session, job_id),
             cluster.problem if cluster and JobState(row.job.state) not in TERMINAL else "",
+            (await library.attachments_of(session, [job_id])).get(job_id, []),
         )
 
 

@@ -22,6 +22,7 @@ from app.services.templates import Rendering
 
 MAX_TEXT = 200_000
 MAX_FILES = 8
+RESERVED = ("new", "try", "basis", "schema")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,9 @@ async def save_template(
         raise InvalidInput(f"The example makes no deck: {told}", hint="Give an [example] that the template renders.",
                            fields=[FieldError("example", told)])  # fmt: skip
     template_id = trial.template.spec.id
+    if template_id in RESERVED:
+        raise InvalidInput(f"A template cannot be called {template_id}.", hint="Give it another id.",
+                           fields=[FieldError("id", "is the name of a page", template_id)])  # fmt: skip
     if context.templates.is_fixed(template_id):
         raise Conflict(f"{template_id} is a template of this installation.", hint="Give yours another id.")
     async with context.database.write() as session:

@@ -16,6 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 MEMORY = 3 << 30
+_TRIES = 2
+"""Whoever waited while another's work ended the process tries once more."""
 
 
 class WorkerDied(Exception):
@@ -29,6 +31,7 @@ class Worker:
         self.seconds = seconds
         self._preload = preload
         self._pool: ProcessPoolExecutor | None = None
+        self._waiting = 0
 
     def call(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run `work` there and wait; from a thread that may block.
@@ -36,14 +39,22 @@ class Worker:
         Raises:
             WorkerDied, and whatever the work raises.
         """
-        pool = self._started()
+        self._waiting += 1
         try:
-            return pool.submit(_limited, self.seconds, work, args).result()
-        except (BrokenProcessPool, MemoryError) as error:
-            if self._pool is pool:
-                self._pool = None
-            pool.shutdown(wait=False)
-            raise WorkerDied(f"not done within {self.seconds} s and {MEMORY >> 30} GB") from error
+            for _ in range(_TRIES):
+                pool = self._started()
+                try:
+                    return pool.submit(_limited, self.seconds, work, args).result()
+                except (BrokenProcessPool, MemoryError) as error:
+                    fault = error
+                    if self._pool is pool:
+                        self._pool = None
+                    pool.shutdown(wait=False)
+                if self._waiting == 1:
+                    break
+            raise WorkerDied(f"not done within {self.seconds} s and {MEMORY >> 30} GB") from fault
+        finally:
+            self._waiting -= 1
 
     async def run(self, work: Callable[..., Any], *args: Any) -> Any:
         """`call`, without holding up the event loop."""

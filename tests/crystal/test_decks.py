@@ -104,6 +104,9 @@ EVIL = 'id = "evil"\ntitle = "t"\ndescription = "d"\nfields = []\nfiles = [{ nam
         ("{{ ().__class__.__bases__[0].__subclasses__() }}\nEND\n", "cannot be rendered"),
         ("{{ self.__init__.__globals__ }}\nEND\n", "cannot be rendered"),
         ("{{ number.__globals__ }}\nEND\n", "cannot be rendered"),
+        ("{{ net.__globals__ }}\nEND\n", "cannot be rendered"),
+        ("{{ net.__code__ }}\nEND\n", "cannot be rendered"),
+        ("{{ '{0.__class__}'.format(net) }}\nEND\n", "cannot be rendered"),
         ("{{ missing }}\nEND\n", "missing"),
         ("title\n" + "x" * 81 + "\n", "line 2 is longer than 80"),
         ("{{ 'x' | number }}\nEND\n", "cannot be rendered"),
@@ -118,6 +121,28 @@ def test_templates_render_in_a_sandbox(tmp_path: Path, source: str, words: str) 
     (folder / "evil.d12.j2").write_text(source)
     with pytest.raises(ConfigurationError, match=words):
         TemplateLibrary([tmp_path]).render("evil", {})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "structure.primitive[0].tofile(PATH)", "structure.primitive[2].dump(PATH)", "structure.check()", "structure.expand()",
+        "structure.primitive[0].ctypes", "geometry.structure.primitive[0].data", "structure.__class__", "geometry.__init__",
+    ],
+)  # fmt: skip
+def test_objects_of_a_deck_are_data(tmp_path: Path, expression: str) -> None:
+    written = tmp_path / "written"
+    texts = {name: text for name, text in read_folder(BUILT_IN / "scf").items() if name != "scf.d12.j2"}
+    source = "{{ title }}\n{{ " + expression.replace("PATH", repr(str(written))) + " }}\nEND\n"
+    template = build(texts | {"scf.d12.j2": source})
+    made = LIBRARY.try_template(template, dict(template.spec.example))
+    assert made.decks == {} and "cannot be rendered" in made.message
+    assert not written.exists()
+    fine = build(
+        texts
+        | {"scf.d12.j2": "{{ title }}\n{{ structure.numbers | join(' ') }} {{ structure.primitive[1][0] }}\nEND\n"}
+    )
+    assert LIBRARY.try_template(fine, dict(fine.spec.example)).decks["scf.d12"].splitlines()[1] == "12 8 12"
 
 
 def test_a_broken_template_is_listed_and_hides_no_other(tmp_path: Path) -> None:

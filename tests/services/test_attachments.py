@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from app.errors import InvalidInput
+from app.errors import InvalidInput, RemoteFailure
+from app.runners.base import Attached, Package
+from app.runners.direct import DirectRunner
 from app.services.attachments import keep_upload
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, get
+from app.settings import ClusterSettings
+from app.transport.local import LocalTransport
 from tests.support.app import EXECUTABLE, make_actor, running, settings_for
 from tests.support.service import TERMINAL, mgo
 
@@ -65,12 +70,35 @@ async def test_uploads_and_files_of_jobs_lie_beside_the_deck(app: FastAPI, tmp_p
     assert (folder / "fort.20").read_bytes() == (tmp_path / "work" / first.remote.directory / "fort.9").read_bytes()
     assert "\nGUESSP\n" in second.job.decks["scf.d12"]
 
+    assert [(row.name, row.source) for row in second.attached] == [
+        ("fort.20", f"job:{first.job.id}/fort.9"), ("fort.34", f"job:{first.job.id}/fort.34"),
+    ]  # fmt: skip
+
     # Where the first one's folder is gone, the copy that is kept here travels.
     shutil.rmtree(tmp_path / "work" / first.remote.directory)
     third = await run(app, actor, guess_file=f"job:{first.job.id}/fort.9")
     assert third.job.state == "completed", third.job.reason
     assert third.remote is not None
     assert (tmp_path / "work" / third.remote.directory / "fort.20").stat().st_size > 0
+
+
+async def test_a_file_that_is_nowhere_any_more_fails_in_words(tmp_path: Path) -> None:
+    runner = DirectRunner(LocalTransport(), ClusterSettings(runner_type="local", workdir=str(tmp_path / "work")))
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"wave function")
+    sha256 = hashlib.sha256(b"wave function").hexdigest()
+    for local, fault in ((kept, ""), (tmp_path / "gone", "nor here any more")):
+        package = Package("token", f"ada/{local.name}", "a", {"job.sh": b""}, (Attached("fort.20", sha256, local),))
+        if not fault:
+            await runner.stage([package])
+            assert (tmp_path / "work" / package.directory / "fort.20").read_bytes() == b"wave function"
+        else:
+            with pytest.raises(RemoteFailure, match=fault):
+                await runner.stage([package])
+    # What arrives with another checksum than it was sent with is not submitted.
+    wrong = Package("token", "ada/wrong", "a", {}, (Attached("fort.20", "0" * 64, kept),))
+    with pytest.raises(RemoteFailure, match="did not arrive"):
+        await runner.stage([wrong])
 
 
 async def test_files_that_do_not_fit_are_refused_before_anything_leaves(app: FastAPI) -> None:

@@ -189,6 +189,16 @@ class FileEntry(BaseModel):
     role: str
 
 
+class AttachmentEntry(BaseModel):
+    """A file that the job took along: its name there, and the reference by which it was named."""
+
+    field: str
+    name: str
+    sha256: str
+    size: int
+    source: str
+
+
 class JobDetail(JobSummary):
     parent: str | None
     parameters: dict[str, Any]
@@ -201,6 +211,7 @@ class JobDetail(JobSummary):
     outputs: dict[str, dict[str, Any]]
     events: list[EventEntry]
     files: list[FileEntry]
+    attached: list[AttachmentEntry]
 
 
 class JobPage(BaseModel):
@@ -236,4 +247,5 @@ def detail(view: JobView) -> JobDetail:
         outputs={result.output: result.results for result in view.results},
         events=[EventEntry(**event.model_dump()) for event in view.events],
         files=[FileEntry(**file.model_dump()) for file in view.files],
+        attached=[AttachmentEntry(**row.model_dump()) for row in view.attached],
     )
