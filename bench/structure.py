@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,8 @@ import spglib
 from ase import Atoms
 
 from app.crystal.importers import read_structure
-from app.services.templates import TemplateLibrary
+from app.services.templates import TemplateLibrary, form_values
+from tests.support.app import make_client, running, settings_for
 
 REPEATS = 7
 
@@ -58,7 +61,27 @@ def main() -> None:
     print(f"CIF, 200 atoms, P1: to a checked deck    {all_of_it * 1000:6.0f} ms   ratio {all_of_it / bare:.1f}")
     for template in library.all():
         took = timed(lambda template=template: library.try_render(template.spec.id, template.spec.example))  # type: ignore[misc]
-        print(f"preview of {template.spec.id:<13} {took * 1000:6.1f} ms")
+        print(f"deck of {template.spec.id:<18} {took * 1000:6.1f} ms")
+    asyncio.run(round_trips())
+
+
+async def round_trips() -> None:
+    """What a change in a form costs the server: the request as the browser sends it, drafts kept, fragments rendered."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with running(settings_for(Path(folder))) as app:
+            client = await make_client(app)
+            for template in app.state.context.templates.all():
+                spec = template.spec
+                form = {f"p_{key}": value for key, value in form_values(spec.fields, spec.example).items() if value}
+                seconds = []
+                for _ in range(REPEATS):
+                    start = time.perf_counter()
+                    answer = await client.post(f"/new/{spec.id}/preview", data=form, headers={"hx-request": "true"})
+                    seconds.append(time.perf_counter() - start)
+                    assert answer.status_code == 200, answer.text[:300]
+                print(
+                    f"round trip of {spec.id:<18} {statistics.median(seconds) * 1000:6.1f} ms  {len(answer.content) / 1000:.0f} kB"
+                )
 
 
 if __name__ == "__main__":

@@ -137,7 +137,8 @@ class Deck:
 def _walk(block: str, entry: Entry) -> Iterator[tuple[str, Entry]]:
     yield block, entry
     for inner in entry.entries:
-        yield from _walk(entry.name, inner)
+        # CPKS opens the same block as CPHF: the block's name is not always the keyword's.
+        yield from _walk(TABLES[block][entry.name].opens, inner)
 
 
 def is_properties(text: str) -> bool:

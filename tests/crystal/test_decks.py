@@ -11,12 +11,22 @@ import pytest
 from app.errors import ConfigurationError, InvalidInput, NotFound
 from app.services.template_files import BUILT_IN, build, read_folder
 from app.services.templates import TemplateLibrary
-from tests.crystal.golden import CASES, EXPECTED, LIBRARY, decks_of
+from tests.crystal.golden import CASES, EXPECTED, LIBRARY, decks_of, parameters_of
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_decks_are_those_that_were_read_by_a_person(case: str) -> None:
     assert decks_of(CASES[case]) == {path.name: path.read_text() for path in sorted((EXPECTED / case).iterdir())}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_line_of_a_deck_is_explained(case: str) -> None:
+    made = LIBRARY.try_render(CASES[case]["template"], parameters_of(CASES[case]))
+    for name in made.findings:
+        lines = made.lines(name)
+        assert [line.text for line in lines] == made.decks[name].splitlines()
+        silent = [line.text for line in lines if not line.meaning and line.text[:3] != "END"]
+        assert len(silent) <= len(lines) / 3, silent
 
 
 def test_every_template_has_a_golden_deck() -> None:
