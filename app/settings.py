@@ -46,6 +46,10 @@ class ClusterSettings(BaseModel):
         False, description="Run each deck with TESTPDIM first (seconds): what CRYSTAL refuses fails at once."
     )
     max_jobs: int = Field(0, ge=0, description="Jobs handed over at a time; 0: 500 (slurm), 1 (ssh, local).")
+    max_jobs_per_user: int = Field(0, ge=0, description="Of them, jobs of one user; 0: no limit of its own.")
+    submit_delay: float = Field(0.0, ge=0, le=3600, description="Seconds between two submissions.")
+    submit_per_minute: int = Field(0, ge=0, description="Submissions in a minute; 0: no limit.")
+    fair_share: bool = Field(False, description="Within a priority, whoever has fewest jobs there comes next.")
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
     @field_validator("hostname", "username", "proxy_jump", "default_partition", "workdir")

@@ -77,6 +77,8 @@ class Cluster(SQLModel, table=True):
     reported_at: datetime | None = None
     problem: str = ""
     polled_at: datetime | None = None
+    paused: str = ""
+    """Who paused it, and why, in words; empty: it takes jobs."""
     active: bool = True
     created_at: datetime = Field(default_factory=now)
 
@@ -101,7 +103,7 @@ class Job(SQLModel, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_state_queue", "state", "priority", "created_at"),
+        Index("ix_jobs_queue", "cluster_id", "state", "priority", "place"),
         Index("ix_jobs_cluster_state", "cluster_id", "state"),
     )
 
@@ -118,6 +120,9 @@ class Job(SQLModel, table=True):
     script: str = Field(default="", sa_column=Column(Text, nullable=False))
     resources: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     priority: int = 2
+    place: float = Field(default_factory=lambda: now().timestamp())
+    """Within its priority the smaller one is served first: the time of its making, unless somebody moved it."""
+    not_before: datetime | None = None
     state: str = "queued"
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     attention: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -252,6 +257,15 @@ class LibraryBasis(SQLModel, table=True):
     removed: bool = False
     author_id: int = Field(foreign_key="users.id")
     created_at: datetime = Field(default_factory=now)
+
+
+class ServiceState(SQLModel, table=True):
+    """Facts about the whole service that must survive a restart, such as a pause of all clusters."""
+
+    __tablename__ = "service_state"
+
+    key: str = Field(primary_key=True)
+    value: str = Field(default="", sa_column=Column(Text, nullable=False))
 
 
 class FormDraft(SQLModel, table=True):

@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import update
 
 from app.crystal.decks import for_trial, written_roles
 from app.db.engine import insert_rows
-from app.db.repositories import jobs, users
+from app.db.repositories import jobs, queue, users
 from app.db.repositories.jobs import Move
 from app.db.tables import Cluster, Job, JobFile, RemoteJob, now
 from app.domain.names import remote_name
+from app.domain.queueing import Limits, Pace, allowance, choose
 from app.domain.resources import Resources
 from app.domain.states import JobState
 from app.errors import ClusterError, CrystalDeckError, RemoteFailure
@@ -35,6 +38,8 @@ from app.settings import ClusterSettings
 
 BATCH = 200
 """Most jobs handed over in one round trip."""
+MAX_QUEUE = 20_000
+"""Most waiting jobs that are looked at when users share a cluster."""
 DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,8 @@ class Dispatcher:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._handed: dict[int, list[float]] = {}
+        """When jobs were handed over lately, by cluster: seconds since 1970, ascending."""
 
     async def run(self, cluster_id: int) -> None:
         """One round for one cluster: first settle interrupted hand-overs, then take new jobs from the queue."""
@@ -76,21 +83,61 @@ class Dispatcher:
             await self._record(account, begun, receipts)
 
     async def _take(self, cluster_id: int) -> list[tuple[Account, list[Outgoing]]]:
-        """Move as many jobs from the queue to `staging` as the cluster's limit has room for."""
+        """Move as many jobs from the queue to `staging` as the cluster's limits and its pace have room for."""
         async with self._context.database.read() as session:
             cluster = await session.get(Cluster, cluster_id)
-            assert cluster is not None
-            settings = cluster_settings(cluster)
-            limit = settings.max_jobs or DEFAULT_LIMIT[settings.runner_type]
-            room = min(BATCH, limit - await jobs.occupying(session, cluster_id))
+            paused = await queue.pause_of_all(session)
+        assert cluster is not None
+        if paused or cluster.paused:
+            return []
+        settings = cluster_settings(cluster)
+        room = await self._pace(cluster_id, settings)
         if room <= 0:
             return []
         taken = []
-        for account, batch in await self._batches(cluster_id, JobState.QUEUED, room):
+        for account, batch in await self._next(cluster, settings, room):
             runner = await self._runner(account)
             if runner is not None and (own := await self._begin(runner, batch)):
+                self._handed.setdefault(cluster_id, []).extend([time.time()] * len(own))
                 taken.append((account, own))
         return taken
+
+    async def _pace(self, cluster_id: int, settings: ClusterSettings) -> int:
+        """How many jobs may leave now."""
+        pace = Pace(settings.submit_delay, settings.submit_per_minute)
+        if not pace.limited:
+            return BATCH
+        if cluster_id not in self._handed:
+            # After a restart the database knows what left before it.
+            since = now() - timedelta(seconds=max(60.0, pace.delay))
+            async with self._context.database.read() as session:
+                moments = await queue.handed_since(session, cluster_id, since)
+            self._handed[cluster_id] = [moment.timestamp() for moment in moments]
+        moment = time.time()
+        kept = [earlier for earlier in self._handed[cluster_id] if moment - earlier < max(60.0, pace.delay)]
+        self._handed[cluster_id] = kept
+        allowed = allowance(pace, kept, moment)
+        return BATCH if allowed is None else min(BATCH, allowed)
+
+    async def _next(
+        self, cluster: Cluster, settings: ClusterSettings, room: int
+    ) -> list[tuple[Account, list[Outgoing]]]:
+        """The jobs whose turn it is, by account."""
+        assert cluster.id is not None
+        accounts = await self._accounts(cluster, JobState.QUEUED)
+        if not accounts:
+            return []
+        limits = Limits(
+            settings.max_jobs or DEFAULT_LIMIT[settings.runner_type], settings.max_jobs_per_user, settings.fair_share
+        )
+        # Where users are told apart the whole queue counts, else its head is enough.
+        depth = MAX_QUEUE if limits.per_user or limits.fair else room
+        async with self._context.database.read() as session:
+            there = await queue.there(session, cluster.id)
+            if sum(there.values()) >= limits.jobs:
+                return []
+            rows = await queue.waiting(session, cluster.id, accounts, now(), depth)
+        return await self._outgoing(accounts, choose(rows, there, limits, room).chosen)
 
     async def _begin(self, runner: BaseRunner, batch: list[Outgoing]) -> list[Outgoing]:
         """Write down that the hand-over begins, before anything leaves."""
@@ -195,19 +242,33 @@ class Dispatcher:
         """The first `room` jobs in a state whose owners have a usable account, by account."""
         async with self._context.database.read() as session:
             cluster = await session.get(Cluster, cluster_id)
-            owners = await jobs.owners_in_states(session, cluster_id, [state])
         assert cluster is not None
+        accounts = await self._accounts(cluster, state)
+        if not accounts:
+            return []
+        async with self._context.database.read() as session:
+            rows = await jobs.in_states(session, cluster_id, [state], owners=accounts, limit=room)
+        return await self._outgoing(accounts, rows)
+
+    async def _accounts(self, cluster: Cluster, state: JobState) -> dict[int, Account]:
+        """Usable accounts by user, of all who have jobs in a state; the jobs of the others say why they wait."""
+        assert cluster.id is not None
+        async with self._context.database.read() as session:
+            owners = await jobs.owners_in_states(session, cluster.id, [state])
         accounts: dict[int, Account] = {}
         for owner_id in owners:
             try:
                 accounts[owner_id] = await account_of(self._context, cluster, owner_id)
             except CrystalDeckError as error:
-                await self._explain_wait(cluster_id, owner_id, state, error.sentence)
-        if not accounts:
-            return []
+                await self._explain_wait(cluster.id, owner_id, state, error.sentence)
+        return accounts
+
+    async def _outgoing(
+        self, accounts: dict[int, Account], rows: Sequence[Job]
+    ) -> list[tuple[Account, list[Outgoing]]]:
+        """Jobs with what travels, by account."""
         async with self._context.database.read() as session:
             names = await users.names(session)
-            rows = await jobs.in_states(session, cluster_id, [state], owners=accounts, limit=room)
             attached = await attached_files(self._context, session, rows, accounts)
         groups: dict[tuple[str, str], tuple[Account, list[Outgoing]]] = {}
         for job in rows:

@@ -70,7 +70,7 @@ def test_magnesium_oxide_is_near_crystal_s_published_energy(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("template", "parameters", "keyword"),
     [
-        ("optimization", {"toldee": 7}, "OPTGEOM"), ("phonon", {"toldee": 10}, "FREQCALC"),
+        ("optimization", {"toldee": 7, "relax": "CVOLOPT"}, "OPTGEOM CVOLOPT"), ("phonon", {"toldee": 10}, "FREQCALC"),
         ("scf", {"spin": True}, "UHF"), ("scf", {"smear": 0.001}, "SMEAR"),
         ("scf", {"method": "DFT", "functional": "HSE06"}, "DFT HSE06"), ("scf", {"basis_set": "POB-DZVP-REV2"}, "POB-DZVP-REV2"),
     ],

@@ -42,16 +42,8 @@ class JobRow:
     preview: bool
 
 
-async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
-    """Newest first."""
-    own = col(JobResult.job_id) == col(Job.id)
-    energy = select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery()
-    preview = select(func.max(cast(col(JobResult.preview), Integer))).where(own).scalar_subquery()
-    query = (
-        select(Job, User.name, Cluster.name, energy, preview)  # type: ignore[call-overload]
-        .join(User, col(User.id) == col(Job.owner_id))
-        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
-    )
+def restricted(query: Any, wanted: JobFilter) -> Any:
+    """A query over jobs, users and clusters with the filter's conditions."""
     if wanted.id:
         query = query.where(Job.id == wanted.id)
     if wanted.states:
@@ -66,6 +58,20 @@ async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
         query = query.where(or_(col(Job.name).contains(wanted.text, autoescape=True), col(Job.id) == wanted.text))
     if wanted.before:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < wanted.before)
+    return query
+
+
+async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
+    """Newest first."""
+    own = col(JobResult.job_id) == col(Job.id)
+    energy = select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery()
+    preview = select(func.max(cast(col(JobResult.preview), Integer))).where(own).scalar_subquery()
+    query = (
+        select(Job, User.name, Cluster.name, energy, preview)  # type: ignore[call-overload]
+        .join(User, col(User.id) == col(Job.owner_id))
+        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+    )
+    query = restricted(query, wanted)
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(wanted.limit)
     rows = (await session.exec(query)).all()
     return [JobRow(job, owner, cluster, value, bool(preview)) for job, owner, cluster, value, preview in rows]
@@ -117,7 +123,7 @@ async def in_states(
     )
     if attention_not is not None:
         query = query.where(Job.attention != attention_not)
-    query = query.order_by(col(Job.priority), col(Job.created_at), col(Job.id)).limit(limit)
+    query = query.order_by(col(Job.priority), col(Job.place), col(Job.id)).limit(limit)
     return list((await session.exec(query)).all())
 
 

@@ -1,0 +1,86 @@
+"""The queue: what waits, what is there, in which order; pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, or_, tuple_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.repositories.jobs import JobFilter, restricted
+from app.db.tables import Cluster, Job, JobEvent, ServiceState, User
+from app.domain.states import OCCUPYING, JobState
+
+_PAUSE = "paused"
+
+
+async def waiting(
+    session: AsyncSession, cluster_id: int, owners: Collection[int], moment: datetime, limit: int
+) -> list[Job]:
+    """Queued jobs of these users that may start, in the order of priority and place."""
+    query = select(Job).where(
+        Job.cluster_id == cluster_id,
+        Job.state == str(JobState.QUEUED),
+        col(Job.owner_id).in_(list(owners)),
+        or_(col(Job.not_before).is_(None), col(Job.not_before) <= moment),
+    )
+    query = query.order_by(col(Job.priority), col(Job.place), col(Job.id)).limit(limit)
+    return list((await session.exec(query)).all())
+
+
+async def there(session: AsyncSession, cluster_id: int) -> dict[int, int]:
+    """Jobs that count against the cluster's limits, by user."""
+    query = select(col(Job.owner_id), func.count()).where(
+        Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in OCCUPYING])
+    )
+    return dict((await session.exec(query.group_by(col(Job.owner_id)))).all())
+
+
+async def ahead_of(session: AsyncSession, job: Job) -> int:
+    """Queued jobs of the same cluster that are served before this one."""
+    before = tuple_(col(Job.priority), col(Job.place), col(Job.id)) < (job.priority, job.place, job.id)
+    query = select(func.count()).select_from(Job)
+    query = query.where(Job.cluster_id == job.cluster_id, Job.state == str(JobState.QUEUED), before)
+    return (await session.exec(query)).one()
+
+
+async def ends(session: AsyncSession) -> dict[tuple[int, int], tuple[float, float]]:
+    """First and last place in the queue, by cluster and priority."""
+    places = func.min(col(Job.place)), func.max(col(Job.place))
+    query = select(col(Job.cluster_id), col(Job.priority), *places).where(
+        col(Job.state).in_([str(JobState.QUEUED), str(JobState.HELD), str(JobState.WAITING)])
+    )
+    rows = (await session.exec(query.group_by(col(Job.cluster_id), col(Job.priority)))).all()
+    return {(cluster, priority): (low, high) for cluster, priority, low, high in rows}
+
+
+async def matching(session: AsyncSession, wanted: JobFilter, limit: int) -> list[Job]:
+    """All jobs that a filter lets through, whatever page they are on."""
+    query = (
+        select(Job).join(User, col(User.id) == col(Job.owner_id)).join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+    )
+    return list((await session.exec(restricted(query, wanted).order_by(col(Job.created_at)).limit(limit))).all())
+
+
+async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime) -> list[datetime]:
+    """When jobs were handed to a cluster, since `moment`: what a pace goes by after a restart."""
+    query = (
+        select(JobEvent.at)
+        .join(Job, col(Job.id) == col(JobEvent.job_id))
+        .where(Job.cluster_id == cluster_id, JobEvent.to_state == str(JobState.STAGING), col(JobEvent.at) >= moment)
+    )
+    return sorted((await session.exec(query)).all())
+
+
+async def pause_of_all(session: AsyncSession) -> str:
+    """Who paused all clusters, in words; empty: nobody."""
+    row = await session.get(ServiceState, _PAUSE)
+    return row.value if row is not None else ""
+
+
+async def set_pause(session: AsyncSession, words: str) -> None:
+    row = await session.get(ServiceState, _PAUSE) or ServiceState(key=_PAUSE)
+    row.value = words
+    session.add(row)

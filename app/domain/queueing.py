@@ -1,0 +1,112 @@
+"""Which queued jobs go next: strict priorities, first come first served within one, or shared fairly between users.
+
+Pure: what waits, what is there already and what the limits are goes in; an order and the reasons for waiting come out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Generic, Protocol, TypeVar
+
+
+class Waiting(Protocol):
+    """A queued job as far as the order is concerned."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def owner_id(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
+
+
+J = TypeVar("J", bound=Waiting)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a cluster takes: jobs at a time, in all and of one user (0: no limit of its own), shared fairly or not."""
+
+    jobs: int
+    per_user: int = 0
+    fair: bool = False
+
+
+@dataclass(frozen=True)
+class Choice(Generic[J]):
+    """Jobs that go now, in their order, and owners who are at their own limit."""
+
+    chosen: list[J] = field(default_factory=list)
+    full: frozenset[int] = frozenset()
+
+
+def choose(waiting: Sequence[J], there: Mapping[int, int], limits: Limits, room: int) -> Choice[J]:
+    """The next jobs.
+
+    Args:
+        waiting: in the order of priority and place.
+        there: jobs of each user that the cluster has already.
+        room: how many may go now, for whatever reason; never more than the limit leaves.
+    """
+    room = min(room, limits.jobs - sum(there.values()))
+    counts = Counter(there)
+    full = {owner for owner, count in counts.items() if limits.per_user and count >= limits.per_user}
+    chosen: list[J] = []
+    for _, group in groupby(waiting, key=lambda job: job.priority):
+        same = list(group)
+        for job in _shared(same, counts) if limits.fair else same:
+            if len(chosen) >= room:
+                return Choice(chosen, frozenset(full))
+            if job.owner_id in full:
+                continue
+            chosen.append(job)
+            counts[job.owner_id] += 1
+            if limits.per_user and counts[job.owner_id] >= limits.per_user:
+                full.add(job.owner_id)
+    return Choice(chosen, frozenset(full))
+
+
+def _shared(waiting: Iterable[J], counts: Mapping[int, int]) -> Iterator[J]:
+    """Jobs of one priority: always the first one of the user who has fewest; equal users in the order of the queue."""
+    queues: dict[int, deque[J]] = {}
+    for job in waiting:
+        queues.setdefault(job.owner_id, deque()).append(job)
+    given: Counter[int] = Counter()
+    begun = dict(counts)
+    while queues:
+        owner = min(queues, key=lambda user: begun.get(user, 0) + given[user])
+        yield queues[owner].popleft()
+        given[owner] += 1
+        if not queues[owner]:
+            del queues[owner]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast jobs may be handed over: seconds between two, and how many in a minute (0: no limit)."""
+
+    delay: float = 0.0
+    per_minute: int = 0
+
+    @property
+    def limited(self) -> bool:
+        return bool(self.delay or self.per_minute)
+
+
+def allowance(pace: Pace, handed: Sequence[float], moment: float) -> int | None:
+    """How many may be handed over at `moment`, given when earlier ones were (seconds, ascending); None: no limit.
+
+    With a delay it is one at a time, so that two never leave closer together than the delay.
+    """
+    if not pace.limited:
+        return None
+    allowed = 1 if pace.delay else pace.per_minute
+    if pace.delay and handed and moment - handed[-1] < pace.delay:
+        return 0
+    if pace.per_minute:
+        recent = sum(1 for time in handed if moment - time < 60.0)
+        allowed = min(allowed, pace.per_minute - recent)
+    return max(allowed, 0)
