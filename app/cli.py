@@ -19,7 +19,7 @@ from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
 from app.domain.permissions import Actor, Role
 from app.errors import CrystalDeckError, InvalidInput
-from app.services import accounts, clusters
+from app.services import accounts, clusters, queue
 from app.services.context import Context, make_context
 from app.services.templates import TemplateLibrary
 from app.settings import config_path, load_settings
@@ -129,6 +129,23 @@ def cluster_add(
     values = dict(item.partition("=")[::2] for item in option)
     _run(lambda context: clusters.add(context, OPERATOR, name, values))
     typer.echo(f"Cluster {name} was added. Test it with: crystaldeck cluster test {name}")
+
+
+@cluster_app.command("pause")
+def cluster_pause(
+    name: Annotated[str, typer.Argument(help="Machine; empty: all.")] = "",
+    reason: Annotated[str, typer.Option(help="For those whose jobs wait.")] = "",
+) -> None:
+    """Hand over no more jobs to a machine, or to any; what runs goes on."""
+    _run(lambda context: queue.pause(context, OPERATOR, name, reason))
+    typer.echo(f"{name or 'Every machine'} is paused. Go on with: crystaldeck cluster resume {name}".rstrip())
+
+
+@cluster_app.command("resume")
+def cluster_resume(name: Annotated[str, typer.Argument(help="Machine; empty: all.")] = "") -> None:
+    """Hand over jobs again."""
+    _run(lambda context: queue.resume(context, OPERATOR, name))
+    typer.echo(f"{name or 'Every machine'} takes jobs again.")
 
 
 @cluster_app.command("trust")

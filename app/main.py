@@ -17,6 +17,7 @@ from app.db import migrations
 from app.routes import health, live, problems
 from app.routes.api.v1 import jobs as api_jobs
 from app.routes.api.v1 import library as api_library
+from app.routes.api.v1 import queue as api_queue
 from app.routes.api.v1 import structures as api_structures
 from app.routes.api.v1 import templates as api_templates
 from app.routes.pages import clusters as cluster_pages
@@ -61,8 +62,9 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     for router in (
-        health.router, api_templates.router, api_structures.router, api_library.router, api_jobs.router, live.api_router,
-        live.router, session.router, job_pages.router, template_pages.router, compose.router, cluster_pages.router,
+        health.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
+        api_jobs.router, live.api_router, live.router, session.router, job_pages.router, template_pages.router,
+        compose.router, cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

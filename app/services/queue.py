@@ -77,6 +77,13 @@ async def act(context: Context, actor: Actor, action: str, selection: Selection,
     return list(outcomes.values())
 
 
+async def count(context: Context, actor: Actor, selection: Selection) -> int:
+    """How many jobs an action would be tried on."""
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        return len(await _selected(session, selection))
+
+
 def _value_of(action: str, value: str) -> Any:
     if action not in ACTIONS:
         raise InvalidInput(f"There is no action {action[:40]!r}.", hint=f"Actions: {', '.join(ACTIONS)}.",

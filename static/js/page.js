@@ -58,3 +58,16 @@ document.addEventListener("change", ({ target }) => {
   const other = { structure_file: "crystal", crystal: "structure_file" }[target.id];
   if (other && target.value) document.getElementById(other).value = "";
 });
+
+// Shift and a click tick a whole range of rows; the bar says how many are ticked.
+let lastTick;
+document.addEventListener("click", (event) => {
+  if (!event.target.matches?.("table.jobs input[name=id]")) return;
+  const ticks = [...document.querySelectorAll("table.jobs input[name=id]")];
+  const [from, to] = [ticks.indexOf(lastTick), ticks.indexOf(event.target)].sort((a, b) => a - b);
+  if (event.shiftKey && from >= 0) for (const tick of ticks.slice(from, to + 1)) tick.checked = event.target.checked;
+  lastTick = event.target;
+  const count = ticks.filter((tick) => tick.checked).length;
+  const place = document.querySelector("[data-ticked]");
+  if (place) place.textContent = count ? `${count} ticked:` : "Tick jobs to act on them:";
+});

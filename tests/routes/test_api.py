@@ -214,3 +214,27 @@ async def test_a_file_that_kills_its_reader_harms_nothing(app: FastAPI) -> None:
     refused = await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})
     assert refused.status_code in (200, 422)
     assert (await client.post("/api/v1/structures", files={"file": ("POSCAR", poscar)})).status_code == 200
+
+
+async def test_the_queue_over_rest(app: FastAPI) -> None:
+    client = await make_client(app)
+    assert (await client.post("/api/v1/queue/pause", json={"reason": "tests"})).status_code == 204
+    made = (
+        await client.post("/api/v1/jobs", json=[{"template": "scf", "parameters": mgo(), "cluster": "here"}] * 2)
+    ).json()
+    ids = [job["id"] for job in made]
+    why = (await client.get(f"/api/v1/jobs/{ids[1]}/waiting")).json()
+    assert why == ["All clusters: Paused by ada: tests.", "1 job of this cluster comes first."]
+    answer = await client.post("/api/v1/queue/actions", json={"action": "first", "ids": [ids[1], "unknown0"]})
+    assert [entry["done"] for entry in answer.json()] == [True, False]
+    assert (await client.get(f"/api/v1/jobs/{ids[1]}/waiting")).json() == ["All clusters: Paused by ada: tests."]
+    late = await client.post(
+        "/api/v1/queue/actions?owner=ada", json={"action": "start", "all": True, "value": "2030-01-01T00:00"}
+    )
+    assert len(late.json()) == 2
+    assert (await client.get(f"/api/v1/jobs/{ids[0]}")).json()["not_before"].startswith("2030-01-01T00:00")
+    wrong = await client.post("/api/v1/queue/actions", json={"action": "explode"})
+    assert wrong.status_code == 422
+    viewer = await make_client(app, "eve", Role.VIEWER)
+    assert (await viewer.post("/api/v1/queue/resume", json={})).status_code == 403
+    assert (await client.post("/api/v1/queue/resume", json={})).status_code == 204

@@ -227,3 +227,27 @@ async def test_a_preset_says_what_it_changes(browser: httpx.AsyncClient) -> None
     plain = await browser.post("/new/scf/preset", data=form)
     assert 'value="kept"' in plain.text and 'value="8 8 8 8 24"' in plain.text
     assert (await browser.post("/new/scf/preset", data={"preset": "perfect"})).status_code == 404
+
+
+async def test_many_jobs_are_acted_on_from_the_list(browser: httpx.AsyncClient) -> None:
+    assert (await browser.post("/clusters/here/pause", data={"reason": "upgrade"})).status_code == 303
+    assert "Paused by ada: upgrade." in (await browser.get("/clusters/here")).text
+    for number in range(3):
+        structure = {"p_system": "crystal", "p_space_group": "225", "p_a": "4.21", "p_atoms": "Mg 0 0 0\nO .5 .5 .5"}
+        method = {"p_title": "t", "p_method": "HF", "p_basis_kind": "internal", "p_basis_set": "STO-3G"}
+        form = structure | method | {"cluster": "here", "key": str(number)}
+        assert (await browser.post("/new/scf", data=form)).status_code == 303
+    listed = (await browser.get("/jobs")).text
+    ids = re.findall(r'name="id" value="([a-z2-7]+)"', listed)
+    assert len(ids) == 3
+    assert "Paused by ada: upgrade." in (await browser.get(f"/jobs/{ids[0]}")).text
+    held = await browser.post("/jobs/actions", data={"id": ids[:2], "action": "hold"})
+    assert "Hold: 2 of 2 done" in held.text
+    mixed = await browser.post("/jobs/actions", data={"id": ids, "action": "release"})
+    assert "Release: 2 of 3 done" in mixed.text and "It is queued, not held." in mixed.text
+    # Cancelling asks first, with the number of jobs.
+    asked = await browser.post("/jobs/actions?state=queued", data={"all": "1", "action": "cancel"})
+    assert "Cancel 3 jobs?" in asked.text
+    done = await browser.post("/jobs/actions?state=queued", data={"all": "1", "action": "cancel", "confirmed": "1"})
+    assert "Cancel: 3 of 3 done" in done.text
+    assert (await browser.post("/clusters/here/resume")).status_code == 303

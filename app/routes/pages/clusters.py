@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
-from app.services import clusters
+from app.services import clusters, queue
 from app.services.live import newest_event
 
 router = APIRouter(include_in_schema=False)
@@ -55,6 +55,18 @@ async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, na
 async def test(context: ContextDep, actor: ActorDep, name: str) -> Response:
     await clusters.test_in_background(context, actor, name)
     return RedirectResponse(f"/clusters/{name}?testing=1", status_code=303)
+
+
+@router.post("/clusters/{name}/pause")
+async def pause(context: ContextDep, actor: ActorDep, name: str, reason: Text = "") -> Response:
+    await queue.pause(context, actor, name, reason)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+@router.post("/clusters/{name}/resume")
+async def resume(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    await queue.resume(context, actor, name)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/trust")

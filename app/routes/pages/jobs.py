@@ -11,8 +11,9 @@ from app.db.repositories.jobs import JobFilter
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter, next_cursor
 from app.routes.rendering import is_fragment, page
-from app.services import jobs
+from app.services import jobs, queue
 from app.services.live import newest_event
+from app.services.queue import Selection
 
 router = APIRouter(include_in_schema=False)
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
@@ -34,6 +35,22 @@ async def job_list(request: Request, context: ContextDep, actor: ActorDep, wante
     )  # fmt: skip
 
 
+@router.post("/jobs/actions")
+async def act(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
+    """One action on the ticked jobs, or on all that match; asks first where it cannot be undone."""
+    async with request.form(max_fields=11_000) as form:
+        ids = tuple(str(value) for value in form.getlist("id"))
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    action, value = texts.get("action", ""), texts.get("priority", "") or texts.get("start", "")
+    everything = bool(texts.get("all"))
+    selection = Selection(() if everything else ids, wanted if everything else None)
+    if action == "cancel" and not texts.get("confirmed"):
+        count = await queue.count(context, actor, selection)
+        return page(request, "confirm.html", ids=ids, everything=everything, count=count, query=str(request.url.query))
+    results = await queue.act(context, actor, action, selection, value)
+    return page(request, "outcomes.html", results=results, action=action, query=str(request.url.query))
+
+
 @router.get("/jobs/{job_id}")
 async def job_page(
     request: Request, context: ContextDep, actor: ActorDep, job_id: str,
@@ -45,6 +62,7 @@ async def job_page(
     return page(
         request, "job.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
         priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
+        waiting=await queue.explain(context, actor, view.job),
     )  # fmt: skip
 
 

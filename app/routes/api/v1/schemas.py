@@ -29,6 +29,31 @@ class NewJob(BaseModel):
         return JobRequest(**self.model_dump())
 
 
+class QueueAction(BaseModel):
+    """One action on many jobs: those of `ids`, or with `all` true every job that the query's filter lets through."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["hold", "release", "priority", "first", "last", "start", "cancel"]
+    ids: list[str] = Field(default_factory=list, max_length=10_000)
+    all: bool = False
+    value: str = ""
+
+
+class ActionResult(BaseModel):
+    id: str
+    name: str
+    done: bool
+    reason: str
+
+
+class PauseRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    cluster: str = ""
+    reason: str = ""
+
+
 class RenderRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -212,6 +237,8 @@ class JobDetail(JobSummary):
     events: list[EventEntry]
     files: list[FileEntry]
     attached: list[AttachmentEntry]
+    place: float
+    not_before: datetime | None
 
 
 class JobPage(BaseModel):
@@ -247,5 +274,7 @@ def detail(view: JobView) -> JobDetail:
         outputs={result.output: result.results for result in view.results},
         events=[EventEntry(**event.model_dump()) for event in view.events],
         files=[FileEntry(**file.model_dump()) for file in view.files],
+        place=job.place,
+        not_before=job.not_before,
         attached=[AttachmentEntry(**row.model_dump()) for row in view.attached],
     )
