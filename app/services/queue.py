@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.engine import insert_rows
 from app.db.repositories import clusters, jobs, queue
 from app.db.repositories.jobs import JobFilter, Move
 from app.db.tables import Cluster, Job, JobEvent, now
@@ -178,17 +179,16 @@ async def _move(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, fir
         low, high = ends.get((job.cluster_id, job.priority), (job.place, job.place))
         place = low - len(ordered) + index if first else high + 1 + index
         placed.append({"id": job.id, "place": place})
-        job.place = place
     await session.exec(update(Job), params=placed)
     words = f"Moved to the {'front' if first else 'end'} of its priority."
-    session.add_all([JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
+    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
 
 
 async def _change(
     session: AsyncSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
 ) -> None:
     await session.exec(update(Job), params=[{"id": job.id, "updated_at": now(), **values} for job in rows])
-    session.add_all([JobEvent(job_id=job.id, message=message, actor=actor.name) for job in rows])
+    await insert_rows(session, [JobEvent(job_id=job.id, message=message, actor=actor.name) for job in rows])
 
 
 # -- pauses --------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ from app.settings import ClusterSettings
 
 BATCH = 200
 """Most jobs handed over in one round trip."""
+AWAY = 5.0
+"""Seconds for which jobs of an account that cannot be reached are passed over."""
 MAX_QUEUE = 20_000
 """Most waiting jobs that are looked at when users share a cluster."""
 DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
@@ -58,7 +60,9 @@ class Dispatcher:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._handed: dict[int, list[float]] = {}
-        """When jobs were handed over lately, by cluster: seconds since 1970, ascending."""
+        """When jobs were handed over lately, by cluster with a pace: seconds since 1970, ascending."""
+        self._away: dict[tuple[str, str], float] = {}
+        """Accounts that could not be reached, and until when they are passed over."""
 
     async def run(self, cluster_id: int) -> None:
         """One round for one cluster: first settle interrupted hand-overs, then take new jobs from the queue."""
@@ -97,8 +101,12 @@ class Dispatcher:
         taken = []
         for account, batch in await self._next(cluster, settings, room):
             runner = await self._runner(account)
-            if runner is not None and (own := await self._begin(runner, batch)):
-                self._handed.setdefault(cluster_id, []).extend([time.time()] * len(own))
+            if runner is None:
+                # Whose account cannot be reached must not keep the place of those behind.
+                self._away[account.key] = time.monotonic() + AWAY
+            elif own := await self._begin(runner, batch):
+                if settings.submit_delay or settings.submit_per_minute:
+                    self._handed.setdefault(cluster_id, []).extend([time.time()] * len(own))
                 taken.append((account, own))
         return taken
 
@@ -124,7 +132,11 @@ class Dispatcher:
     ) -> list[tuple[Account, list[Outgoing]]]:
         """The jobs whose turn it is, by account."""
         assert cluster.id is not None
-        accounts = await self._accounts(cluster, JobState.QUEUED)
+        accounts = {
+            owner: account
+            for owner, account in (await self._accounts(cluster, JobState.QUEUED)).items()
+            if self._away.get(account.key, 0.0) < time.monotonic()
+        }
         if not accounts:
             return []
         limits = Limits(
@@ -136,8 +148,10 @@ class Dispatcher:
             there = await queue.there(session, cluster.id)
             if sum(there.values()) >= limits.jobs:
                 return []
-            rows = await queue.waiting(session, cluster.id, accounts, now(), depth)
-        return await self._outgoing(accounts, choose(rows, there, limits, room).chosen)
+            waiting = await queue.waiting(session, cluster.id, accounts, now(), depth)
+            chosen = [job.id for job in choose(waiting, there, limits, room).chosen]
+            found = await jobs.get_all(session, chosen)
+        return await self._outgoing(accounts, [found[job_id] for job_id in chosen if job_id in found])
 
     async def _begin(self, runner: BaseRunner, batch: list[Outgoing]) -> list[Outgoing]:
         """Write down that the hand-over begins, before anything leaves."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, tuple_
@@ -16,18 +17,27 @@ from app.domain.states import OCCUPYING, JobState
 _PAUSE = "paused"
 
 
+@dataclass(frozen=True)
+class Queued:
+    """A job in the queue, as far as its order is concerned: a long queue is read in every round."""
+
+    id: str
+    owner_id: int
+    priority: int
+
+
 async def waiting(
     session: AsyncSession, cluster_id: int, owners: Collection[int], moment: datetime, limit: int
-) -> list[Job]:
+) -> list[Queued]:
     """Queued jobs of these users that may start, in the order of priority and place."""
-    query = select(Job).where(
+    query = select(col(Job.id), col(Job.owner_id), col(Job.priority)).where(
         Job.cluster_id == cluster_id,
         Job.state == str(JobState.QUEUED),
         col(Job.owner_id).in_(list(owners)),
         or_(col(Job.not_before).is_(None), col(Job.not_before) <= moment),
     )
     query = query.order_by(col(Job.priority), col(Job.place), col(Job.id)).limit(limit)
-    return list((await session.exec(query)).all())
+    return [Queued(*row) for row in (await session.exec(query)).all()]
 
 
 async def there(session: AsyncSession, cluster_id: int) -> dict[int, int]:
