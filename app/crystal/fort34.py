@@ -13,21 +13,12 @@ import spglib.error
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.records import Cursor, RecordError, number_of
-from app.crystal.structures import Matrix, StructureError
+from app.crystal.structures import CENTRINGS, SYSTEMS, Matrix, StructureError, Symmetry, cartesian, crystal_system
 
 VACUUM = 500.0
 """Å that CRYSTAL writes for directions without period."""
 MAX_ATOMS = 2000
 MAX_OPERATORS = 192
-_SYSTEMS = {
-    "triclinic": 1,
-    "monoclinic": 2,
-    "orthorhombic": 3,
-    "tetragonal": 4,
-    "hexagonal": 5,
-    "trigonal": 5,
-    "cubic": 6,
-}
 
 
 @dataclass(frozen=True)
@@ -63,6 +54,11 @@ class External:
     def primitive(self) -> tuple[Matrix, list[int], Matrix]:
         """Vectors (rows, Å), atomic numbers and fractional coordinates."""
         return self.vectors, list(self.numbers), self.places @ np.linalg.inv(self.vectors)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """That of its atoms: the operators of the file it came from are not kept."""
+        return found_symmetry(*self.primitive, self.dimension)
 
     @property
     def elements(self) -> list[str]:
@@ -119,53 +115,40 @@ def refuse_impossible(lattice: Matrix, numbers: list[int], positions: Matrix) ->
         raise StructureError("file", "names an element that does not exist")
 
 
-def operators_in(
-    lattice: Matrix, numbers: list[int], positions: Matrix, dimension: int, tolerance: float
-) -> tuple[list[tuple[Matrix, Matrix]], int]:
-    """Cartesian operators (rotation, translation in Å) of a primitive cell, and CRYSTAL's number of the crystal system.
+def found_symmetry(
+    lattice: Matrix, numbers: list[int], positions: Matrix, dimension: int, tolerance: float = 1e-3
+) -> Symmetry:
+    """The symmetry that spglib finds in a primitive cell (rows Å; fractional coordinates).
 
-    Where a direction has no period only operators without its translations are kept; polymers and molecules get the
-    identity alone.
+    Where a direction has no period only operators that keep the plane count; polymers and molecules get the identity alone.
     """
-    identity = [(np.eye(3), np.zeros(3))]
+    nothing = Symmetry(((np.eye(3), np.zeros(3)),))
     if dimension < 2:
-        return identity, 1
+        return nothing
     try:
         dataset = spglib.get_symmetry_dataset((lattice.tolist(), positions.tolist(), numbers), symprec=tolerance)
     except spglib.error.SpglibError:
-        return identity, 1
+        return nothing
     if dataset is None:
-        return identity, 1
-    found, seen = [], set()
-    back = np.linalg.inv(lattice.T)
-    for rotation, translation in zip(dataset.rotations, dataset.translations, strict=True):
-        key = tuple(np.array(rotation).ravel())
-        if dimension == 2 and (np.any(np.array(rotation)[:2, 2]) or np.any(np.array(rotation)[2, :2])):
-            continue
-        if key in seen:
-            continue
-        seen.add(key)
-        shift = np.array(translation, float)
-        # A translation that brings back the same cell is none, but that of a layer along its normal is real.
-        shift -= np.round(shift)
-        found.append((lattice.T @ np.array(rotation, float) @ back, lattice.T @ shift))
-    found.sort(key=lambda operator: -float(np.trace(operator[0])))
-    return found, _SYSTEMS[_system(int(dataset.number))]
-
-
-def _system(group: int) -> str:
-    from app.crystal.structures import crystal_system
-
-    return crystal_system(group)
+        return nothing
+    rotations, translations = np.array(dataset.rotations, float), np.array(dataset.translations, float)
+    if dimension == 2:
+        flat = ~(rotations[:, :2, 2].any(axis=1) | rotations[:, 2, :2].any(axis=1))
+        rotations, translations = rotations[flat], translations[flat]
+    pure = int(np.sum(np.all(rotations == np.eye(3), axis=(1, 2))))
+    centring = CENTRINGS.get(str(dataset.international)[0], 1) if pure == 1 and dimension == 3 else 1
+    operators = cartesian(rotations, translations, lattice)
+    return Symmetry(operators, centring, SYSTEMS[crystal_system(int(dataset.number))])
 
 
 def write_fort34(
-    lattice: Matrix, numbers: list[int], positions: Matrix, dimension: int, tolerance: float = 1e-3
+    lattice: Matrix, numbers: list[int], positions: Matrix, dimension: int, symmetry: Symmetry | None = None
 ) -> str:
-    """The text of fort.34 for a primitive cell (rows Å; fractional coordinates), with the operators found within `tolerance`."""
-    operators, system = operators_in(lattice, numbers, positions, dimension, tolerance)
-    lines = [f"{dimension:4d}{1:4d}{system:4d}", *(_row(vector) for vector in lattice), f"{len(operators):5d}"]
-    for rotation, translation in operators:
+    """The text of fort.34 for a primitive cell (rows Å; fractional coordinates); without `symmetry` it is found."""
+    symmetry = symmetry or found_symmetry(lattice, numbers, positions, dimension)
+    head = f"{dimension:4d}{symmetry.centring:4d}{symmetry.system:4d}"
+    lines = [head, *(_row(vector) for vector in lattice), f"{len(symmetry.operators):5d}"]
+    for rotation, translation in symmetry.operators:
         lines += [*(_row(row) for row in rotation), _row(translation)]
     lines.append(f"{len(numbers):5d}")
     lines += [f"{z:5d}{_row(place)}" for z, place in zip(numbers, positions @ lattice, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 from app.crystal.elements import atomic_number
 from app.crystal.fort34 import External, read_fort34, write_fort34
 from app.crystal.lowdimensional import GROUPS, LowDimensional, layer_parameters
-from app.crystal.structures import Matrix, StructureError, read_bulk
+from app.crystal.structures import Matrix, StructureError, Symmetry, read_bulk
 
 DIMENSIONS = {"crystal": 3, "slab": 2, "polymer": 1, "molecule": 0}
 
@@ -35,6 +35,8 @@ class Structure(Protocol):
     def primitive(self) -> tuple[Matrix, list[int], Matrix]: ...
     @property
     def electrons(self) -> int | None: ...
+    @property
+    def symmetry(self) -> Symmetry: ...
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Geometry:
 
     @property
     def fort34(self) -> str:
-        """The text of fort.34 with the operators of the structure."""
+        """The text of fort.34 with the operators of the group that was asked for, which may be lower than the atoms' own."""
         assert self.structure is not None
-        return write_fort34(*self.structure.primitive, self.structure.dimension)
+        return write_fort34(*self.structure.primitive, self.structure.dimension, self.structure.symmetry)
 
     @property
     def electrons(self) -> int | None:

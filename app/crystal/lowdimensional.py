@@ -14,7 +14,18 @@ import spglib
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.fort34 import VACUUM
-from app.crystal.structures import PRIMITIVE_VECTORS, SHORTEST_BOND, TOLERANCE, Expanded, Matrix, StructureError, number
+from app.crystal.structures import (
+    CENTRINGS,
+    PRIMITIVE_VECTORS,
+    SHORTEST_BOND,
+    TOLERANCE,
+    Expanded,
+    Matrix,
+    StructureError,
+    Symmetry,
+    cartesian,
+    number,
+)
 
 KINDS = {2: "SLAB", 1: "POLYMER", 0: "MOLECULE"}
 GROUPS = {2: 80, 1: 99, 0: 47}
@@ -26,6 +37,8 @@ def layer_parameters(group: int) -> tuple[str, ...]:
     return ("a", "b", "gamma") if group <= 7 else ("a", "b") if group <= 48 else ("a",)
 
 
+_LAYER_SYSTEMS = ((2, 1), (18, 2), (48, 3), (64, 4), (80, 5))
+"""Highest layer group of each crystal system, with CRYSTAL's number of the system."""
 _SETTINGS = (
     1, 2, 3, 4, 5, 8, 9, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 35,
     37, 38, 39, 40, 42, 43, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 65, 67, 68,
@@ -95,6 +108,14 @@ class LowDimensional(Expanded):
 
     def expand(self) -> tuple[Matrix, list[Matrix]]:
         return _expand(self)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        if self.dimension < 2:
+            return Symmetry(((np.eye(3), np.zeros(3)),))
+        rotations, translations, centring = layer_operations(self.group)
+        system = next(number for limit, number in _LAYER_SYSTEMS if self.group <= limit)
+        return Symmetry(cartesian(rotations, translations, self.lattice), CENTRINGS[centring], system)
 
     @property
     def electrons(self) -> int | None:

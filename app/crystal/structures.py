@@ -7,6 +7,7 @@ those that CRYSTAL prints (transformation matrices in published outputs for P, F
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -156,14 +157,52 @@ PRIMITIVE_VECTORS: dict[str, Matrix] = {
 """Rows: primitive vectors in terms of the conventional ones."""
 
 
-class Expanded:
+CENTRINGS = {"P": 1, "A": 2, "B": 3, "C": 4, "F": 5, "I": 6, "R": 7}
+SYSTEMS = {
+    "triclinic": 1,
+    "monoclinic": 2,
+    "orthorhombic": 3,
+    "tetragonal": 4,
+    "trigonal": 5,
+    "hexagonal": 5,
+    "cubic": 6,
+}
+"""CRYSTAL's numbers of centrings and crystal systems."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Operators of a primitive cell in Cartesian form (rotation, translation in Å), with CRYSTAL's numbers beside them."""
+
+    operators: tuple[tuple[Matrix, Matrix], ...]
+    centring: int = 1
+    system: int = 1
+
+
+def cartesian(rotations: Matrix, translations: Matrix, lattice: Matrix) -> tuple[tuple[Matrix, Matrix], ...]:
+    """Operators given in fractions of `lattice` (rows, Å), one of each rotation: centring translations are no operators."""
+    back = np.linalg.inv(lattice.T)
+    found: dict[tuple[int, ...], tuple[Matrix, Matrix]] = {}
+    for rotation, translation in zip(rotations, translations, strict=True):
+        key = tuple(np.round(rotation).astype(int).ravel().tolist())
+        shift = translation - np.round(translation)
+        found.setdefault(key, (lattice.T @ rotation @ back, shift @ lattice))
+    return tuple(sorted(found.values(), key=lambda operator: -float(np.trace(operator[0]))))
+
+
+class Expanded(ABC):
     """What follows from a structure's images: of each atom of the asymmetric unit, in the primitive cell."""
 
     numbers: tuple[int, ...]
 
+    @abstractmethod
     def expand(self) -> tuple[Matrix, list[Matrix]]:
         """Primitive vectors (rows, Å), and per atom of the asymmetric unit its images (n, 3) as fractions of them."""
-        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def symmetry(self) -> Symmetry:
+        """The operators of the group that the structure was given, whether or not its atoms have more."""
 
     @property
     def elements(self) -> list[str]:
@@ -222,6 +261,12 @@ class Bulk(Expanded):
 
     def expand(self) -> tuple[Matrix, list[Matrix]]:
         return _expand(self)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        rotations, translations, centring = operations_of(self.space_group, self.first_origin, self.rhombohedral)
+        operators = cartesian(rotations, translations, lattice_vectors(self.cell))
+        return Symmetry(operators, CENTRINGS[centring], SYSTEMS[crystal_system(self.space_group)])
 
     @property
     def electrons(self) -> int:

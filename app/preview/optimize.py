@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.crystal.fort34 import External, operators_in
+from app.crystal.fort34 import External, found_symmetry
 from app.preview import report
 from app.preview.refusal import Refusal, not_implemented
 
@@ -78,7 +78,7 @@ Coordinate = tuple[Array, Array]
 def coordinates_of(structure: External, orders: Orders) -> list[Coordinate]:
     """The totally symmetric directions: strains of the cell, then displacements of the atoms."""
     lattice, numbers, positions = structure.primitive
-    operators, _ = operators_in(lattice, numbers, positions, 3, 1e-3)
+    operators = list(found_symmetry(lattice, numbers, positions, 3).operators)
     atoms = len(numbers)
     found: list[Coordinate] = []
     if orders.cell:

@@ -10,7 +10,7 @@ from typing import Any
 from app.crystal.decks import written_roles
 from app.db.repositories import clusters, jobs, library, users
 from app.db.repositories.jobs import JobFilter, JobRow
-from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob, now
+from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources
 from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
@@ -18,6 +18,7 @@ from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import output_name, safe_name
+from app.services import queue
 from app.services.context import Context
 
 TAIL_BYTES = 16384
@@ -109,14 +110,8 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         state = JobState(job.state)
         if state in TERMINAL or state is JobState.FINISHING:
             raise Conflict(f"Job {job.name} has already ended ({state}).", hint="Nothing needs to be cancelled.")
-        if state in (JobState.QUEUED, JobState.HELD, JobState.WAITING, JobState.DRAFT):
-            await jobs.transition(
-                session, job, JobState.CANCELLED, f"Cancelled by {actor.name}.", actor=actor.name, ended_at=now()
-            )
-        elif not job.cancel_requested:
-            job.cancel_requested, job.reason = True, "Being cancelled."
-            session.add(job)
-            session.add(JobEvent(job_id=job.id, message="Cancellation requested.", actor=actor.name))
+        if not job.cancel_requested:
+            await queue.cancel_rows(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
     context.broker.wake()
     return job

@@ -146,7 +146,7 @@ async def _apply(session: AsyncSession, actor: Actor, action: str, rows: Sequenc
             message = "Waiting to be handed to the cluster."
             await jobs.transition_all(session, [Move(job, JobState.QUEUED, message) for job in rows], actor=actor.name)
         case "cancel":
-            await _cancel(session, actor, rows)
+            await cancel_rows(session, actor, rows)
         case "priority":
             await _change(session, actor, rows, f"Priority {list(Priority)[wanted]}.", {"priority": wanted})
         case "start":
@@ -156,7 +156,7 @@ async def _apply(session: AsyncSession, actor: Actor, action: str, rows: Sequenc
             await _move(session, actor, rows, first=action == "first")
 
 
-async def _cancel(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> None:
+async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> None:
     """At once where a job was not handed over; else the batch system is asked."""
     here = [job for job in rows if JobState(job.state) in (*WAITING, JobState.DRAFT)]
     there = [job for job in rows if job not in here]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spglib
 
 from app.crystal.flatten import flatten
-from app.crystal.fort34 import External, operators_in, read_fort34, write_fort34
+from app.crystal.fort34 import External, found_symmetry, read_fort34, write_fort34
+from app.crystal.geometries import read_geometry
 from app.crystal.lowdimensional import LowDimensional, layer_operations, layer_parameters
-from app.crystal.structures import StructureError
+from app.crystal.structures import Bulk, StructureError
 
 
 def slab(group: int) -> LowDimensional:
@@ -76,11 +79,39 @@ def test_settings_are_those_that_spglib_names() -> None:
 
 def test_operators_of_a_slab_keep_its_plane() -> None:
     graphene = LowDimensional(2, 80, (2.46, 2.46, 120.0), (6,), ((1 / 3, 2 / 3, 0.0),))
-    operators, system = operators_in(*graphene.primitive, 2, 1e-3)
-    assert (len(operators), system) == (24, 5)
-    for rotation, _ in operators:
-        assert np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-8)
-        assert np.allclose(rotation[:2, 2], 0) and np.allclose(rotation[2, :2], 0)
+    for symmetry in (graphene.symmetry, found_symmetry(*graphene.primitive, 2)):
+        assert (len(symmetry.operators), symmetry.system) == (24, 5)
+        for rotation, _ in symmetry.operators:
+            assert np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-8)
+            assert np.allclose(rotation[:2, 2], 0) and np.allclose(rotation[2, :2], 0)
+
+
+def operators_of(text: str) -> set[tuple[float, ...]]:
+    """Operators of a fort.34 as twelve numbers each, whatever their order."""
+    lines = [[float(part) for part in line.split()] for line in text.splitlines()]
+    count = int(lines[4][0])
+    blocks = (lines[5 + 4 * index : 9 + 4 * index] for index in range(count))
+    return {tuple(round(number, 6) + 0.0 for row in block for number in row) for block in blocks}
+
+
+def test_fort34_has_the_operators_of_a_recorded_one(recorded: Path) -> None:
+    published = (recorded / "c17-mgo-sto3g-external-scf/fort.34").read_text()
+    magnesia = Bulk(225, (4.21, 4.21, 4.21, 90, 90, 90), (12, 8), ((0, 0, 0), (0.5, 0.5, 0.5)))
+    ours = write_fort34(*magnesia.primitive, 3, magnesia.symmetry)
+    assert ours.split("\n")[0].split() == published.split("\n")[0].split() == ["3", "5", "6"]
+    assert operators_of(ours) == operators_of(published)
+    assert operators_of(write_fort34(*magnesia.primitive, 3)) == operators_of(published)
+
+
+def test_fort34_keeps_the_lower_symmetry_that_was_asked_for() -> None:
+    # Two nickel atoms that are equal by symmetry, listed without it: their spins may differ, so no operator may join them.
+    order = [["Ni", 0, 0, 0], ["Ni", 0.5, 0.5, 0.5], ["O", 0.25, 0.25, 0.25], ["O", 0.75, 0.75, 0.75]]
+    rows = [dict(zip(("element", "x", "y", "z"), row, strict=True)) for row in order]
+    cell = {"a": 2.9472, "b": 2.9472, "c": 5.1046, "alpha": 73.22, "beta": 73.22, "gamma": 60.0}
+    values = {"system": "crystal", "space_group": 1, "atoms": rows, "geometry_as": "external", **cell}
+    text = read_geometry(values).fort34
+    assert len(operators_of(text)) == 1
+    assert read_fort34(text).numbers == (28, 28, 8, 8)
 
 
 def test_impossible_low_dimensional_structures_are_refused() -> None:
