@@ -15,11 +15,13 @@ from app import __version__
 from app.background.scheduler import Background
 from app.db import migrations
 from app.routes import health, live, problems
+from app.routes.api.v1 import batches as api_batches
 from app.routes.api.v1 import jobs as api_jobs
 from app.routes.api.v1 import library as api_library
 from app.routes.api.v1 import queue as api_queue
 from app.routes.api.v1 import structures as api_structures
 from app.routes.api.v1 import templates as api_templates
+from app.routes.pages import batches as batch_pages
 from app.routes.pages import clusters as cluster_pages
 from app.routes.pages import compose, session
 from app.routes.pages import jobs as job_pages
@@ -63,8 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = context
     for router in (
         health.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
-        api_jobs.router, live.api_router, live.router, session.router, job_pages.router, template_pages.router,
-        compose.router, cluster_pages.router,
+        api_batches.router, api_jobs.router, live.api_router, live.router, session.router, job_pages.router, template_pages.router,
+        compose.router, batch_pages.router, cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

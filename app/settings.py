@@ -50,6 +50,11 @@ class ClusterSettings(BaseModel):
     submit_delay: float = Field(0.0, ge=0, le=3600, description="Seconds between two submissions.")
     submit_per_minute: int = Field(0, ge=0, description="Submissions in a minute; 0: no limit.")
     fair_share: bool = Field(False, description="Within a priority, whoever has fewest jobs there comes next.")
+    job_arrays: bool = Field(True, description="Hand the jobs of one batch to SLURM as a job array.")
+    presets: dict[str, dict[str, str | int]] = Field(
+        default_factory=dict,
+        description="Named resources for the form, such as {small = {ntasks = 4, walltime = '02:00:00'}}.",
+    )
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
     @field_validator("hostname", "username", "proxy_jump", "default_partition", "workdir")

@@ -20,8 +20,8 @@ from app.db.repositories import queue as rows
 from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Job, User, now
 from app.domain.queueing import Limits, choose
-from app.services import jobs, queue
-from app.services.queue import Selection
+from app.services import actions, jobs, queue
+from app.services.actions import Selection
 from tests.support.app import make_actor, running, settings_for
 
 WAITING = 10_000
@@ -72,13 +72,13 @@ async def main() -> None:
             for name, work in (
                 ("whose turn is it: the next 200", lambda: turn(False)),
                 ("the same, shared fairly", lambda: turn(True)),
-                ("priority of one job", lambda: queue.act(context, ada, "priority", one, "high")),
-                ("one job to the front", lambda: queue.act(context, ada, "first", one)),
+                ("priority of one job", lambda: actions.act(context, ada, "priority", one, "high")),
+                ("one job to the front", lambda: actions.act(context, ada, "first", one)),
                 ("why one job waits", lambda: queue.explain(context, ada, job)),
                 ("a page of the list of jobs", lambda: jobs.listing(context, ada, JobFilter())),
                 (
                     "all 10,000 to the end",
-                    lambda: queue.act(context, ada, "last", Selection(matching=JobFilter(owner="ada"))),
+                    lambda: actions.act(context, ada, "last", Selection(matching=JobFilter(owner="ada"))),
                 ),
             ):
                 took = await timed(work)

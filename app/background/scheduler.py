@@ -13,6 +13,7 @@ from app.background.leader import LeaderLock
 from app.db.tables import now
 from app.errors import CrystalDeckError
 from app.events import outbox
+from app.services import batch_work
 from app.services.access import Account, runner_for
 from app.services.context import Context
 from app.services.monitoring import Monitor, cluster_ids
@@ -40,6 +41,7 @@ class Background:
         ticks: list[tuple[Callable[[], Awaitable[None]], float]] = [
             (self._dispatch, self._context.settings.dispatch_interval),
             (self._poll, POLL_TICK),
+            (self._batches, POLL_TICK),
             (self._tidy, 600.0),
         ]
         for work, seconds in ticks:
@@ -95,6 +97,11 @@ class Background:
         for account in await self._monitor.accounts():
             self._spawn(("poll", account.key), lambda account=account: self._monitor.run(account))  # type: ignore[misc]
             self._spawn(("follow", account.key), lambda account=account: self._follow(account))  # type: ignore[misc]
+
+    async def _batches(self) -> None:
+        if await self._leader.acquire():
+            for batch_id in await batch_work.busy(self._context):
+                self._spawn(("batch", batch_id), lambda batch_id=batch_id: batch_work.work(self._context, batch_id))  # type: ignore[misc]
 
     async def _follow(self, account: Account) -> None:
         """Hold one channel on which jobs push their changes; each line makes the next poll come at once."""

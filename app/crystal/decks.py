@@ -5,6 +5,8 @@ A deck is physics: it is text, never HTML-escaped, and nothing in it is changed 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -154,3 +156,12 @@ def for_trial(text: str) -> str:
     lines = text.rstrip("\n").split("\n")
     last = max((index for index, line in enumerate(lines) if line.strip()[:3] == "END"), default=len(lines))
     return "\n".join([*lines[:last], "TESTPDIM", *lines[last:]]) + "\n"
+
+
+def content_digest(decks: Mapping[str, str], attached: Mapping[str, str]) -> str:
+    """One checksum of what a job computes: decks without their titles, and the checksums of files by name."""
+    roles = written_roles(decks)
+    bodies = {name: text.partition("\n")[2] if roles.get(name) == "d12" else text for name, text in decks.items()}
+    # What the decks are called decides only what their outputs are called.
+    parts = sorted((roles.get(name, name), body) for name, body in bodies.items())
+    return hashlib.sha256(json.dumps([parts, sorted(attached.items())]).encode()).hexdigest()

@@ -77,6 +77,8 @@ class Cluster(SQLModel, table=True):
     reported_at: datetime | None = None
     problem: str = ""
     polled_at: datetime | None = None
+    partitions: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Its partitions with their limits, as the scheduler last told them; see `domain.resources.Partition`."""
     paused: str = ""
     """Who paused it, and why, in words; empty: it takes jobs."""
     active: bool = True
@@ -123,6 +125,14 @@ class Job(SQLModel, table=True):
     place: float = Field(default_factory=lambda: now().timestamp())
     """Within its priority the smaller one is served first: the time of its making, unless somebody moved it."""
     not_before: datetime | None = None
+    batch_id: str | None = Field(default=None, foreign_key="batches.id", index=True)
+    batch_head: bool = False
+    """The job that stands for its batch where lists show one line for all of them."""
+    digest: str = Field(default="", index=True)
+    """Of decks and files taken along, the title left out: two jobs with the same one compute the same."""
+    atoms: int = 0
+    """In the cell that is computed; 0: not known. What a job costs is told from jobs of its size."""
+    archived: bool = False
     state: str = "queued"
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     attention: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -164,8 +174,77 @@ class RemoteJob(SQLModel, table=True):
     exit_code: int | None = None
     signal: int | None = None
     nodes: str = ""
+    expected_start: datetime | None = None
+    """When the scheduler expects to start it, while it waits there."""
+    wall_s: int = 0
+    cpu_s: int = 0
+    memory_mb: int = 0
+    """What it took, by the accounting: see `domain.verdict.Usage`."""
     last_seen: datetime | None = None
     read_offset: int = 0
+
+
+class JobTag(SQLModel, table=True):
+    """A word that people put on a job to find it again."""
+
+    __tablename__ = "job_tags"
+
+    job_id: str = Field(primary_key=True, foreign_key="jobs.id")
+    tag: str = Field(primary_key=True, index=True)
+
+
+class Batch(SQLModel, table=True):
+    """Many things done at once, item by item: jobs to be made from one template, or an action on jobs that are there.
+
+    `busy` while items wait to be worked off; a restart takes up where the items say.
+    """
+
+    __tablename__ = "batches"
+
+    id: str = Field(primary_key=True)
+    kind: str
+    """`jobs` or `action`."""
+    name: str
+    owner_id: int = Field(foreign_key="users.id", index=True)
+    state: str
+    """Of jobs: `draft`, `making`, `made`, `discarded`. Of an action: `doing`, `done`."""
+    busy: bool = Field(default=False, index=True)
+    template_id: str = ""
+    form: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """What is the same for all its jobs, as the composer's form has it."""
+    naming: str = ""
+    reuse: bool = True
+    sweep: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    action: str = ""
+    value: str = ""
+    remark: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
+
+
+class BatchItem(SQLModel, table=True):
+    """One of them. States of a job to be made: new, ready, known, wrong, made, reused; of an action: open, done, left."""
+
+    __tablename__ = "batch_items"
+    __table_args__ = (Index("ix_batch_items_work", "batch_id", "state", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    batch_id: str = Field(foreign_key="batches.id")
+    position: int
+    name: str = ""
+    given: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Parameters that differ from the common ones; `resources.<key>` is a resource."""
+    point: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Values on the axes of a sweep."""
+    source: str = ""
+    """An uploaded structure, as `upload:<sha256>/<name>`."""
+    state: str = "new"
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    digest: str = ""
+    atoms: int = 0
+    anyway: bool | None = None
+    """Computed before: compute it again all the same? Empty: as the batch says."""
+    job_id: str | None = Field(default=None, foreign_key="jobs.id", index=True)
 
 
 class JobFile(SQLModel, table=True):

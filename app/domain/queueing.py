@@ -110,3 +110,60 @@ def allowance(pace: Pace, handed: Sequence[float], moment: float) -> int | None:
         recent = sum(1 for time in handed if moment - time < 60.0)
         allowed = min(allowed, pace.per_minute - recent)
     return max(allowed, 0)
+
+
+@dataclass
+class Budget:
+    """Requests to one scheduler, as a token bucket that learns: a refusal halves the rate and asks for a pause.
+
+    `rate` is in requests per second, None while no refusal has taught one. Times are seconds of one clock.
+    """
+
+    rate: float | None = None
+    tokens: float = 0.0
+    moment: float = 0.0
+    refused_until: float = 0.0
+    refusals: int = 0
+    lately: deque[tuple[float, int]] = field(default_factory=deque)
+    """When requests were made within the last minute, and how many."""
+
+    def allowance(self, moment: float) -> int | None:
+        """How many requests may be made now; None: as many as one likes."""
+        if moment < self.refused_until:
+            return 0
+        if self.rate is None:
+            return None
+        self.tokens = min(self.tokens + (moment - self.moment) * self.rate, max(1.0, self.rate * BURST))
+        self.moment = moment
+        return int(self.tokens)
+
+    def spend(self, moment: float, requests: int) -> None:
+        """Requests were made, and none of them was refused: slowly go faster again."""
+        self.lately.append((moment, requests))
+        while self.lately and moment - self.lately[0][0] > 60:
+            self.lately.popleft()
+        if self.rate is not None:
+            self.tokens -= requests
+            self.rate += requests * FASTER
+            if self.rate > FREE:
+                self.rate = None
+        self.refusals = 0
+
+    def refuse(self, moment: float) -> float:
+        """The scheduler asked for patience: half as fast from now on, after a pause. Returns the pause in seconds."""
+        recent = sum(count for _, count in self.lately) / 60
+        self.rate = max(SLOWEST, (self.rate if self.rate is not None else max(recent, 1.0)) / 2)
+        pause = min(LONGEST_PAUSE, 2.0 * float(2**self.refusals))
+        self.refusals += 1
+        self.tokens, self.moment, self.refused_until = 1.0, moment + pause, moment + pause
+        return pause
+
+
+BURST = 10.0
+"""Seconds of the rate that may be saved up."""
+FASTER = 0.02
+"""Requests per second by which the rate grows with each request that was taken."""
+FREE = 20.0
+"""Requests per second from which on no limit is felt."""
+SLOWEST = 1 / 30
+LONGEST_PAUSE = 120.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -35,6 +37,42 @@ def format_walltime(seconds: int) -> str:
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
     return f"{days}-{hour:02}:{minute:02}:{second:02}" if days else f"{hour:02}:{minute:02}:{second:02}"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition's limits: wall time in seconds, nodes, cores and MiB of one node. 0: none, or not known."""
+
+    name: str
+    up: bool = True
+    walltime_s: int = 0
+    nodes: int = 0
+    cores: int = 0
+    memory_mb: int = 0
+
+    def with_nodes(self, other: Partition) -> Partition:
+        """The same partition with nodes of one more kind; only the largest kind limits a job."""
+        cores = max(self.cores, other.cores) if self.cores and other.cores else 0
+        memory = max(self.memory_mb, other.memory_mb) if self.memory_mb and other.memory_mb else 0
+        return replace(
+            self, up=self.up or other.up, nodes=self.nodes + other.nodes, cores=cores, memory_mb=memory,
+            walltime_s=max(self.walltime_s, other.walltime_s),
+        )  # fmt: skip
+
+    def refusals(self, wanted: Resources) -> list[FieldError]:
+        """What this partition would not take."""
+        per_node = -(-wanted.cores // wanted.nodes)
+        limits: list[tuple[str, int, int, Callable[[int], str], str]] = [
+            ("walltime", wanted.walltime_s, self.walltime_s, format_walltime, "the partition's time limit"),
+            ("nodes", wanted.nodes, self.nodes, str, "the partition's number of nodes"),
+            ("ntasks", per_node, self.cores, str, "the cores of one of its nodes"),
+            ("memory_mb", wanted.memory_mb, self.memory_mb, str, "the memory of one of its nodes in MiB"),
+        ]
+        return [
+            FieldError(f"resources.{key}", f"must be at most {words(limit)}, {what} ({self.name})", words(value))
+            for key, value, limit, words, what in limits
+            if limit and value > limit
+        ]
 
 
 class Resources(BaseModel):

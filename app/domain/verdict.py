@@ -34,6 +34,15 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a job took, by its accounting: seconds of wall time and of all cores together, and MiB at the peak of one step."""
+
+    wall_s: int = 0
+    cpu_s: int = 0
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True)
 class SchedulerWord:
     """What queue or accounting said of one job, already translated, with the raw text kept."""
 
@@ -44,6 +53,9 @@ class SchedulerWord:
     exit_code: int | None = None
     signal: int | None = None
     nodes: str = ""
+    expected_start: int | None = None
+    """When the scheduler expects to start a waiting job, in seconds since 1970."""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)

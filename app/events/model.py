@@ -14,6 +14,8 @@ class Topic(StrEnum):
     """A running job went on: SCF cycle, energy, age of the last look."""
     CLUSTER = "cluster"
     """A cluster's connection or test report changed; the subject is its name."""
+    BATCH = "batch"
+    """A batch or an action on many jobs went on; the subject is its id."""
     RESYNC = "resync"
     """Events were missed: fetch everything again."""
 

@@ -20,6 +20,9 @@ def job_filter(
     cluster: Annotated[str, Query(max_length=64)] = "",
     template: Annotated[str, Query(max_length=64)] = "",
     text: Annotated[str, Query(max_length=100, description="Part of a name, or an id.")] = "",
+    batch: Annotated[str, Query(max_length=20, description="Id of a batch.")] = "",
+    tag: Annotated[str, Query(max_length=40)] = "",
+    archived: Annotated[bool, Query(description="Jobs in the archive instead of the others.")] = False,
     cursor: Annotated[str, Query(max_length=200, description="From the previous answer.")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobFilter:
@@ -36,6 +39,9 @@ def job_filter(
         cluster=cluster,
         template=template,
         text=text.strip(),
+        batch=batch,
+        tag=tag,
+        archived=archived,
         before=_read_cursor(cursor),
         limit=limit,
     )

@@ -17,6 +17,7 @@ from app.crystal.results import HARTREE_EV
 from app.domain.fields import FieldSpec
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
+from app.domain.sweeps import label
 from app.errors import CrystalDeckError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,11 @@ def in_ev(value: float | None) -> str:
     return "" if value is None else f"{value * HARTREE_EV:.5f} eV"
 
 
+def axis_value(value: Any) -> str:
+    """A value on an axis of a sweep."""
+    return "" if value is None else label(value)
+
+
 _ICONS = {
     "draft": "pencil", "waiting": "clock", "queued": "clock", "held": "pause", "staging": "upload", "submitted": "send",
     "running": "play", "finishing": "download", "completed": "check", "failed": "x", "cancelled": "ban", "skipped": "skip",
@@ -84,6 +90,7 @@ pages.env.filters |= {
     "hartree": hartree,
     "in_ev": in_ev,
     "walltime": format_walltime,
+    "axis_value": axis_value,
 }
 pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority), "lights": lights}
 pages.env.trim_blocks = pages.env.lstrip_blocks = True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources as package_resources
 from pathlib import Path
 
-from app.domain.resources import Resources
+from app.domain.resources import Partition, Resources
 from app.domain.verdict import Marker, SchedulerWord
 from app.errors import RemoteFailure
 from app.runners.script import ScriptPlan, Step, render_script
@@ -52,11 +52,13 @@ class Package:
     name: str
     files: dict[str, bytes]
     attached: tuple[Attached, ...] = ()
+    group: str = ""
+    """Jobs of one batch bear the batch's name: a scheduler may take them all at once."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The cluster's answer for one job: id, refused (with its message), busy, uncertain or absent."""
+    """The cluster's answer for one job: id, refused or later (with its message), busy, uncertain or absent."""
 
     word: str
     detail: str = ""
@@ -137,6 +139,18 @@ class BaseRunner(ABC):
     async def probe(self) -> list[Check]:
         """Checks of the batch system itself for a test report."""
 
+    async def listed(self) -> dict[str, SchedulerWord]:
+        """Everything that the batch system lists of this account, whoever submitted it, by scheduler id."""
+        return {}
+
+    async def partitions(self) -> list[Partition]:
+        """Partitions with their limits; none where there is no scheduler."""
+        return []
+
+    def companions(self, batch: Sequence[Package]) -> dict[str, bytes]:
+        """Files that a batch needs besides those of its jobs, by path below the work directory."""
+        return {}
+
     # -- what is the same everywhere ---------------------------------------------------------------------------
 
     @classmethod
@@ -161,7 +175,7 @@ class BaseRunner(ABC):
 
     async def stage(self, batch: Sequence[Package]) -> None:
         """Bring all files of a batch to the cluster as one tar stream; attached files are copied there where they can be."""
-        await self._run("stage", self.settings.workdir, stdin=_archive(batch), doing="staging files")
+        await self._run("stage", self.settings.workdir, stdin=_tar(self._members(batch)), doing="staging files")
         wanted = {f"{package.directory}/{file.name}": file for package in batch for file in package.attached}
         if not wanted:
             return
@@ -184,6 +198,13 @@ class BaseRunner(ABC):
                 hint="Is the disk full? CrystalDeck submits nothing whose files are not complete.",
             )
 
+    def _members(self, batch: Sequence[Package]) -> dict[str, bytes]:
+        members = self.companions(batch)
+        for package in batch:
+            for name, data in {**package.files, ".crystaldeck/token": package.token.encode()}.items():
+                members[f"{package.directory}/{name}"] = data
+        return members
+
     async def _attach(self, wanted: dict[str, Attached], *, copy: bool) -> list[str]:
         """Which of the targets are not there with the right checksum, after copying what the cluster has."""
         lines = "".join(f"{file.sha256}\t{target}\t{file.remote if copy else ''}\n" for target, file in wanted.items())
@@ -194,7 +215,11 @@ class BaseRunner(ABC):
         return [target for target in wanted if words.get(target) != "have"]
 
     async def submit(self, batch: Sequence[Package]) -> dict[str, Receipt]:
-        """Hand over staged jobs; by token. Run again, it reports what exists and starts nothing twice."""
+        """Hand over staged jobs for the first time; by token."""
+        return await self.hand_over(batch)
+
+    async def hand_over(self, batch: Sequence[Package]) -> dict[str, Receipt]:
+        """Hand over jobs one by one; by token. Run again, it reports what exists and starts nothing twice."""
         lines = [f"{package.token}\t{package.directory}\t{package.name}\n" for package in batch]
         done = await self._run(
             "submit",
@@ -204,12 +229,12 @@ class BaseRunner(ABC):
             doing="submitting jobs",
             timeout=60 + 2 * len(batch),
         )
-        return _receipts(done)
+        return receipts(done)
 
     async def find(self, batch: Sequence[Package]) -> dict[str, Receipt]:
         """By token: `claimed` if a submission was ever begun on the cluster, else `absent`. Changes nothing."""
         lines = "".join(f"{package.token}\t{package.directory}\n" for package in batch)
-        return _receipts(await self._run("find", self.settings.workdir, stdin=lines.encode(), doing="looking for jobs"))
+        return receipts(await self._run("find", self.settings.workdir, stdin=lines.encode(), doing="looking for jobs"))
 
     async def peek(self, jobs: Sequence[Handle]) -> dict[str, Glimpse]:
         """Exit markers of many jobs and new output of those that still run, by job id. One remote command."""
@@ -287,14 +312,6 @@ def safe_name(name: str) -> bool:
     return bool(name) and name.isprintable() and not name.startswith("/") and not {"", ".", ".."} & set(parts)
 
 
-def _archive(batch: Sequence[Package]) -> bytes:
-    members = {}
-    for package in batch:
-        for name, data in {**package.files, ".crystaldeck/token": package.token.encode()}.items():
-            members[f"{package.directory}/{name}"] = data
-    return _tar(members)
-
-
 def _tar(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -305,13 +322,14 @@ def _tar(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _receipts(done: Completed) -> dict[str, Receipt]:
-    receipts = {}
+def receipts(done: Completed) -> dict[str, Receipt]:
+    """The answers in what a step printed, by token."""
+    found = {}
     for line in done.text.splitlines():
         token, _, rest = line.partition("\t")
         word, _, detail = rest.partition("\t")
-        receipts[token] = Receipt(word, detail.strip())
-    return receipts
+        found[token] = Receipt(word, detail.strip())
+    return found
 
 
 def _listing(text: str, job_ids: dict[str, str]) -> dict[str, list[RemoteFile]]:

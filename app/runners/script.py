@@ -7,6 +7,7 @@ The job claims its run by `mkdir`, so that even a double start computes once. It
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.resources import Resources
@@ -162,6 +163,27 @@ def render_script(plan: ScriptPlan) -> str:
         lines.append(f"run {shlex.join([step.deck, step.output, *words])}")
     lines += ["finish 0", ""]
     return "\n".join(lines)
+
+
+def array_script(name: str, directives: Sequence[str], count: int) -> str:
+    """The script of a job array: each task takes its line of `list` as its directory, and becomes the job that is there."""
+    return "\n".join(
+        [
+            "#!/bin/bash -l",
+            *(line for line in directives if not line.startswith(("#SBATCH --output", "#SBATCH --error"))),
+            f"#SBATCH --job-name={name}",
+            f"#SBATCH --comment={name}",
+            "#SBATCH --output=/dev/null",
+            f"#SBATCH --array=0-{count - 1}",
+            "# Each task is a job of its own: its line of `list` is its directory, and job.sh there is what it runs.",
+            'cd -- "${SLURM_SUBMIT_DIR:-$PWD}" || exit 66',
+            'directory=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" list)',
+            'cd -- "$directory" || exit 66',
+            "export SLURM_SUBMIT_DIR=$PWD",
+            "exec /bin/bash -l ./job.sh >> job.log 2>&1",
+            "",
+        ]
+    )
 
 
 def launch_words(launcher: str, resources: Resources) -> list[str]:

@@ -79,6 +79,15 @@ REASONS: dict[str, str] = {
 }
 
 
+PATIENCE = ("rl_", "rate limit", "backoff", "back off", "backing off", "timed out")
+"""What a scheduler with too many requests says; submit.sh has the same list."""
+
+
+def asks_for_patience(words: str) -> bool:
+    """Is this refusal a wish for fewer requests?"""
+    return any(sign in words.lower() for sign in PATIENCE)
+
+
 def base_state(raw: str) -> str:
     """`CANCELLED by 1001` and `CANCELLED+` are CANCELLED."""
     return raw.split(" ")[0].rstrip("+").upper()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.db.repositories import clusters, jobs
 from app.db.tables import Cluster, Credential, now
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require
+from app.domain.resources import Partition
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotAllowed, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -264,12 +266,22 @@ async def _run_checks(context: Context, actor: Actor, view: ClusterView) -> list
         stage = "commands"
         checks += await _probe_account(context, account)
         checks += await runner.probe()
+        await keep_partitions(context, account.cluster, await runner.partitions())
     except CrystalDeckError as error:
         name = {"host-key-unknown": "host key", "host-key-changed": "host key", "login-refused": "login"}.get(
             error.code, stage
         )
         checks.append(Check(name, False, error.sentence))
     return checks
+
+
+async def keep_partitions(context: Context, name: str, partitions: Sequence[Partition]) -> None:
+    """Remember what a cluster's partitions allow; jobs are checked against it before they are queued."""
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, name)
+        if row is not None:
+            row.partitions = [vars(partition) for partition in partitions]
+            session.add(row)
 
 
 async def _probe_account(context: Context, account: Account) -> list[Check]:

@@ -15,13 +15,14 @@ from app.crystal.views import view_of
 from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
-from app.errors import FieldError, InvalidInput
+from app.errors import FieldError, InvalidInput, NotFound
 from app.services import clusters, jobs
 from app.services.attachments import Found, Gathered, gather, offers
 from app.services.clusters import ClusterView
 from app.services.context import Context
-from app.services.creation import check_fits
-from app.services.forms import Draft
+from app.services.creation import atoms_of, check_fits
+from app.services.estimates import Advice, advise
+from app.services.forms import Draft, with_resources
 from app.services.library import difference, refresh
 from app.services.submission import job_script
 from app.services.templates import Rendering
@@ -43,6 +44,8 @@ class Sheet:
     changes: str = ""
     """Difference to the parent job's decks, or to what the form wrote before the hand took over."""
     view: dict[str, Any] | None = None
+    advice: Advice | None = None
+    chosen: ClusterView | None = None
 
     @property
     def findings(self) -> int:
@@ -76,7 +79,35 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
         offers=await offers(context, actor, [need for need in spec.needs if need.key in visible]),
         changes=await _changes(context, actor, draft, rendering),
         view=_view(rendering, gathered),
+        advice=await _advice(context, actor, draft, chosen, rendering, gathered),
+        chosen=chosen,
     )  # fmt: skip
+
+
+async def _advice(
+    context: Context, actor: Actor, draft: Draft, chosen: ClusterView | None, rendering: Rendering, gathered: Gathered
+) -> Advice | None:
+    """What similar finished jobs took."""
+    if chosen is None or not rendering.decks:
+        return None
+    try:
+        cores = read_resources(dict(draft.resources)).cores
+    except InvalidInput:
+        cores = 1
+    atoms = atoms_of(rendering, gathered.supplies)
+    return await advise(context, actor, draft.template.spec.id, chosen.cluster.name, atoms, cores)
+
+
+async def with_advice(context: Context, actor: Actor, draft: Draft, which: str) -> Draft:
+    """The form with a preset of its cluster in its resources, or (`which` empty) with what similar jobs took."""
+    shown = await sheet(context, actor, draft)
+    presets = shown.chosen.settings.presets if shown.chosen else {}
+    if which in presets:
+        return with_resources(draft, presets[which], f"Preset {which}")
+    if shown.advice is None:
+        raise NotFound("Nothing is known of similar jobs.", hint="Fill in the resources yourself.")
+    values = {"walltime": shown.advice.walltime, "memory_mb": shown.advice.memory_mb}
+    return with_resources(draft, values, f"As {shown.advice.estimate.jobs} similar jobs")
 
 
 async def _rendered(context: Context, draft: Draft, gathered: Gathered) -> Rendering:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.db.engine import Database
+from app.domain.queueing import Budget
 from app.events.broker import Broker
 from app.services.structures import StructureReader
 from app.services.templates import TemplateLibrary
@@ -27,6 +28,11 @@ class Context:
     broker: Broker
     limiter: MovingWindowRateLimiter
     structures: StructureReader
+    budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
+    """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
+
+    def budget(self, account: tuple[str, str]) -> Budget:
+        return self.budgets.setdefault(account, Budget())
 
     def job_folder(self, job_id: str) -> Path:
         """Where the files of a job are kept here."""

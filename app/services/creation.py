@@ -14,12 +14,16 @@ from typing import Any
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.decks import content_digest
+from app.crystal.facts import Supplies
+from app.crystal.geometries import read_geometry
+from app.crystal.structures import StructureError
 from app.db.engine import insert_rows
 from app.db.repositories import clusters, jobs
 from app.db.tables import Cluster, IdempotencyKey, Job, JobEvent
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.permissions import Actor, require
-from app.domain.resources import Resources, read_resources
+from app.domain.resources import Partition, Resources, read_resources
 from app.domain.states import JobState, Priority
 from app.domain.templates import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
@@ -31,6 +35,7 @@ from app.services.library import refresh
 from app.services.templates import Rendering
 
 MAX_JOBS_PER_REQUEST = 1000
+WAITING_WORDS = "Waiting to be handed to the cluster."
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,20 @@ class JobRequest:
     name: str = ""
     priority: str = "normal"
     parent: str | None = None
+    draft: bool = False
+    """Prepare it, and wait for somebody to submit it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was checked: what it becomes, the files that it takes along, its digest and size."""
+
+    request: JobRequest
+    rendering: Rendering
+    resources: Resources
+    found: Gathered
+    digest: str
+    atoms: int
 
 
 async def create_jobs(
@@ -65,17 +84,11 @@ async def create_jobs(
             return earlier
     await refresh(context)
     supplied = [await gather(context, actor, request.template, request.parameters) for request in requests]
-    made = await asyncio.to_thread(_render_all, context, requests, supplied)
+    made = await asyncio.to_thread(_prepare_all, context, requests, supplied)
     async with context.database.write() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
-        created = await _queue(session, actor, requests, made)
-        rows = [
-            attachment
-            for job, found, (rendering, _) in zip(created, supplied, made, strict=True)
-            for attachment in found.rows(job.id, rendering.values)
-        ]
-        await insert_rows(session, rows)
+        created = await queue_prepared(session, actor, made)
         if idempotency_key:
             ids = [job.id for job in created]
             session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
@@ -98,24 +111,11 @@ async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest
     return [job for job in found if job is not None]
 
 
-def _render_all(
-    context: Context, requests: Sequence[JobRequest], supplied: Sequence[Gathered]
-) -> list[tuple[Rendering, Resources]]:
+def _prepare_all(context: Context, requests: Sequence[JobRequest], supplied: Sequence[Gathered]) -> list[Prepared]:
     made = []
     for index, (request, found) in enumerate(zip(requests, supplied, strict=True)):
         try:
-            if request.priority not in set(Priority):
-                raise InvalidInput(
-                    f"There is no priority {request.priority!r}.",
-                    hint=f"Priorities: {', '.join(Priority)}.",
-                    fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", request.priority)],
-                )
-            if request.name:
-                check_job_name(request.name)
-            rendering = context.templates.render(request.template, request.parameters, found.supplies)
-            if wrong := found.errors(rendering):
-                raise refuse(request.template, wrong)
-            made.append((rendering, read_resources(request.resources)))
+            made.append(prepare(context, request, found))
         except CrystalDeckError as error:
             if len(requests) > 1:
                 error.message = f"Job {index + 1} of {len(requests)}: {error.message}"
@@ -123,22 +123,71 @@ def _render_all(
     return made
 
 
-async def _queue(
-    session: AsyncSession, actor: Actor, requests: Sequence[JobRequest], made: Sequence[tuple[Rendering, Resources]]
+def prepare(context: Context, request: JobRequest, found: Gathered) -> Prepared:
+    """Check and render one request; `found` is what its file fields name. It may take a while: call it in a thread.
+
+    Raises:
+        InvalidInput, NotFound: names the field.
+    """
+    if request.priority not in set(Priority):
+        raise InvalidInput(
+            f"There is no priority {request.priority!r}.",
+            hint=f"Priorities: {', '.join(Priority)}.",
+            fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", request.priority)],
+        )
+    if request.name:
+        check_job_name(request.name)
+    rendering = context.templates.render(request.template, request.parameters, found.supplies)
+    if wrong := found.errors(rendering):
+        raise refuse(request.template, wrong)
+    sums = {file.spec.staged_as: file.sha256 for file in found.files if file.spec.key in rendering.values}
+    digest = content_digest(rendering.decks, sums)
+    return Prepared(
+        request, rendering, read_resources(request.resources), found, digest, atoms_of(rendering, found.supplies)
+    )
+
+
+def atoms_of(rendering: Rendering, supplies: Supplies) -> int:
+    """Atoms in the cell that is computed; 0 where the answers hold no structure."""
+    if "system" not in rendering.values:
+        return 0
+    try:
+        geometry = read_geometry(rendering.values, supplies.files)
+    except (StructureError, KeyError):
+        return 0
+    return sum(geometry.structure.multiplicities) * geometry.copies if geometry.structure is not None else 0
+
+
+async def queue_prepared(
+    session: AsyncSession, actor: Actor, made: Sequence[Prepared], batch: str | None = None, *, head: bool = False
 ) -> list[Job]:
-    targets = {name: await _cluster(session, name) for name in {request.cluster for request in requests}}
-    for parent in {request.parent for request in requests if request.parent}:
+    """Write jobs, their history and their attachments in the caller's transaction.
+
+    Args:
+        batch: the batch that they belong to; `head`: the first of them stands for it in lists.
+
+    Raises:
+        InvalidInput: no such cluster, or the job does not fit it. NotFound: no such parent.
+    """
+    targets = {name: await _cluster(session, name) for name in {one.request.cluster for one in made}}
+    for parent in {one.request.parent for one in made if one.request.parent}:
         if await jobs.get(session, parent) is None:
             raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
     created = []
-    for request, (rendering, resources) in zip(requests, made, strict=True):
-        cluster = targets[request.cluster]
-        check_fits(cluster, resources)
-        created.append(_job(actor, request, rendering, resources, cluster))
+    for one in made:
+        cluster = targets[one.request.cluster]
+        check_fits(cluster, one.resources)
+        created.append(_job(actor, one, cluster, batch))
+    if created and head:
+        created[0].batch_head = True
     await insert_rows(session, created)
     await insert_rows(
         session,
         [JobEvent(job_id=job.id, to_state=job.state, message="Created.", actor=actor.name) for job in created],
+    )
+    await insert_rows(
+        session,
+        [row for job, one in zip(created, made, strict=True) for row in one.found.rows(job.id, one.rendering.values)],
     )
     await announce_jobs(session, created)
     return created
@@ -156,23 +205,32 @@ async def _cluster(session: AsyncSession, name: str) -> Cluster:
     return cluster
 
 
-def _job(actor: Actor, request: JobRequest, rendering: Rendering, resources: Resources, cluster: Cluster) -> Job:
+def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Job:
+    request, rendering = one.request, one.rendering
     return Job(
-        id=base64.b32encode(secrets.token_bytes(8)).decode().lower()[:SHORT_ID],
+        id=new_job_id(),
         token=secrets.token_hex(16),
         name=request.name or suggest_name(f"{rendering.title}-{request.template}"),
         owner_id=actor.user_id,
         cluster_id=cluster.id or 0,
         parent_id=request.parent,
+        batch_id=batch,
         template_id=rendering.template.spec.id,
         template_revision=rendering.template.revision,
         parameters=rendering.values,
         decks=rendering.decks,
-        resources=resources.model_dump(),
+        digest=one.digest,
+        atoms=one.atoms,
+        resources=one.resources.model_dump(),
         priority=Priority(request.priority).rank,
-        state=str(JobState.QUEUED),
-        reason="Waiting to be handed to the cluster.",
+        state=str(JobState.DRAFT if request.draft else JobState.QUEUED),
+        reason="Not submitted yet." if request.draft else WAITING_WORDS,
     )
+
+
+def new_job_id() -> str:
+    """Short and unique: it is part of the job's name on the cluster."""
+    return base64.b32encode(secrets.token_bytes(8)).decode().lower()[:SHORT_ID]
 
 
 def check_fits(cluster: Cluster, resources: Resources) -> None:
@@ -185,3 +243,13 @@ def check_fits(cluster: Cluster, resources: Resources) -> None:
             hint="Ask for fewer ranks or threads.",
             fields=[FieldError("resources.ntasks", f"ranks × threads must be at most {settings.cores} per node")],
         )
+    wanted = resources.partition or settings.default_partition
+    known = {entry["name"]: Partition(**entry) for entry in cluster.partitions}
+    # What the scheduler refuses for sure is refused here, before anything is queued; a name that it did not list is its own affair.
+    if wanted in known and (wrong := known[wanted].refusals(resources)):
+        raise InvalidInput(
+            f"The partition {wanted} of {cluster.name} does not take this job: "
+            + "; ".join(f"{error.field.removeprefix('resources.')} {error.reason}" for error in wrong) + ".",
+            hint="Ask for less, or choose another partition.",
+            fields=wrong,
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from app.crystal.decks import written_roles
 from app.crystal.importers import DEFAULT_TOLERANCE, Imported, from_results
 from app.crystal.structures import StructureError
-from app.db.repositories import library
+from app.db.repositories import batches, library
 from app.domain.fields import FieldSpec
 from app.domain.permissions import Actor, require
 from app.domain.states import Priority
@@ -51,6 +51,8 @@ class Draft:
     error: CrystalDeckError | None = None
     notice: str = ""
     """What was done to the form, in a sentence."""
+    batch: str = ""
+    """The batch whose common settings these are; empty: the form of one job."""
     restored: bool = False
     """The form is as its author left it some time ago."""
     asked: bool = False
@@ -75,8 +77,9 @@ class Draft:
 
 
 async def start(
-    context: Context, actor: Actor, template_id: str, *, example: bool = False, clone: str = "", fresh: bool = False
-) -> Draft:
+    context: Context, actor: Actor, template_id: str, *, example: bool = False, clone: str = "", fresh: bool = False,
+    batch: str = "",
+) -> Draft:  # fmt: skip
     """A form: the template's example, the answers of an earlier job, the user's own draft, or the defaults."""
     require(actor, "job.create")
     await refresh(context)
@@ -87,6 +90,12 @@ async def start(
     draft = Draft(template, values, resources, key=secrets.token_urlsafe(16))
     if clone:
         return await _clone(context, actor, draft, clone)
+    if batch:
+        async with context.database.read() as session:
+            kept_batch = await batches.get(session, batch)
+        if kept_batch is None or kept_batch.template_id != template_id:
+            raise NotFound(f"There is no batch {batch[:40]!r} of {template_id}.", hint="See the list of batches.")
+        return replace(from_form(context, template_id, kept_batch.form), batch=batch)
     if not example and not fresh:
         async with context.database.read() as session:
             kept = await library.draft(session, actor.user_id, template_id)
@@ -123,6 +132,7 @@ def from_form(context: Context, template_id: str, form: Mapping[str, str]) -> Dr
         key=form.get("key", ""),
         origin=_decks(form.get("origin", "")),
         origin_of=form.get("origin_of", "")[:60],
+        batch=form.get("batch", "")[:20],
         asked=True,
     )
 
@@ -231,6 +241,16 @@ def _require_kind(fields: list[FieldSpec], kind: str) -> None:
             f"The structure is a {kind}; this template takes {known}.", hint="Choose another template, or read it as another kind.",
             fields=[FieldError("structure.file", f"is a {kind}")],
         )  # fmt: skip
+
+
+def with_resources(draft: Draft, values: Mapping[str, Any], notice: str) -> Draft:
+    """The form with a cluster's preset, or with what similar jobs took, in its resources."""
+    texts = {key: str(value) for key, value in values.items() if key in RESOURCE_KEYS and value not in ("", 0, None)}
+    changed = [f"{key} {draft.resources.get(key) or '–'} → {text}" for key, text in texts.items()
+               if draft.resources.get(key, "") != text]  # fmt: skip
+    return replace(
+        draft, resources=draft.resources | texts, notice=f"{notice}: {'; '.join(changed) or 'nothing to change'}."
+    )
 
 
 def with_preset(draft: Draft, preset_id: str) -> Draft:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from app.crystal.decks import written_roles
-from app.db.repositories import clusters, jobs, library, users
+from app.db.repositories import batches, clusters, jobs, library, users
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
 from app.domain.permissions import Actor, require
@@ -18,7 +18,7 @@ from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import output_name, safe_name
-from app.services import queue
+from app.services import actions
 from app.services.context import Context
 
 TAIL_BYTES = 16384
@@ -35,6 +35,7 @@ class JobView:
     results: list[JobResult]
     cluster_problem: str
     attached: list[JobAttachment]
+    tags: list[str] = field(default_factory=list)
 
     @property
     def job(self) -> Job:
@@ -53,7 +54,17 @@ class JobView:
 async def listing(context: Context, actor: Actor, wanted: JobFilter) -> list[JobRow]:
     require(actor, "job.read")
     async with context.database.read() as session:
-        return await jobs.listing(session, wanted)
+        rows = await jobs.listing(session, wanted)
+        tags = await batches.tags_of(session, [row.job.id for row in rows])
+        heads = [row.job.batch_id for row in rows if wanted.grouped and row.job.batch_id]
+        names, tallies = await batches.names(session, heads), await batches.tallies(session, heads)
+    return [
+        replace(
+            row, tags=tuple(tags.get(row.job.id, ())), batch=names.get(row.job.batch_id or "", ""),
+            tally=tallies.get(row.job.batch_id or "", {}),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def counts(context: Context, actor: Actor) -> dict[str, int]:
@@ -93,6 +104,7 @@ async def get(context: Context, actor: Actor, job_id: str) -> JobView:
             await jobs.results(session, job_id),
             cluster.problem if cluster and JobState(row.job.state) not in TERMINAL else "",
             (await library.attachments_of(session, [job_id])).get(job_id, []),
+            (await batches.tags_of(session, [job_id])).get(job_id, []),
         )
 
 
@@ -111,7 +123,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         if state in TERMINAL or state is JobState.FINISHING:
             raise Conflict(f"Job {job.name} has already ended ({state}).", hint="Nothing needs to be cancelled.")
         if not job.cancel_requested:
-            await queue.cancel_rows(session, actor, [job])
+            await actions.cancel_rows(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
     context.broker.wake()
     return job

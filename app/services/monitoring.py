@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,6 +27,7 @@ from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner, Glimpse, Handle, output_name
+from app.runners.slurm_states import asks_for_patience
 from app.services.access import Account, account_of, note_problem, runner_for
 from app.services.context import Context
 from app.services.results import Finisher
@@ -108,6 +109,8 @@ class Monitor:
             try:
                 ending, changed = await self.look(account)
             except CrystalDeckError as error:
+                if asks_for_patience(error.message):
+                    rhythm.due = time.monotonic() + self._context.budget(account.key).refuse(time.monotonic())
                 await note_problem(self._context, account.cluster, error.sentence)
                 return
             if changed:
@@ -212,6 +215,7 @@ class Monitor:
             queue is None
             or queue.phase not in (Phase.PENDING, Phase.RUNNING)
             or (queue.raw, queue.reason) != (remote.queue_state, remote.queue_reason)
+            or _moment(queue) != remote.expected_start
             or (glimpse is not None and glimpse.marker is not None)
             or (progress is not None and progress != job.progress)
             or bool(job.attention)
@@ -226,6 +230,12 @@ class Monitor:
         glimpse = sight.glimpses.get(job.id)
         marker = glimpse.marker if glimpse else None
         remote.queue_state, remote.queue_reason = (queue.raw, queue.reason) if queue else ("", "")
+        remote.expected_start = _moment(queue)
+        if accounting and accounting.usage is not None:
+            usage = accounting.usage
+            remote.wall_s, remote.cpu_s = usage.wall_s, usage.cpu_s
+            # The accounting of a job's last step may come late: what was known once stays.
+            remote.memory_mb = max(remote.memory_mb, usage.memory_mb)
         if accounting:
             remote.accounting_state = accounting.raw
             remote.exit_code, remote.signal = accounting.exit_code, accounting.signal
@@ -266,6 +276,10 @@ class Monitor:
                 file.write(glimpse.data)
             reader.feed(glimpse.data)
         return {**reader.progress.as_dict(), "output_size": glimpse.size, "output_mtime": glimpse.mtime}
+
+
+def _moment(word: SchedulerWord | None) -> datetime | None:
+    return datetime.fromtimestamp(word.expected_start, UTC) if word and word.expected_start else None
 
 
 async def cluster_ids(context: Context) -> list[int]:

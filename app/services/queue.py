@@ -1,195 +1,19 @@
-"""The queue under people's hands: hold, release, priority, order, scheduled start, pauses; and why a job waits."""
+"""The queue as people see it: pauses of a cluster or of all, and why a job waits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+import time
 
-from sqlalchemy import update
-from sqlmodel.ext.asyncio.session import AsyncSession
-
-from app.db.engine import insert_rows
 from app.db.repositories import clusters, jobs, queue
-from app.db.repositories.jobs import JobFilter, Move
-from app.db.tables import Cluster, Job, JobEvent, now
-from app.domain.permissions import Actor, can, require
-from app.domain.states import TERMINAL, JobState, Priority
-from app.errors import FieldError, InvalidInput, NotFound
+from app.db.tables import Cluster, Job, now
+from app.domain.permissions import Actor, require
+from app.domain.states import JobState
+from app.errors import NotFound
 from app.events.model import Topic
-from app.events.outbox import announce, announce_jobs
+from app.events.outbox import announce
 from app.services.access import cluster_settings
 from app.services.context import Context
 from app.services.submission import DEFAULT_LIMIT
-
-MAX_JOBS = 10_000
-"""Most jobs that one action takes."""
-WAITING = (JobState.QUEUED, JobState.HELD, JobState.WAITING)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an action did to one job: `done`, or the reason why not."""
-
-    id: str
-    name: str
-    done: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Jobs by id, or all that match a filter."""
-
-    ids: tuple[str, ...] = ()
-    matching: JobFilter | None = None
-
-
-ACTIONS = ("hold", "release", "priority", "first", "last", "start", "cancel")
-
-
-async def act(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> list[Outcome]:
-    """Do one thing to many jobs in one transaction; a job that cannot take part stops none of the others.
-
-    Args:
-        value: of `priority` its name, of `start` an ISO 8601 time (empty: as soon as possible).
-
-    Raises:
-        InvalidInput: no such action or value, or too many jobs.
-    """
-    require(actor, "job.create")
-    wanted = _value_of(action, value)
-    async with context.database.write() as session:
-        rows = await _selected(session, selection)
-        able = []
-        outcomes: dict[str, Outcome] = {}
-        for job in rows:
-            reason = _refusal(actor, job, action)
-            outcomes[job.id] = Outcome(job.id, job.name, not reason, reason)
-            if not reason:
-                able.append(job)
-        await _apply(session, actor, action, able, wanted)
-        await announce_jobs(session, able)
-    for job_id in selection.ids:
-        outcomes.setdefault(job_id, Outcome(job_id, "", False, "There is no such job."))
-    if able:
-        context.broker.wake()
-    return list(outcomes.values())
-
-
-async def count(context: Context, actor: Actor, selection: Selection) -> int:
-    """How many jobs an action would be tried on."""
-    require(actor, "job.read")
-    async with context.database.read() as session:
-        return len(await _selected(session, selection))
-
-
-def _value_of(action: str, value: str) -> Any:
-    if action not in ACTIONS:
-        raise InvalidInput(f"There is no action {action[:40]!r}.", hint=f"Actions: {', '.join(ACTIONS)}.",
-                           fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])])  # fmt: skip
-    if action == "priority":
-        if value not in set(Priority):
-            raise InvalidInput(f"There is no priority {value[:40]!r}.", hint=f"Priorities: {', '.join(Priority)}.",
-                               fields=[FieldError("value", f"must be one of {', '.join(Priority)}", value[:40])])  # fmt: skip
-        return Priority(value).rank
-    if action == "start" and value:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise InvalidInput(f"{value[:40]!r} is no time.", hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
-                               fields=[FieldError("value", "must be an ISO 8601 time", value[:40])]) from None  # fmt: skip
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None
-
-
-async def _selected(session: AsyncSession, selection: Selection) -> list[Job]:
-    if selection.matching is not None:
-        found = await queue.matching(session, selection.matching, MAX_JOBS + 1)
-    else:
-        if len(selection.ids) > MAX_JOBS:
-            found = []
-        else:
-            known = await jobs.get_all(session, selection.ids)
-            found = [known[job_id] for job_id in dict.fromkeys(selection.ids) if job_id in known]
-    if len(found) > MAX_JOBS or len(selection.ids) > MAX_JOBS:
-        raise InvalidInput(f"More than {MAX_JOBS} jobs were chosen.", hint="Narrow the filter.")
-    return found
-
-
-def _refusal(actor: Actor, job: Job, action: str) -> str:
-    """Why this job cannot take part; empty: it can."""
-    state = JobState(job.state)
-    if not can(actor, "job.change", job.owner_id):
-        return "It belongs to somebody else."
-    if action == "cancel":
-        if state in TERMINAL or state is JobState.FINISHING:
-            return f"It has already ended ({state})."
-        return "It is being cancelled already." if job.cancel_requested else ""
-    if action == "hold":
-        return "" if state in (JobState.QUEUED, JobState.WAITING) else f"It is {state}, not waiting in the queue."
-    if action == "release":
-        return "" if state is JobState.HELD else f"It is {state}, not held."
-    return "" if state in WAITING else f"It is {state}: it has left the queue."
-
-
-async def _apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence[Job], wanted: Any) -> None:
-    if not rows:
-        return
-    match action:
-        case "hold":
-            await jobs.transition_all(
-                session, [Move(job, JobState.HELD, f"Held by {actor.name}.") for job in rows], actor=actor.name
-            )
-        case "release":
-            message = "Waiting to be handed to the cluster."
-            await jobs.transition_all(session, [Move(job, JobState.QUEUED, message) for job in rows], actor=actor.name)
-        case "cancel":
-            await cancel_rows(session, actor, rows)
-        case "priority":
-            await _change(session, actor, rows, f"Priority {list(Priority)[wanted]}.", {"priority": wanted})
-        case "start":
-            words = f"Not before {wanted:%d %b %Y %H:%M} UTC." if wanted else "As soon as possible."
-            await _change(session, actor, rows, words, {"not_before": wanted})
-        case _:
-            await _move(session, actor, rows, first=action == "first")
-
-
-async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> None:
-    """At once where a job was not handed over; else the batch system is asked."""
-    here = [job for job in rows if JobState(job.state) in (*WAITING, JobState.DRAFT)]
-    there = [job for job in rows if job not in here]
-    ended = {"ended_at": now()}
-    await jobs.transition_all(
-        session, [Move(job, JobState.CANCELLED, f"Cancelled by {actor.name}.", ended) for job in here], actor=actor.name
-    )
-    if there:
-        await _change(
-            session, actor, there, "Cancellation requested.", {"cancel_requested": True, "reason": "Being cancelled."}
-        )
-
-
-async def _move(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, first: bool) -> None:
-    """Before or behind all others of the same cluster and priority, in the order that they have."""
-    ends = await queue.ends(session)
-    placed = []
-    ordered = sorted(rows, key=lambda job: (job.place, job.id))
-    for index, job in enumerate(ordered):
-        low, high = ends.get((job.cluster_id, job.priority), (job.place, job.place))
-        place = low - len(ordered) + index if first else high + 1 + index
-        placed.append({"id": job.id, "place": place})
-    await session.exec(update(Job), params=placed)
-    words = f"Moved to the {'front' if first else 'end'} of its priority."
-    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
-
-
-async def _change(
-    session: AsyncSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
-) -> None:
-    await session.exec(update(Job), params=[{"id": job.id, "updated_at": now(), **values} for job in rows])
-    await insert_rows(session, [JobEvent(job_id=job.id, message=message, actor=actor.name) for job in rows])
-
 
 # -- pauses --------------------------------------------------------------------------------------------------------------
 
@@ -229,6 +53,8 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
     require(actor, "job.read")
     if job.state == JobState.HELD:
         return ["It is held. Release it, and it takes its place again."]
+    if job.state == JobState.SUBMITTED:
+        return await _in_the_scheduler(context, job)
     if job.state != JobState.QUEUED:
         return []
     async with context.database.read() as session:
@@ -244,6 +70,12 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
         reasons.append(f"It may not start before {job.not_before:%d %b %Y %H:%M} UTC.")
     if cluster.problem:
         reasons.append(f"{cluster.name} cannot be reached: {cluster.problem}")
+    patience = [
+        b for (name, _), b in context.budgets.items() if name == cluster.name and b.refused_until > time.monotonic()
+    ]
+    if patience:
+        rest = max(budget.refused_until for budget in patience) - time.monotonic()
+        reasons.append(f"{cluster.name} asked for fewer requests; the next try is in {rest:.0f} s.")
     if sum(there.values()) >= limit:
         reasons.append(
             f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(there.values())}."
@@ -261,3 +93,15 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
         pace += [f"{settings.submit_per_minute} in a minute"] if settings.submit_per_minute else []
         reasons.append(f"Jobs are handed to {cluster.name} slowly: {', '.join(pace)}.")
     return reasons or ["It is next: it leaves within seconds."]
+
+
+async def _in_the_scheduler(context: Context, job: Job) -> list[str]:
+    """What the batch system itself says, with its own forecast."""
+    async with context.database.read() as session:
+        remote = await jobs.remote(session, job.id)
+    if remote is None:
+        return []
+    reasons = [remote.queue_reason] if remote.queue_reason else []
+    if remote.expected_start is not None:
+        reasons.append(f"The scheduler expects to start it on {remote.expected_start:%d %b %Y %H:%M} UTC.")
+    return reasons

@@ -28,6 +28,7 @@ from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import RemoteFailure
 from app.events.outbox import announce_jobs
 from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, output_name, parse_marker
+from app.services import batch_work
 from app.services.attachments import attached_path
 from app.services.context import Context
 
@@ -212,7 +213,9 @@ class Finisher:
             await _keep_results(
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
             )
-            await announce_jobs(session, [move.job for move in moves if move.job.id in moved])
+            ended = [move.job for move in moves if move.job.id in moved]
+            await batch_work.watch(session, ended)
+            await announce_jobs(session, ended)
 
     def _read_outputs(self, job: Job) -> dict[str, Results]:
         read = {}

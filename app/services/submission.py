@@ -11,7 +11,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,13 +20,14 @@ from sqlalchemy import update
 
 from app.crystal.decks import for_trial, written_roles
 from app.db.engine import insert_rows
-from app.db.repositories import jobs, queue, users
+from app.db.repositories import batches, jobs, queue, users
 from app.db.repositories.jobs import Move
 from app.db.tables import Cluster, Job, JobFile, RemoteJob, now
 from app.domain.names import remote_name
 from app.domain.queueing import Limits, Pace, allowance, choose
 from app.domain.resources import Resources
 from app.domain.states import JobState
+from app.domain.verdict import Phase
 from app.errors import ClusterError, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
@@ -33,11 +35,16 @@ from app.runners.base import Attached, BaseRunner, Package, Receipt
 from app.runners.script import PREFLIGHT_DECK
 from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for, runner_kind
 from app.services.attachments import attached_files
+from app.services.clusters import keep_partitions
 from app.services.context import Context
 from app.settings import ClusterSettings
 
 BATCH = 200
 """Most jobs handed over in one round trip."""
+ELSEWHERE = 15.0
+"""Seconds after which jobs that were submitted by other ways are counted again."""
+PARTITIONS_KEPT = 3600.0
+"""Seconds after which a cluster's partitions are asked for again."""
 AWAY = 5.0
 """Seconds for which jobs of an account that cannot be reached are passed over."""
 MAX_QUEUE = 20_000
@@ -63,6 +70,10 @@ class Dispatcher:
         """When jobs were handed over lately, by cluster with a pace: seconds since 1970, ascending."""
         self._away: dict[tuple[str, str], float] = {}
         """Accounts that could not be reached, and until when they are passed over."""
+        self._asked: dict[int, float] = {}
+        """When each cluster's partitions were asked for."""
+        self._elsewhere: dict[tuple[str, str], tuple[float, int]] = {}
+        """Jobs of an account that others than this service submitted: when they were counted, and how many."""
 
     async def run(self, cluster_id: int) -> None:
         """One round for one cluster: first settle interrupted hand-overs, then take new jobs from the queue."""
@@ -73,16 +84,19 @@ class Dispatcher:
     async def _settle(self, cluster_id: int) -> None:
         """Jobs left in `staging` by a crash or a broken connection: ask the cluster before doing anything."""
         for account, batch in await self._batches(cluster_id, JobState.STAGING, BATCH):
+            if self._context.budget(account.key).allowance(time.monotonic()) == 0:
+                continue
             runner = await self._runner(account)
             if runner is None:
                 continue
             try:
                 found = await runner.find([out.package for out in batch])
                 begun = [out for out in batch if found.get(out.package.token, Receipt("absent")).word == "claimed"]
-                receipts = await runner.submit([out.package for out in begun]) if begun else {}
+                receipts = await runner.hand_over([out.package for out in begun]) if begun else {}
             except ClusterError as error:
                 await note_problem(self._context, account.cluster, error.sentence)
                 continue
+            self._learn(account, receipts)
             await self._record(account, [out for out in batch if out not in begun], {}, absent_is_new=True)
             await self._record(account, begun, receipts)
 
@@ -137,8 +151,14 @@ class Dispatcher:
             for owner, account in (await self._accounts(cluster, JobState.QUEUED)).items()
             if self._away.get(account.key, 0.0) < time.monotonic()
         }
+        allowed = {
+            owner: room if (own := self._context.budget(account.key).allowance(time.monotonic())) is None else own
+            for owner, account in accounts.items()
+        }
+        accounts = {owner: account for owner, account in accounts.items() if allowed[owner] > 0}
         if not accounts:
             return []
+        room = min(room, max(allowed[owner] for owner in accounts))
         limits = Limits(
             settings.max_jobs or DEFAULT_LIMIT[settings.runner_type], settings.max_jobs_per_user, settings.fair_share
         )
@@ -146,12 +166,41 @@ class Dispatcher:
         depth = MAX_QUEUE if limits.per_user or limits.fair else room
         async with self._context.database.read() as session:
             there = await queue.there(session, cluster.id)
+            for owner, count in (await self._count_elsewhere(settings, accounts)).items():
+                there[owner] = there.get(owner, 0) + count
             if sum(there.values()) >= limits.jobs:
                 return []
             waiting = await queue.waiting(session, cluster.id, accounts, now(), depth)
             chosen = [job.id for job in choose(waiting, there, limits, room).chosen]
             found = await jobs.get_all(session, chosen)
         return await self._outgoing(accounts, [found[job_id] for job_id in chosen if job_id in found])
+
+    async def _count_elsewhere(self, settings: ClusterSettings, accounts: Mapping[int, Account]) -> dict[int, int]:
+        """Where somebody set a limit, jobs that users submitted by other ways count too; a shared account's count once."""
+        if not settings.max_jobs and not settings.max_jobs_per_user:
+            return {}
+        counted: dict[tuple[str, str], int] = {}
+        found = {}
+        for owner, account in accounts.items():
+            if account.key in counted:
+                continue
+            moment, count = self._elsewhere.get(account.key, (-ELSEWHERE, 0))
+            if time.monotonic() - moment >= ELSEWHERE:
+                runner = await self._runner(account)
+                if runner is None:
+                    continue
+                try:
+                    listed = await runner.listed()
+                except CrystalDeckError as error:
+                    await note_problem(self._context, account.cluster, error.sentence)
+                    continue
+                active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING)}
+                async with self._context.database.read() as session:
+                    count = len(active) - len(await queue.known_ids(session, account.cluster_id, active))
+                self._elsewhere[account.key] = (time.monotonic(), count)
+            counted[account.key] = count
+            found[owner] = count
+        return found
 
     async def _begin(self, runner: BaseRunner, batch: list[Outgoing]) -> list[Outgoing]:
         """Write down that the hand-over begins, before anything leaves."""
@@ -179,6 +228,7 @@ class Dispatcher:
         packages = [out.package for out in batch]
         try:
             runner = await runner_for(self._context, account)
+            await self._ask_partitions(account, runner)
             await runner.stage(packages)
             receipts = await runner.submit(packages)
         except RemoteFailure as error:
@@ -188,7 +238,25 @@ class Dispatcher:
             # Nobody knows how far it came: the jobs stay in `staging` until the cluster was asked.
             await note_problem(self._context, account.cluster, error.sentence)
         else:
+            self._learn(account, receipts)
             await self._record(account, batch, receipts)
+
+    async def _ask_partitions(self, account: Account, runner: BaseRunner) -> None:
+        """Once in a while: what the partitions allow, so that the next forms are checked against it."""
+        if time.monotonic() - self._asked.get(account.cluster_id, -PARTITIONS_KEPT) >= PARTITIONS_KEPT:
+            self._asked[account.cluster_id] = time.monotonic()
+            if found := await runner.partitions():
+                await keep_partitions(self._context, account.cluster, found)
+
+    def _learn(self, account: Account, receipts: Mapping[str, Receipt]) -> None:
+        """A scheduler that asks for patience is asked less often from now on."""
+        words = Counter(receipt.word for receipt in receipts.values())
+        budget = self._context.budget(account.key)
+        if words["later"] or any(r.word == "uncertain" and "imed out" in r.detail for r in receipts.values()):
+            pause = budget.refuse(time.monotonic())
+            log.warning("%s asks for patience: nothing more is handed over for %.0f s", account.cluster, pause)
+        elif words["id"]:
+            budget.spend(time.monotonic(), words["id"])
 
     async def _record(
         self,
@@ -284,10 +352,12 @@ class Dispatcher:
         async with self._context.database.read() as session:
             names = await users.names(session)
             attached = await attached_files(self._context, session, rows, accounts)
+            groups_of = await batches.names(session, {job.batch_id for job in rows if job.batch_id})
         groups: dict[tuple[str, str], tuple[Account, list[Outgoing]]] = {}
         for job in rows:
             account = accounts[job.owner_id]
-            out = Outgoing(job, make_package(account, job, names[job.owner_id], attached.get(job.id, ())))
+            group = groups_of.get(job.batch_id or "", "")
+            out = Outgoing(job, make_package(account, job, names[job.owner_id], attached.get(job.id, ()), group))
             groups.setdefault(account.key, (account, []))[1].append(out)
         return list(groups.values())
 
@@ -312,10 +382,13 @@ def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
         case "refused" | "failed":
             what = "refused the job" if receipt.word == "refused" else "could not take the job"
             return Move(job, JobState.FAILED, f"{cluster} {what}: {receipt.detail}", {"ended_at": now()})
-        case "absent" if job.cancel_requested:
+        case "absent" | "later" if job.cancel_requested:
             return Move(job, JobState.CANCELLED, "Cancelled before it was submitted.", {"ended_at": now()})
         case "absent":
             message = "The hand-over was interrupted before anything was submitted; it begins again."
+            return Move(job, JobState.QUEUED, message)
+        case "later":
+            message = f"{cluster} asks for patience ({receipt.detail[:200]}); nothing was submitted, it is tried again."
             return Move(job, JobState.QUEUED, message)
         case _:
             return None
@@ -326,7 +399,7 @@ def job_script(settings: ClusterSettings, name: str, token: str, decks: Sequence
     return runner_kind(settings).write_script(settings, name, token, decks, resources)
 
 
-def make_package(account: Account, job: Job, owner: str, attached: Sequence[Attached] = ()) -> Package:
+def make_package(account: Account, job: Job, owner: str, attached: Sequence[Attached] = (), group: str = "") -> Package:
     """What travels to the cluster for one job: decks byte for byte, and the job script."""
     name = remote_name(job.name, job.id)
     files = {deck: text.encode("ascii") for deck, text in job.decks.items()}
@@ -336,4 +409,4 @@ def make_package(account: Account, job: Job, owner: str, attached: Sequence[Atta
     first = next((deck for deck, role in written_roles(job.decks).items() if role == "d12"), None)
     if account.settings.preflight and first is not None:
         files[PREFLIGHT_DECK] = for_trial(job.decks[first]).encode("ascii")
-    return Package(job.token, f"{owner}/{name}", name, files, tuple(attached))
+    return Package(job.token, f"{owner}/{name}", name, files, tuple(attached), group)

@@ -59,6 +59,18 @@ document.addEventListener("change", ({ target }) => {
   if (other && target.value) document.getElementById(other).value = "";
 });
 
+// Choosing files is all that some forms need.
+document.addEventListener("change", ({ target }) => { if (target.matches?.("[data-submits]") && target.files.length) target.form.requestSubmit(); });
+
+// Arrow keys go from row to row; space ticks, as everywhere.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !event.target.matches?.("table.jobs input[name=id]")) return;
+  const ticks = [...document.querySelectorAll("table.jobs input[name=id]")];
+  ticks[ticks.indexOf(event.target) + step]?.focus();
+  event.preventDefault();
+});
+
 // Shift and a click tick a whole range of rows; the bar says how many are ticked.
 let lastTick;
 document.addEventListener("click", (event) => {

@@ -22,11 +22,11 @@ from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Job, JobEvent, User, now
 from app.domain.permissions import Actor, Role
 from app.errors import InvalidInput, NotAllowed
-from app.services import queue
+from app.services import actions, queue
+from app.services.actions import Selection
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import get
-from app.services.queue import Selection
 from tests.support.app import EXECUTABLE, make_actor, running, settings_for
 from tests.support.service import TERMINAL, mgo
 
@@ -78,12 +78,12 @@ async def test_people_decide_the_order(start: Callable[..., Any]) -> None:
         [low] = await make(context, ada, 1, "low")
         view = await get(context, ada, a)
         assert await queue.explain(context, ada, view.job) == ["Paused by ada: maintenance."]
-        await queue.act(context, ada, "priority", Selection((d,)), "urgent")
-        await queue.act(context, ada, "first", Selection((b, c)))
-        await queue.act(context, ada, "hold", Selection((low,)))
+        await actions.act(context, ada, "priority", Selection((d,)), "urgent")
+        await actions.act(context, ada, "first", Selection((b, c)))
+        await actions.act(context, ada, "hold", Selection((low,)))
         later = (now() + timedelta(hours=1)).isoformat()
         [late] = await make(context, ada, 1, "urgent")
-        await queue.act(context, ada, "start", Selection((late,)), later)
+        await actions.act(context, ada, "start", Selection((late,)), later)
         await queue.resume(context, ada, "here")
         await ended(context, ada, [a, b, c, d])
         assert await order(context) == [d, b, c, a]
@@ -92,8 +92,8 @@ async def test_people_decide_the_order(start: Callable[..., Any]) -> None:
         assert "held" in (await queue.explain(context, ada, held))[0]
         assert "may not start before" in (await queue.explain(context, ada, waiting))[0]
         # Released and allowed to start, they go.
-        await queue.act(context, ada, "release", Selection((low,)))
-        await queue.act(context, ada, "start", Selection((late,)))
+        await actions.act(context, ada, "release", Selection((low,)))
+        await actions.act(context, ada, "start", Selection((late,)))
         await ended(context, ada, [low, late])
 
 
@@ -103,18 +103,18 @@ async def test_one_job_that_cannot_take_part_stops_no_other(start: Callable[...,
         ada, bob = await make_actor(context), await make_actor(context, "bob", Role.MEMBER)
         await queue.pause(context, ada)
         own, foreign = await make(context, bob, 2), await make(context, ada, 1)
-        done = await queue.act(context, bob, "hold", Selection((*own, *foreign, "nothere1")))
+        done = await actions.act(context, bob, "hold", Selection((*own, *foreign, "nothere1")))
         assert [(entry.done, entry.reason) for entry in done] == [
             (True, ""), (True, ""), (False, "It belongs to somebody else."), (False, "There is no such job."),
         ]  # fmt: skip
-        again = await queue.act(context, bob, "hold", Selection((own[0],)))
+        again = await actions.act(context, bob, "hold", Selection((own[0],)))
         assert again[0].reason == "It is held, not waiting in the queue."
-        everything = await queue.act(context, ada, "cancel", Selection(matching=JobFilter(owner="bob")))
+        everything = await actions.act(context, ada, "cancel", Selection(matching=JobFilter(owner="bob")))
         assert [entry.done for entry in everything] == [True, True]
         assert (await get(context, ada, foreign[0])).job.state == "queued"
         for action, value in (("explode", ""), ("priority", "very"), ("start", "tomorrow")):
             with pytest.raises(InvalidInput):
-                await queue.act(context, ada, action, Selection((own[0],)), value)
+                await actions.act(context, ada, action, Selection((own[0],)), value)
         with pytest.raises(NotAllowed):
             await queue.resume(context, bob)
         assert "All clusters: Paused by ada." in await queue.explain(
@@ -172,7 +172,7 @@ async def test_ten_thousand_jobs_are_held_and_released_at_once(start: Callable[.
                         "parameters": {}, "decks": {"scf.d12": "t"}, "resources": {}, "name": "n"}  # fmt: skip
             await insert_rows(session, [Job(id=f"q{n:05d}", token=f"t{n}", place=n, **template) for n in range(10_000)])
         for action, state in (("hold", "held"), ("release", "queued"), ("last", "queued")):
-            done = await queue.act(context, ada, action, Selection(matching=JobFilter(owner="ada")))
+            done = await actions.act(context, ada, action, Selection(matching=JobFilter(owner="ada")))
             assert len(done) == 10_000 and all(entry.done for entry in done)
             assert (await get(context, ada, "q05000")).job.state == state
         last = (await get(context, ada, "q09999")).job

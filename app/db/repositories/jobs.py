@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
-from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, RemoteJob, User, now
+from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
 from app.domain.states import OCCUPYING, JobState, check_transition
 
 
@@ -27,6 +27,12 @@ class JobFilter:
     template: str = ""
     text: str = ""
     id: str = ""
+    batch: str = ""
+    tag: str = ""
+    archived: bool = False
+    """Those in the archive, or those that are not in it."""
+    grouped: bool = False
+    """One line for all jobs of a batch."""
     before: tuple[datetime, str] | None = None
     limit: int = 50
 
@@ -40,12 +46,24 @@ class JobRow:
     cluster: str
     energy_total: float | None
     preview: bool
+    tags: tuple[str, ...] = ()
+    batch: str = ""
+    """Name of its batch, where the line stands for all of that batch's jobs."""
+    tally: Mapping[str, int] = field(default_factory=dict)
+    """Those jobs by state."""
 
 
 def restricted(query: Any, wanted: JobFilter) -> Any:
     """A query over jobs, users and clusters with the filter's conditions."""
     if wanted.id:
-        query = query.where(Job.id == wanted.id)
+        return query.where(Job.id == wanted.id)
+    query = query.where(col(Job.archived).is_(wanted.archived))
+    if wanted.batch:
+        query = query.where(Job.batch_id == wanted.batch)
+    if wanted.tag:
+        query = query.where(col(Job.id).in_(select(JobTag.job_id).where(JobTag.tag == wanted.tag)))
+    if wanted.grouped:
+        query = query.where(or_(col(Job.batch_id).is_(None), col(Job.batch_head)))
     if wanted.states:
         query = query.where(col(Job.state).in_(wanted.states))
     if wanted.owner:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories.jobs import JobFilter, restricted
-from app.db.tables import Cluster, Job, JobEvent, ServiceState, User
+from app.db.tables import Cluster, Job, JobEvent, RemoteJob, ServiceState, User
 from app.domain.states import OCCUPYING, JobState
 
 _PAUSE = "paused"
@@ -66,12 +67,24 @@ async def ends(session: AsyncSession) -> dict[tuple[int, int], tuple[float, floa
     return {(cluster, priority): (low, high) for cluster, priority, low, high in rows}
 
 
-async def matching(session: AsyncSession, wanted: JobFilter, limit: int) -> list[Job]:
-    """All jobs that a filter lets through, whatever page they are on."""
+async def matching(session: AsyncSession, wanted: JobFilter, limit: int) -> list[tuple[str, str]]:
+    """Ids and names of all jobs that a filter lets through, whatever page they are on, in the order of the queue."""
     query = (
-        select(Job).join(User, col(User.id) == col(Job.owner_id)).join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+        select(col(Job.id), col(Job.name))
+        .join(User, col(User.id) == col(Job.owner_id))
+        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
     )
-    return list((await session.exec(restricted(query, wanted).order_by(col(Job.created_at)).limit(limit))).all())
+    return await _in_order(session, restricted(query, wanted).limit(limit))
+
+
+async def named(session: AsyncSession, job_ids: Collection[str]) -> list[tuple[str, str]]:
+    """Ids and names of those jobs that exist, in the order of the queue."""
+    return await _in_order(session, select(col(Job.id), col(Job.name)).where(col(Job.id).in_(list(job_ids))))
+
+
+async def _in_order(session: AsyncSession, query: Any) -> list[tuple[str, str]]:
+    found = await session.exec(query.order_by(col(Job.priority), col(Job.place), col(Job.id)))
+    return [(job_id, name) for job_id, name in found.all()]
 
 
 async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime) -> list[datetime]:
@@ -82,6 +95,13 @@ async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime)
         .where(Job.cluster_id == cluster_id, JobEvent.to_state == str(JobState.STAGING), col(JobEvent.at) >= moment)
     )
     return sorted((await session.exec(query)).all())
+
+
+async def known_ids(session: AsyncSession, cluster_id: int, scheduler_ids: Collection[str]) -> set[str]:
+    """Those of the scheduler's jobs on a cluster that are ours."""
+    query = select(RemoteJob.scheduler_id).join(Job, col(Job.id) == col(RemoteJob.job_id))
+    query = query.where(Job.cluster_id == cluster_id, col(RemoteJob.scheduler_id).in_(list(scheduler_ids)))
+    return set((await session.exec(query)).all())
 
 
 async def pause_of_all(session: AsyncSession) -> str:

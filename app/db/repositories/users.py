@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.tables import ApiToken, OneTimeLink, Session, User
+from app.domain.permissions import Actor, Role
 
 
 async def count(session: AsyncSession) -> int:
@@ -17,6 +18,12 @@ async def count(session: AsyncSession) -> int:
 
 async def by_name(session: AsyncSession, name: str) -> User | None:
     return (await session.exec(select(User).where(User.name == name))).first()
+
+
+async def actor(session: AsyncSession, user_id: int) -> Actor | None:
+    """Somebody in whose name work goes on in the background; None where the account was closed."""
+    user = await session.get(User, user_id)
+    return Actor(user_id, user.name, Role(user.role)) if user is not None and user.active else None
 
 
 async def names(session: AsyncSession) -> dict[int, str]:

@@ -36,11 +36,12 @@ async def form(
     example: bool = False,
     clone: str = "",
     fresh: bool = False,
+    batch: str = "",
 ) -> Response:
     context.structures.prepare()
     if fresh:
         await forms.forget(context, actor, template_id)
-    draft = await forms.start(context, actor, template_id, example=example, clone=clone, fresh=fresh)
+    draft = await forms.start(context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch)
     return await _show(request, context, actor, draft)
 
 
@@ -48,7 +49,8 @@ async def form(
 async def preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     texts = await _texts(request)
     draft = forms.from_form(context, template_id, texts)
-    await forms.keep(context, actor, draft, texts)
+    if not draft.batch:
+        await forms.keep(context, actor, draft, texts)
     return await _show(request, context, actor, draft, block="answer" if is_fragment(request) else None)
 
 
@@ -102,6 +104,16 @@ async def preset(request: Request, context: ContextDep, actor: ActorDep, templat
     texts = await _texts(request)
     draft = forms.with_preset(forms.from_form(context, template_id, texts), texts.get("preset", ""))
     return await _show(request, context, actor, draft, block="adjusted" if is_fragment(request) else None)
+
+
+@router.post("/new/{template_id}/resources")
+async def resources(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """Fill in a preset of the cluster, or what similar jobs took."""
+    texts = await _texts(request)
+    draft = await composer.with_advice(
+        context, actor, forms.from_form(context, template_id, texts), texts.get("use", "")
+    )
+    return await _show(request, context, actor, draft)
 
 
 @router.post("/new/{template_id}/detach")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from app.db.repositories.jobs import JobFilter
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter, next_cursor
 from app.routes.rendering import is_fragment, page
-from app.services import jobs, queue
+from app.services import actions, archives, jobs, queue
+from app.services.actions import Selection
+from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
-from app.services.queue import Selection
 
 router = APIRouter(include_in_schema=False)
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
+Ids = Annotated[Sequence[str], Query()]
 
 
 @router.get("/")
@@ -27,6 +31,9 @@ async def home() -> Response:
 @router.get("/jobs")
 async def job_list(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
     since = await newest_event(context)
+    # Whoever looks for something wants the jobs themselves, everybody else one line for each batch.
+    plain = wanted == JobFilter(before=wanted.before, limit=wanted.limit)
+    wanted = replace(wanted, grouped=plain)
     rows = await jobs.listing(context, actor, wanted)
     return page(
         request, "jobs.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
@@ -41,14 +48,46 @@ async def act(request: Request, context: ContextDep, actor: ActorDep, wanted: Fi
     async with request.form(max_fields=11_000) as form:
         ids = tuple(str(value) for value in form.getlist("id"))
         texts = {key: value for key, value in form.items() if isinstance(value, str)}
-    action, value = texts.get("action", ""), texts.get("priority", "") or texts.get("start", "")
-    everything = bool(texts.get("all"))
+    action, everything = texts.get("action", ""), bool(texts.get("all"))
+    value = texts.get(VALUES.get(action, ""), "")
     selection = Selection(() if everything else ids, wanted if everything else None)
-    if action == "cancel" and not texts.get("confirmed"):
-        count = await queue.count(context, actor, selection)
-        return page(request, "confirm.html", ids=ids, everything=everything, count=count, query=str(request.url.query))
-    results = await queue.act(context, actor, action, selection, value)
-    return page(request, "outcomes.html", results=results, action=action, query=str(request.url.query))
+    query = str(request.url.query)
+    if action in ("cancel", "rerun") and not texts.get("confirmed"):
+        count = await actions.count(context, actor, selection)
+        return page(request, "confirm.html", ids=ids, everything=everything, count=count, query=query, action=action)
+    batch = await actions.begin(context, actor, action, selection, value)
+    await actions.advance(context, batch.id)
+    return RedirectResponse(f"/actions/{batch.id}?{query}", status_code=303)
+
+
+VALUES = {"priority": "priority", "start": "start", "move": "move", "tag": "tag", "untag": "tag"}
+"""The control whose value an action takes."""
+
+
+@router.get("/actions/{batch_id}")
+async def action_page(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """What an action did to each job, and how far it has come."""
+    since = await newest_event(context)
+    batch = await actions.get(context, actor, batch_id)
+    return page(
+        request, "outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
+        counts=await actions.progress(context, actor, batch_id), query=str(request.url.query),
+        results=await actions.outcomes(context, actor, batch_id) if not batch.busy else [],
+    )  # fmt: skip
+
+
+@router.get("/jobs/download.zip")
+async def download(
+    context: ContextDep, actor: ActorDep, wanted: FilterDep, id: Ids = (), all: bool = False
+) -> Response:
+    files = await archives.members(context, actor, Selection(() if all else tuple(id), wanted if all else None))
+    headers = {"content-disposition": 'attachment; filename="crystaldeck-jobs.zip"'}
+    return StreamingResponse(archives.zipped(files), media_type="application/zip", headers=headers)
+
+
+@router.get("/jobs/compare")
+async def compare(request: Request, context: ContextDep, actor: ActorDep, id: Ids = ()) -> Response:
+    return page(request, "compare.html", found=await compare_jobs(context, actor, id))
 
 
 @router.get("/jobs/{job_id}")

@@ -10,8 +10,8 @@ from app.db.repositories.jobs import JobFilter
 from app.routes.api.v1.schemas import ActionResult, PauseRequest, QueueAction
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter
-from app.services import jobs, queue
-from app.services.queue import Selection
+from app.services import actions, jobs, queue
+from app.services.actions import Selection
 
 router = APIRouter(prefix="/api/v1", tags=["queue"])
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
@@ -19,10 +19,10 @@ FilterDep = Annotated[JobFilter, Depends(job_filter)]
 
 @router.post("/queue/actions")
 async def act(context: ContextDep, actor: ActorDep, wanted: FilterDep, body: QueueAction) -> list[ActionResult]:
-    """Hold, release, reprioritise, reorder, schedule or cancel many jobs; each answers for itself."""
+    """Submit, hold, release, reorder, move, cancel, run again, tag or archive many jobs; each answers for itself."""
     selection = Selection(tuple(body.ids), wanted if body.all else None)
     return [
-        ActionResult(**vars(entry)) for entry in await queue.act(context, actor, body.action, selection, body.value)
+        ActionResult(**vars(entry)) for entry in await actions.act(context, actor, body.action, selection, body.value)
     ]
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.repositories.jobs import JobRow
+from app.services.batch_views import BatchView
+from app.services.comparison import Comparison
 from app.services.creation import JobRequest
 from app.services.jobs import JobView, priority_of
 
@@ -24,6 +26,7 @@ class NewJob(BaseModel):
     name: str = ""
     priority: str = "normal"
     parent: str | None = None
+    draft: bool = False
 
     def request(self) -> JobRequest:
         return JobRequest(**self.model_dump())
@@ -34,7 +37,7 @@ class QueueAction(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    action: Literal["hold", "release", "priority", "first", "last", "start", "cancel"]
+    action: str
     ids: list[str] = Field(default_factory=list, max_length=10_000)
     all: bool = False
     value: str = ""
@@ -45,6 +48,123 @@ class ActionResult(BaseModel):
     name: str
     done: bool
     reason: str
+
+
+class AxisText(BaseModel):
+    """A parameter and its values: a list `4, 6, 8`, `4..12 step 2`, `5..6 count 5` or `1e-4..1e-8 log 5`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+    values: str
+
+
+class SweepRequest(BaseModel):
+    """Axes as a grid or zipped. `tolerance` (hartree per cell) tells where it has converged; `stop` cancels the rest then."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    axes: list[AxisText]
+    how: Literal["grid", "zip"] = "grid"
+    tolerance: float = Field(0.0, ge=0)
+    stop: bool = False
+
+
+class BatchRowRequest(BaseModel):
+    """What one job has of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    resources: dict[str, Any] = Field(default_factory=dict)
+    cluster: str = ""
+    priority: str = ""
+
+    def given(self) -> dict[str, Any]:
+        own = {"name": self.name, "cluster": self.cluster, "priority": self.priority}
+        return self.parameters | own | {f"resources.{key}": value for key, value in self.resources.items()}
+
+
+class NewBatch(BaseModel):
+    """Many jobs of one template: common parameters, and rows or a sweep. With `submit` false it stays a draft."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: str
+    cluster: str
+    name: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    resources: dict[str, Any] = Field(default_factory=dict)
+    priority: str = "normal"
+    naming: str = ""
+    reuse: bool = True
+    rows: list[BatchRowRequest] = Field(default_factory=list, max_length=1000)
+    sweep: SweepRequest | None = None
+    submit: bool = True
+
+
+class BatchEntry(BaseModel):
+    id: str
+    name: str
+    owner: str
+    template: str
+    state: str
+    jobs: dict[str, int]
+    created_at: datetime
+
+
+class BatchRow(BaseModel):
+    """One row. `state`: new, ready, known, wrong, made, reused; then the job's id, state and energy in hartree."""
+
+    position: int
+    name: str
+    given: dict[str, Any]
+    point: dict[str, Any]
+    state: str
+    message: str
+    job: str | None
+    job_state: str | None
+    energy_total: float | None
+
+
+class BatchDetail(BaseModel):
+    """A batch. `core_hours` is told for the `estimated` rows that are ready; `reached` says where a sweep has converged."""
+
+    id: str
+    name: str
+    owner: str
+    template: str
+    state: str
+    busy: bool
+    remark: str
+    reached: str
+    core_hours: float
+    estimated: int
+    rows: list[BatchRow]
+
+
+class EstimateAnswer(BaseModel):
+    """Core-hours, seconds and MiB, from `jobs` finished ones."""
+
+    jobs: int
+    core_hours: float
+    wall_s: float
+    longest_s: float
+    memory_mb: int
+    suggested_walltime: str
+    suggested_memory_mb: int
+
+
+class ComparisonTable(BaseModel):
+    """Values of what differs, in the order of `jobs`; energies in hartree, relative ones to the lowest."""
+
+    jobs: list[str]
+    differing: dict[str, list[str]]
+    energies: list[float | None]
+    per_atom: list[float | None]
+    relative: list[float | None]
+    relative_per_atom: bool
 
 
 class PauseRequest(BaseModel):
@@ -178,6 +298,9 @@ class JobSummary(BaseModel):
     progress: dict[str, Any]
     energy_total: float | None
     preview: bool
+    batch: str | None
+    tags: list[str]
+    archived: bool
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None
@@ -197,6 +320,10 @@ class SchedulerFacts(BaseModel):
     signal: int | None
     nodes: str
     last_seen: datetime | None
+    expected_start: datetime | None
+    wall_s: int
+    cpu_s: int
+    memory_mb: int
 
 
 class EventEntry(BaseModel):
@@ -251,16 +378,29 @@ def summary(row: JobRow) -> JobSummary:
     return JobSummary(
         **job.model_dump(include=_SAME), owner=row.owner, cluster=row.cluster, template=job.template_id,
         priority=str(priority_of(job)), energy_total=row.energy_total, preview=row.preview,
+        batch=job.batch_id, tags=list(row.tags),
     )  # fmt: skip
 
 
-_SAME = {"id", "name", "state", "reason", "attention", "progress", "created_at", "updated_at", "started_at", "ended_at"}
+_SAME = {
+    "archived",
+    "id",
+    "name",
+    "state",
+    "reason",
+    "attention",
+    "progress",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "ended_at",
+}
 
 
 def detail(view: JobView) -> JobDetail:
     job, remote = view.job, view.remote
     return JobDetail(
-        **summary(view.row).model_dump(),
+        **summary(view.row).model_dump() | {"tags": view.tags},
         parent=job.parent_id,
         parameters=job.parameters,
         template_revision=job.template_revision,
@@ -278,3 +418,25 @@ def detail(view: JobView) -> JobDetail:
         not_before=job.not_before,
         attached=[AttachmentEntry(**row.model_dump()) for row in view.attached],
     )
+
+
+def batch_detail(view: BatchView) -> BatchDetail:
+    batch = view.batch
+    return BatchDetail(
+        **batch.model_dump(include={"id", "name", "state", "busy", "remark"}), owner=view.owner, template=batch.template_id,
+        reached=view.reached, core_hours=view.core_hours, estimated=view.estimated,
+        rows=[
+            BatchRow(
+                **row.item.model_dump(include={"position", "name", "given", "point", "state", "message"}), job=row.item.job_id,
+                job_state=row.job.state if row.job else None, energy_total=row.energy_total,
+            )
+            for row in view.rows
+        ],
+    )  # fmt: skip
+
+
+def comparison_table(found: Comparison) -> ComparisonTable:
+    return ComparisonTable(
+        jobs=[row.job.id for row in found.rows], differing=dict(found.differing), energies=found.energies,
+        per_atom=found.per_atom, relative=found.relative, relative_per_atom=found.relative_per_atom,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Batches, sweeps, estimates, comparison and downloads over REST: the same services as the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, UploadFile
+from fastapi.responses import Response, StreamingResponse
+
+from app.crystal.importers import MAX_BYTES
+from app.db.repositories.jobs import JobFilter
+from app.routes.api.v1.schemas import (
+    BatchDetail,
+    BatchEntry,
+    ComparisonTable,
+    EstimateAnswer,
+    NewBatch,
+    batch_detail,
+    comparison_table,
+)
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.filters import job_filter
+from app.services import archives, batch_views, batches
+from app.services.actions import Selection
+from app.services.comparison import compare
+from app.services.estimates import advise
+from app.services.library import refresh
+
+router = APIRouter(prefix="/api/v1", tags=["batches"])
+FilterDep = Annotated[JobFilter, Depends(job_filter)]
+Ids = Annotated[Sequence[str], Query(description="Repeat for several jobs.")]
+LIMIT = 1000
+
+
+@router.get("/batches")
+async def list_batches(context: ContextDep, actor: ActorDep) -> list[BatchEntry]:
+    """Batches, newest first, with their jobs by state."""
+    return [
+        BatchEntry(id=batch.id, name=batch.name, owner=owner, template=batch.template_id, state=batch.state, jobs=tally,
+                   created_at=batch.created_at)
+        for batch, owner, tally in await batch_views.listing(context, actor)
+    ]  # fmt: skip
+
+
+@router.post("/batches", status_code=201)
+async def make_batch(context: ContextDep, actor: ActorDep, body: NewBatch) -> BatchDetail:
+    """Rows of parameters, or a sweep, over what is common; its jobs are made in the background once it is submitted."""
+    await refresh(context)
+    template = context.templates.get(body.template)
+    form = batches.common_form(template, body.parameters, body.resources)
+    form |= {"cluster": body.cluster, "priority": body.priority}
+    batch = await batches.begin(context, actor, body.template, form, body.name, reuse=body.reuse)
+    if body.naming:
+        await batches.change(context, actor, batch.id, naming=body.naming)
+    if body.sweep is not None:
+        axes = [(axis.key, axis.values) for axis in body.sweep.axes]
+        await batches.set_sweep(
+            context, actor, batch.id, axes, body.sweep.how, body.sweep.tolerance, stop=body.sweep.stop
+        )
+    if body.rows:
+        await batches.add_rows(context, actor, batch.id, [entry.given() for entry in body.rows])
+    if body.submit:
+        await batches.submit(context, actor, batch.id)
+    return batch_detail(await batch_views.view(context, actor, batch.id, limit=LIMIT))
+
+
+@router.get("/batches/{batch_id}")
+async def get_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
+    """A batch with all its rows: what each has of its own, what was found, and its job with state and energy."""
+    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+
+
+@router.post("/batches/{batch_id}/structures", status_code=201)
+async def add_structures(context: ContextDep, actor: ActorDep, batch_id: str, files: list[UploadFile]) -> BatchDetail:
+    """One row for each structure file."""
+    read = [(file.filename or "", await file.read(MAX_BYTES + 1)) for file in files]
+    await batches.add_structures(context, actor, batch_id, read)
+    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+
+
+@router.post("/batches/{batch_id}/submit", status_code=202)
+async def submit_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
+    """Make the jobs of all rows that are right."""
+    await batches.submit(context, actor, batch_id)
+    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+
+
+@router.delete("/batches/{batch_id}", status_code=204)
+async def discard_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> None:
+    """Forget a draft; what was submitted stays for ever."""
+    await batches.discard(context, actor, batch_id)
+
+
+@router.get("/estimates")
+async def estimate(
+    context: ContextDep, actor: ActorDep, template: str, cluster: str, atoms: int = 0, cores: int = 1
+) -> EstimateAnswer | None:
+    """What similar finished jobs took; null where there is none."""
+    found = await advise(context, actor, template, cluster, atoms, cores)
+    if found is None:
+        return None
+    own = found.estimate
+    return EstimateAnswer(
+        jobs=own.jobs, core_hours=own.core_hours, wall_s=own.wall_s, longest_s=own.longest_s, memory_mb=own.memory_mb,
+        suggested_walltime=found.walltime, suggested_memory_mb=found.memory_mb,
+    )  # fmt: skip
+
+
+@router.get("/comparison")
+async def compare_jobs(context: ContextDep, actor: ActorDep, id: Ids = ()) -> ComparisonTable:
+    """What differs between jobs, and their energies."""
+    return comparison_table(await compare(context, actor, id))
+
+
+@router.get("/download", response_class=StreamingResponse)
+async def download(
+    context: ContextDep, actor: ActorDep, wanted: FilterDep, id: Ids = (), all: bool = False
+) -> Response:
+    """All files of several jobs as one zip, streamed."""
+    files = await archives.members(context, actor, Selection(() if all else tuple(id), wanted if all else None))
+    return StreamingResponse(archives.zipped(files), media_type="application/zip")

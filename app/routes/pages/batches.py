@@ -1,0 +1,184 @@
+"""Batches and sweeps: the draft with its rows, and the page that shows how its jobs get on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import UploadFile
+
+from app.crystal.importers import MAX_BYTES
+from app.domain.sweeps import points
+from app.errors import CrystalDeckError, InvalidInput
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import is_fragment, page
+from app.services import batch_views, batch_work, batches
+from app.services.context import Context
+from app.services.live import newest_event
+
+router = APIRouter(include_in_schema=False)
+PAGE = 100
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    async with request.form(max_fields=2000) as form:
+        return {key: value for key, value in form.items() if isinstance(value, str)}
+
+
+def _axes(texts: dict[str, str]) -> list[tuple[str, str]]:
+    """Axes of the sweep's form that name a parameter."""
+    found = [(texts.get(f"axis{number}", ""), texts.get(f"values{number}", "")) for number in range(1, 5)]
+    return [(key, text) for key, text in found if key]
+
+
+def _number(texts: dict[str, str], key: str) -> float:
+    try:
+        return float(texts.get(key) or 0)
+    except ValueError:
+        raise InvalidInput(
+            f"{texts[key][:40]!r} is no number.", hint="Give the tolerance in hartree, such as 1e-5."
+        ) from None
+
+
+@router.get("/batches")
+async def all_batches(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    since = await newest_event(context)
+    found = await batch_views.listing(context, actor)
+    return page(request, "batches.html", block="table" if is_fragment(request) else None, found=found, since=since)
+
+
+@router.post("/new/{template_id}/batch")
+async def begin(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """The form becomes what is common to the jobs of a new batch."""
+    texts = await _texts(request)
+    batch = await batches.begin(context, actor, template_id, texts, texts.get("name", ""))
+    return RedirectResponse(f"/batches/{batch.id}", status_code=303)
+
+
+@router.get("/batches/{batch_id}")
+async def one_batch(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, offset: int = 0) -> Response:
+    return await _show(request, context, actor, batch_id, offset, block="state" if is_fragment(request) else None)
+
+
+async def _show(
+    request: Request, context: Context, actor: ActorDep, batch_id: str, offset: int = 0, **more: Any
+) -> Response:
+    since = await newest_event(context)
+    view = await batch_views.view(context, actor, batch_id, offset=max(0, offset), limit=PAGE)
+    shown = {"error": None, "texts": {}} | more
+    return page(request, "batch.html", view=view, batch=view.batch, since=since, offset=offset, size=PAGE, **shown)
+
+
+async def _answer(
+    request: Request, context: Context, actor: ActorDep, batch_id: str, doing: Any, texts: Any = None
+) -> Response:
+    """Back to the batch, or its page with the reason why not; what was typed stays."""
+    try:
+        await doing
+    except CrystalDeckError as error:
+        return await _show(request, context, actor, batch_id, error=error, texts=texts or {}, status=error.status)
+    return RedirectResponse(f"/batches/{batch_id}", status_code=303)
+
+
+@router.post("/batches/{batch_id}/structures")
+async def structures(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    async with request.form(max_files=1000, max_fields=50) as form:
+        sent = [item for item in form.getlist("structures") if isinstance(item, UploadFile) and item.filename]
+        files = [(item.filename or "", await item.read(MAX_BYTES + 1)) for item in sent]
+    return await _answer(request, context, actor, batch_id, batches.add_structures(context, actor, batch_id, files))
+
+
+@router.post("/batches/{batch_id}/table")
+async def table(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    async with request.form(max_fields=50, max_files=1) as form:
+        sent = form.get("csv")
+        data = await sent.read(batches.MAX_TABLE + 1) if isinstance(sent, UploadFile) and sent.filename else b""
+        text = data.decode("utf-8", "replace") or str(form.get("table", ""))
+    doing = batches.add_table(context, actor, batch_id, text)
+    return await _answer(request, context, actor, batch_id, doing, {"table": text})
+
+
+@router.post("/batches/{batch_id}/count")
+async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """How many points the axes make, while they are being typed."""
+    texts = await _texts(request)
+    view = await batch_views.view(context, actor, batch_id, limit=1)
+    try:
+        read, found = batches.read_sweep(view.template, _axes(texts), batches.combination(texts.get("how", "")))
+        words = f"{len(found)} points" + "".join(f" · {axis.key}: {len(points([axis], 'grid'))}" for axis in read)
+    except CrystalDeckError as error:
+        words = error.message if _axes(texts) else ""
+    return page(request, "batch.html", block="count", words=words)
+
+
+@router.post("/batches/{batch_id}/sweep")
+async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    texts = await _texts(request)
+
+    async def make() -> None:
+        await batches.set_sweep(
+            context, actor, batch_id, _axes(texts), batches.combination(texts.get("how", "")), _number(texts, "tolerance"),
+            stop=bool(texts.get("stop")),
+        )  # fmt: skip
+
+    return await _answer(request, context, actor, batch_id, make(), texts)
+
+
+@router.post("/batches/{batch_id}/settings")
+async def settings(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    texts = await _texts(request)
+    doing = batches.change(
+        context,
+        actor,
+        batch_id,
+        name=texts.get("name"),
+        naming=texts.get("naming"),
+        reuse=texts.get("reuse") == "reuse",
+    )
+    return await _answer(request, context, actor, batch_id, doing)
+
+
+@router.post("/batches/{batch_id}/common")
+async def common(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """What the composer's form says is common to all jobs from now on."""
+    texts = await _texts(request)
+    return await _answer(request, context, actor, batch_id, batches.change(context, actor, batch_id, form=texts))
+
+
+@router.post("/batches/{batch_id}/submit")
+async def submit(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    return await _answer(request, context, actor, batch_id, batches.submit(context, actor, batch_id))
+
+
+@router.post("/batches/{batch_id}/discard")
+async def discard(context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    await batches.discard(context, actor, batch_id)
+    return RedirectResponse("/batches", status_code=303)
+
+
+@router.get("/batches/{batch_id}/rows/{position}")
+async def row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
+    """One row: what it has of its own, and the decks that it becomes."""
+    view = await batch_views.view(context, actor, batch_id, limit=1)
+    item, made = await batch_work.decks_of(context, actor, view.batch, position)
+    return page(
+        request, "batch_row.html", view=view, batch=view.batch, item=item, made=made, own=batches.own_lines(item)
+    )
+
+
+@router.post("/batches/{batch_id}/rows/{position}")
+async def change_row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
+    texts = await _texts(request)
+    anyway = {"reuse": False, "anyway": True}.get(texts.get("again", ""))
+
+    async def change() -> None:
+        given = batches.read_lines(texts.get("own", ""))
+        await batches.change_item(context, actor, batch_id, position, given, anyway=anyway)
+
+    return await _answer(request, context, actor, batch_id, change())
+
+
+@router.post("/batches/{batch_id}/rows/{position}/remove")
+async def remove_row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
+    return await _answer(request, context, actor, batch_id, batches.remove_item(context, actor, batch_id, position))

@@ -1,0 +1,386 @@
+"""New batches: one template, many structures, rows of parameters or points of a sweep.
+
+A batch begins as a draft: what is common to all its jobs, and items that say what differs. Items are checked in the
+background (`batch_work`) and become jobs when the batch is submitted; one that is wrong stops none of the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.engine import insert_rows
+from app.db.repositories import batches, clusters
+from app.db.tables import Batch, BatchItem, now
+from app.domain.names import suggest_name
+from app.domain.permissions import Actor, require
+from app.domain.sweeps import Axis, Combination, corners, points, read_axis
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.services import forms
+from app.services.attachments import keep_upload
+from app.services.context import Context
+from app.services.creation import new_job_id
+from app.services.library import refresh
+from app.services.template_files import Template
+from app.services.templates import form_values
+
+MAX_ITEMS = 1000
+MAX_TABLE = 2_000_000
+EDITABLE = ("draft",)
+ROW_KEYS = ("name", "cluster", "priority")
+NAMINGS = {"structure": "{source}-{template}", "row": "{name}", "sweep": "{template}-{point}"}
+
+
+async def begin(
+    context: Context, actor: Actor, template_id: str, form: Mapping[str, str], name: str = "", *, reuse: bool = True
+) -> Batch:
+    """A draft with what is common to all its jobs, as the composer's form has it.
+
+    Raises:
+        NotFound: no such template.
+    """
+    require(actor, "job.create")
+    await refresh(context)
+    context.templates.get(template_id)
+    kept = {key: value for key, value in form.items() if key.startswith(("p_", "r_")) or key in ("cluster", "priority")}
+    batch = Batch(
+        id=new_job_id(), kind="jobs", name=suggest_name(name or f"{template_id}-batch"), owner_id=actor.user_id,
+        state="draft", template_id=template_id, form=kept, reuse=reuse,
+    )  # fmt: skip
+    async with context.database.write() as session:
+        session.add(batch)
+    return batch
+
+
+def common_form(template: Template, parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, str]:
+    """What a notebook gives as common to all jobs, as the form would hold it.
+
+    Raises:
+        InvalidInput: a parameter that the template does not have.
+    """
+    spec = template.spec
+    unknown = sorted(parameters.keys() - {one.key for one in spec.fields})
+    if unknown:
+        raise InvalidInput(
+            f"{spec.id} has no parameter {unknown[0][:40]!r}.", hint=f"See its schema: /api/v1/templates/{spec.id}/schema.",
+            fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
+        )  # fmt: skip
+    texts = {f"p_{key}": text for key, text in form_values(spec.fields, dict(parameters)).items()}
+    return texts | {f"r_{key}": str(value) for key, value in resources.items() if value not in ("", None)}
+
+
+async def editable(session: AsyncSession, actor: Actor, batch_id: str) -> Batch:
+    """The draft, for its owner to change.
+
+    Raises:
+        NotFound, NotAllowed. Conflict: it was submitted already.
+    """
+    batch = await batches.get(session, batch_id)
+    if batch is None or batch.kind != "jobs":
+        raise NotFound(f"There is no batch {batch_id[:40]!r}.", hint="See the list of batches.")
+    require(actor, "job.change", batch.owner_id)
+    if batch.state not in EDITABLE:
+        raise Conflict(
+            f"The batch {batch.name} is {batch.state}.", hint="Make a new one; this one's rows can be copied."
+        )
+    return batch
+
+
+async def add_structures(context: Context, actor: Actor, batch_id: str, files: Sequence[tuple[str, bytes]]) -> int:
+    """One item for each file; what it holds is read in the background. Returns how many were added.
+
+    Raises:
+        InvalidInput: no file, too many, or one that cannot be kept.
+    """
+    if not files:
+        raise InvalidInput("No file was chosen.", hint="Choose or drop CIF, POSCAR, XYZ or fort.34 files.")
+    async with context.database.read() as session:
+        await editable(session, actor, batch_id)
+    references = [(name, await keep_upload(context, actor, name, data)) for name, data in files]
+    items = [BatchItem(batch_id=batch_id, position=0, source=reference) for _, reference in references]
+    await _add(context, actor, batch_id, items, "structure")
+    return len(items)
+
+
+async def add_rows(context: Context, actor: Actor, batch_id: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """One item for each row: parameters by key, `resources.<key>`, `name`, `cluster`, `priority`."""
+    async with context.database.read() as session:
+        batch = await editable(session, actor, batch_id)
+    await refresh(context)
+    spec = context.templates.get(batch.template_id).spec
+    known = {one.key for one in spec.fields} | set(ROW_KEYS) | {f"resources.{key}" for key in forms.RESOURCE_KEYS}
+    unknown = sorted({key for row in rows for key in row} - known)
+    if unknown:
+        raise InvalidInput(
+            f"The rows name {', '.join(unknown)[:200]}, which {spec.id} does not have.",
+            hint="Use parameters of the template, name, cluster, priority, or resources.<key>.",
+            fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
+        )  # fmt: skip
+    given = [{key: value for key, value in row.items() if value not in ("", None)} for row in rows]
+    await _add(context, actor, batch_id, [BatchItem(batch_id=batch_id, position=0, given=one) for one in given], "row")
+    return len(given)
+
+
+async def add_table(context: Context, actor: Actor, batch_id: str, text: str) -> int:
+    """Rows of a table: the first line names the columns, by key or by label.
+
+    Raises:
+        InvalidInput: no header, a column that nobody knows, or a row of another length.
+    """
+    async with context.database.read() as session:
+        batch = await editable(session, actor, batch_id)
+    await refresh(context)
+    return await add_rows(context, actor, batch_id, read_table(context.templates.get(batch.template_id), text))
+
+
+def read_table(template: Template, text: str) -> list[dict[str, Any]]:
+    """Rows by column, from text separated by tabs, semicolons or commas."""
+    if len(text) > MAX_TABLE:
+        raise InvalidInput("The table is larger than 2 MB.", hint="Split it.")
+    header = text.lstrip("\ufeff\r\n").partition("\n")[0]
+    separator = next((char for char in "\t;," if char in header), ",")
+    lines = [
+        line
+        for line in csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=separator)
+        if any(map(str.strip, line))
+    ]
+    if len(lines) < 2:
+        raise InvalidInput(
+            "The table has no rows.", hint="The first line names the columns, each further line is a job."
+        )
+    names = {one.key: one.key for one in template.spec.fields} | {
+        one.label.lower(): one.key for one in template.spec.fields
+    }
+    names |= {key: key for key in ROW_KEYS} | {key: f"resources.{key}" for key in forms.RESOURCE_KEYS}
+    names |= {f"resources.{key}": f"resources.{key}" for key in forms.RESOURCE_KEYS}
+    columns = [names.get(cell.strip().lower(), names.get(cell.strip())) for cell in lines[0]]
+    if None in columns:
+        unknown = [cell.strip() for cell, column in zip(lines[0], columns, strict=True) if column is None]
+        raise InvalidInput(
+            f"Nobody knows the column {unknown[0][:40]!r}.",
+            hint=f"Columns: name, cluster, priority, walltime …, or a parameter of {template.spec.id} by key or label.",
+            fields=[FieldError("table", f"does not know the column {name[:40]}") for name in unknown],
+        )  # fmt: skip
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(columns):
+            raise InvalidInput(
+                f"Line {number} of the table has {len(line)} cells, the header {len(columns)}.",
+                hint="Put a cell that holds the separator into double quotes.",
+                fields=[FieldError("table", f"line {number} has {len(line)} cells")],
+            )
+        rows.append({str(column): cell.strip() for column, cell in zip(columns, line, strict=True)})
+    return rows
+
+
+def read_sweep(
+    template: Template, axes: Sequence[tuple[str, str]], how: Combination
+) -> tuple[list[Axis], list[dict[str, Any]]]:
+    """The axes of a sweep and its points.
+
+    Raises:
+        InvalidInput: names the axis and says why.
+    """
+    specs = {one.key: one for one in template.spec.sweepable}
+    read, wrong = [], []
+    for key, text in axes:
+        if key not in specs:
+            wrong.append(FieldError(key, f"cannot be on an axis; of {template.spec.id} these can: {', '.join(specs)}"))
+            continue
+        try:
+            read.append(read_axis(specs[key], text))
+        except ValueError as error:
+            wrong.append(FieldError(key, str(error), text[:80]))
+    found: list[dict[str, Any]] = []
+    if not wrong:
+        try:
+            found = points(read, how)
+        except ValueError as error:
+            wrong.append(FieldError("axes", str(error)))
+    if wrong:
+        raise InvalidInput(
+            "The sweep cannot be made: " + "; ".join(f"{e.field} {e.reason}" for e in wrong) + ".",
+            hint="Correct the axes.", fields=wrong,
+        )  # fmt: skip
+    return read, found
+
+
+async def set_sweep(
+    context: Context, actor: Actor, batch_id: str, axes: Sequence[tuple[str, str]], how: Combination = "grid",
+    tolerance: float = 0.0, *, stop: bool = False,
+) -> int:  # fmt: skip
+    """The batch's items become the points of a sweep.
+
+    Args:
+        tolerance: change of the energy in hartree within which it has converged; 0: not looked at.
+        stop: cancel what is left once it has; only along one axis.
+    """
+    async with context.database.read() as session:
+        batch = await editable(session, actor, batch_id)
+    await refresh(context)
+    read, found = read_sweep(context.templates.get(batch.template_id), axes, how)
+    if stop and (not tolerance or (len(read) > 1 and how == "grid")):
+        raise InvalidInput(
+            "A sweep can stop by itself only along one axis, and with a tolerance.", hint="Give a tolerance, or let it run.",
+            fields=[FieldError("stop", "needs one axis and a tolerance")],
+        )  # fmt: skip
+    sweep: dict[str, Any] = {
+        "axes": [{"key": key, "text": text} for key, text in axes],
+        "how": how,
+        "tolerance": tolerance,
+        "stop": stop,
+    }
+    ends = corners(read, how)
+    sweep["corners"] = [position for position, point in enumerate(found, start=1) if point in ends]
+    async with context.database.write() as session:
+        for item in await batches.items(session, batch_id):
+            await session.delete(item)
+        row = await editable(session, actor, batch_id)
+        row.sweep = sweep
+        session.add(row)
+    items = [BatchItem(batch_id=batch_id, position=0, given=dict(point), point=dict(point)) for point in found]
+    await _add(context, actor, batch_id, items, "sweep")
+    return len(items)
+
+
+async def _add(context: Context, actor: Actor, batch_id: str, items: Sequence[BatchItem], kind: str) -> None:
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        first = await batches.next_position(session, batch_id)
+        if first - 1 + len(items) > MAX_ITEMS:
+            raise InvalidInput(f"A batch holds at most {MAX_ITEMS} jobs.", hint="Make a second one.")
+        for position, item in enumerate(items, start=first):
+            item.position = position
+        await insert_rows(session, items)
+        batch.naming = batch.naming or NAMINGS[kind]
+        batch.busy, batch.updated_at = True, now()
+        session.add(batch)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+
+
+async def change(
+    context: Context, actor: Actor, batch_id: str, *, name: str | None = None, naming: str | None = None,
+    reuse: bool | None = None, form: Mapping[str, str] | None = None,
+) -> Batch:  # fmt: skip
+    """Change what all jobs share; every row is checked again."""
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        batch.name = suggest_name(name) if name else batch.name
+        batch.naming = batch.naming if naming is None else naming.strip()[:200]
+        batch.reuse = batch.reuse if reuse is None else reuse
+        if form is not None:
+            batch.form = {k: v for k, v in form.items() if k.startswith(("p_", "r_")) or k in ("cluster", "priority")}
+        batch.busy, batch.updated_at = True, now()
+        session.add(batch)
+        await batches.renew(session, batch_id)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+    return batch
+
+
+async def change_item(
+    context: Context,
+    actor: Actor,
+    batch_id: str,
+    position: int,
+    given: Mapping[str, Any],
+    *,
+    anyway: bool | None = None,
+) -> None:
+    """What one row has of its own; `anyway`: compute it although it was computed before."""
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        item = await _item(session, batch, position)
+        item.given = {key: value for key, value in given.items() if value not in ("", None)}
+        item.anyway, item.state, item.message = anyway, "new", ""
+        session.add(item)
+        batch.busy = True
+        session.add(batch)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+
+
+async def remove_item(context: Context, actor: Actor, batch_id: str, position: int) -> None:
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        await session.delete(await _item(session, batch, position))
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+
+
+async def _item(session: AsyncSession, batch: Batch, position: int) -> BatchItem:
+    found = await batches.item(session, batch.id, position)
+    if found is None:
+        raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
+    return found
+
+
+async def submit(context: Context, actor: Actor, batch_id: str) -> Batch:
+    """Make the jobs of all rows that are right, in the background.
+
+    Raises:
+        InvalidInput: there are no rows.
+    """
+    require(actor, "job.create")
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        if not await batches.counts(session, batch_id):
+            raise InvalidInput("The batch has no rows yet.", hint="Add structures, a table or a sweep.")
+        cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
+        if cluster is None:
+            raise InvalidInput("No cluster was chosen.", hint="Choose one under the common settings.",
+                               fields=[FieldError("cluster", "must be chosen")])  # fmt: skip
+        batch.state, batch.busy, batch.updated_at = "making", True, now()
+        session.add(batch)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+    return batch
+
+
+async def discard(context: Context, actor: Actor, batch_id: str) -> None:
+    """Forget a draft; nothing was submitted from it."""
+    async with context.database.write() as session:
+        batch = await editable(session, actor, batch_id)
+        batch.state, batch.busy = "discarded", False
+        session.add(batch)
+
+
+def combination(text: str) -> Combination:
+    """Raises: InvalidInput: neither grid nor zip."""
+    if text not in ("grid", "zip"):
+        raise InvalidInput(f"Axes are combined as grid or zip, not {text[:20]!r}.", hint="Choose one.")
+    return "zip" if text == "zip" else "grid"
+
+
+def own_lines(item: BatchItem) -> str:
+    """What a row has of its own, as lines `key = value`; tables as JSON."""
+    return "\n".join(
+        f"{key} = {json.dumps(value) if isinstance(value, list) else value}" for key, value in item.given.items()
+    )
+
+
+def read_lines(text: str) -> dict[str, Any]:
+    """The inverse of `own_lines`.
+
+    Raises:
+        InvalidInput: a line without `=`.
+    """
+    given: dict[str, Any] = {}
+    for line in filter(str.strip, text.splitlines()):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise InvalidInput(f"The line {line.strip()[:60]!r} has no '='.", hint="Write key = value.",
+                               fields=[FieldError("own", "must be lines key = value", line.strip()[:60])])  # fmt: skip
+        try:
+            given[key] = json.loads(value) if value.startswith("[") else value
+        except ValueError:
+            given[key] = value
+    return given
