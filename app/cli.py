@@ -19,7 +19,7 @@ from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
 from app.domain.permissions import Actor, Role
 from app.errors import CrystalDeckError, InvalidInput
-from app.services import accounts, clusters, queue
+from app.services import accounts, actions, clusters, queue
 from app.services.context import Context, make_context
 from app.services.templates import TemplateLibrary
 from app.settings import config_path, load_settings
@@ -146,6 +146,30 @@ def cluster_resume(name: Annotated[str, typer.Argument(help="Machine; empty: all
     """Hand over jobs again."""
     _run(lambda context: queue.resume(context, OPERATOR, name))
     typer.echo(f"{name or 'Every machine'} takes jobs again.")
+
+
+@app.command("queue")
+def queue_action(
+    action: Annotated[str, typer.Argument(help=f"list, or one of {', '.join(actions.ACTIONS)}.")],
+    jobs: Annotated[list[str] | None, typer.Argument(help="Ids of jobs.")] = None,
+    user: Annotated[str, typer.Option(help="In whose name.")] = "",
+    value: Annotated[str, typer.Option(help="Priority, time, cluster:partition or tag.")] = "",
+) -> None:
+    """Show what waits, in its order, or do something to jobs."""
+    if action == "list":
+        for line in _run(queue.waiting_lines):
+            typer.echo(line)
+        return
+
+    async def act(context: Context) -> list[actions.Outcome]:
+        actor = await accounts.actor_named(context, user)
+        return await actions.act(context, actor, action, actions.Selection(tuple(jobs or ())), value)
+
+    left = 0
+    for outcome in _run(act):
+        left += not outcome.done
+        typer.echo(f"{outcome.id}  {'done' if outcome.done else 'left'}  {outcome.name}  {outcome.reason}".rstrip())
+    raise typer.Exit(1 if left else 0)
 
 
 @cluster_app.command("trust")

@@ -80,6 +80,7 @@ def upgrade() -> None:
         jobs.create_foreign_key('fk_jobs_batch_id', 'batches', ['batch_id'], ['id'])
         jobs.create_index('ix_jobs_batch_id', ['batch_id'], unique=False)
         jobs.create_index('ix_jobs_digest', ['digest'], unique=False)
+        jobs.create_index('ix_jobs_ended_at', ['ended_at'], unique=False)
     op.add_column('clusters', sa.Column('partitions', sa.JSON(), nullable=False, server_default='[]'))
     op.add_column('remote_jobs', sa.Column('expected_start', _Moment(), nullable=True))
     for name in ('wall_s', 'cpu_s', 'memory_mb'):
@@ -91,6 +92,7 @@ def downgrade() -> None:
         op.drop_column('remote_jobs', name)
     op.drop_column('clusters', 'partitions')
     with op.batch_alter_table('jobs') as jobs:
+        jobs.drop_index('ix_jobs_ended_at')
         jobs.drop_index('ix_jobs_digest')
         jobs.drop_index('ix_jobs_batch_id')
         jobs.drop_constraint('fk_jobs_batch_id', type_='foreignkey')

@@ -20,6 +20,7 @@ from app.services.monitoring import Monitor, cluster_ids
 from app.services.submission import Dispatcher
 
 POLL_TICK = 0.25
+USAGE_TICK = 15.0
 FOLLOW_RETRY = 10.0
 OUTBOX_KEPT = timedelta(hours=6)
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Background:
             (self._dispatch, self._context.settings.dispatch_interval),
             (self._poll, POLL_TICK),
             (self._batches, POLL_TICK),
+            (self._usage, USAGE_TICK),
             (self._tidy, 600.0),
         ]
         for work, seconds in ticks:
@@ -97,6 +99,10 @@ class Background:
         for account in await self._monitor.accounts():
             self._spawn(("poll", account.key), lambda account=account: self._monitor.run(account))  # type: ignore[misc]
             self._spawn(("follow", account.key), lambda account=account: self._follow(account))  # type: ignore[misc]
+
+    async def _usage(self) -> None:
+        if await self._leader.acquire():
+            await self._monitor.ask_usage()
 
     async def _batches(self) -> None:
         if await self._leader.acquire():

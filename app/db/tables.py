@@ -142,7 +142,7 @@ class Job(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, index=True)
     updated_at: datetime = Field(default_factory=now)
     started_at: datetime | None = None
-    ended_at: datetime | None = None
+    ended_at: datetime | None = Field(default=None, index=True)
 
 
 class JobEvent(SQLModel, table=True):

@@ -166,4 +166,4 @@ FASTER = 0.02
 FREE = 20.0
 """Requests per second from which on no limit is felt."""
 SLOWEST = 1 / 30
-LONGEST_PAUSE = 120.0
+LONGEST_PAUSE = 60.0

@@ -65,6 +65,8 @@ class Marker:
     status: int
     signal: str = ""
     ended_at: float = 0.0
+    began_at: float = 0.0
+    """Both in seconds since 1970; 0: not known."""
 
 
 @dataclass(frozen=True)

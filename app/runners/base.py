@@ -354,11 +354,12 @@ def _listing(text: str, job_ids: dict[str, str]) -> dict[str, list[RemoteFile]]:
 
 
 def parse_marker(text: str) -> Marker | None:
-    """The exit marker `status signal time`, or None."""
+    """The exit marker `status signal ended began`, or None; without the last one where an older script wrote it."""
     parts = text.split()
-    if len(parts) != 3 or not parts[0].isdigit():
+    if len(parts) not in (3, 4) or not parts[0].isdigit():
         return None
-    return Marker(int(parts[0]), "" if parts[1] == "-" else parts[1], float(parts[2]) if parts[2].isdigit() else 0.0)
+    ended, began = (float(part) if part.isdigit() else 0.0 for part in [*parts[2:], "0"][:2])
+    return Marker(int(parts[0]), "" if parts[1] == "-" else parts[1], ended, began)
 
 
 def _glimpses(data: bytes) -> dict[str, Glimpse]:

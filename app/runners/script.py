@@ -1,7 +1,7 @@
 """The job script: directives, set-up, the programs, and the traps that save what a time limit would destroy.
 
 The job claims its run by `mkdir`, so that even a double start computes once. Its last act is the exit marker, one line
-`status signal time`, written under another name and moved into place; then a line in the account's events file.
+`status signal ended began`, written under another name and moved into place; then a line in the account's events file.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ state=.crystaldeck
 child=
 watch=
 caught=-
+began=$(date +%s)
 
 # Tell the service at once; it asks the scheduler in any case.
 tell() { printf '%s %s %s\\n' "$token" "$1" "$(date +%s)" >> "$HOME/.crystaldeck/events" 2>/dev/null || true; }
@@ -55,7 +56,7 @@ tell() { printf '%s %s %s\\n' "$token" "$1" "$(date +%s)" >> "$HOME/.crystaldeck
 finish() {
     trap '' TERM INT USR1
     [ -z "$watch" ] || kill "$watch" 2>/dev/null
-    printf '%s %s %s\\n' "$1" "$caught" "$(date +%s)" > "$state/exit.new" && mv -f "$state/exit.new" "$state/exit"
+    printf '%s %s %s %s\\n' "$1" "$caught" "$(date +%s)" "$began" > "$state/exit.new" && mv -f "$state/exit.new" "$state/exit"
     tell ended
     exit "$1"
 }

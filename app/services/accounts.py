@@ -196,3 +196,17 @@ async def make_token(context: Context, user_name: str, scopes: list[str]) -> str
             raise NotFound(f"There is no account {user_name!r}.", hint="Add it with 'crystaldeck user add'.")
         session.add(ApiToken(token_hash=digest(token), user_id=user.id, scopes=" ".join(scopes)))
     return token
+
+
+async def actor_named(context: Context, name: str) -> Actor:
+    """An account by its name, for the command line on the server.
+
+    Raises:
+        NotFound
+    """
+    async with context.database.read() as session:
+        user = await users.by_name(session, name)
+        actor = await users.actor(session, user.id or 0) if user is not None else None
+    if actor is None:
+        raise NotFound(f"There is no account {name[:40]!r}.", hint="Name one with --user.")
+    return actor

@@ -28,13 +28,15 @@ from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner, Glimpse, Handle, output_name
 from app.runners.slurm_states import asks_for_patience
-from app.services.access import Account, account_of, note_problem, runner_for
+from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for
 from app.services.context import Context
 from app.services.results import Finisher
 
 HURRY = 0.5
 """Seconds between rounds where they are needed often or cost nothing."""
 CANCEL_AGAIN = 30.0
+USAGE_ASKED = timedelta(minutes=15)
+"""How long after a job's end the accounting is asked what it took."""
 log = logging.getLogger(__name__)
 
 STATE_WORDS = {
@@ -116,6 +118,35 @@ class Monitor:
             if changed:
                 rhythm.changed = started
             rhythm.due = 0.0 if rhythm.hurried > started else time.monotonic() + self._pause(account, rhythm, ending)
+
+    async def ask_usage(self) -> None:
+        """What jobs took that ended lately: a scheduler's accounting knows it some seconds after their end."""
+        async with self._context.database.read() as session:
+            rows = await jobs.without_usage(session, now() - USAGE_ASKED)
+            known = {cluster.id: cluster for cluster in await clusters.all_active(session)}
+        groups: dict[tuple[str, str], tuple[Account, list[Handle]]] = {}
+        for job, remote in rows:
+            cluster = known.get(job.cluster_id)
+            if cluster is None or cluster_settings(cluster).runner_type != "slurm":
+                continue
+            try:
+                account = await account_of(self._context, cluster, job.owner_id)
+            except CrystalDeckError:
+                continue
+            groups.setdefault(account.key, (account, []))[1].append(self._handle(job, remote))
+        for account, handles in groups.values():
+            try:
+                words = await (await runner_for(self._context, account)).accounting(handles)
+            except CrystalDeckError as error:
+                log.info("no accounting from %s: %s", account.cluster, error.message)
+                continue
+            usages = {
+                handle.job_id: word.usage
+                for handle in handles
+                if (word := words.get(handle.job_id)) and word.phase is Phase.ENDED and word.usage and word.usage.wall_s
+            }
+            async with self._context.database.write() as session:
+                await jobs.keep_usage(session, usages)
 
     def _pause(self, account: Account, rhythm: Rhythm, ending: bool) -> float:
         """Half a second while jobs end or on this server, else longer the longer nothing changed."""

@@ -7,7 +7,7 @@ import time
 from app.db.repositories import clusters, jobs, queue
 from app.db.tables import Cluster, Job, now
 from app.domain.permissions import Actor, require
-from app.domain.states import JobState
+from app.domain.states import JobState, Priority
 from app.errors import NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -43,6 +43,16 @@ async def _set_pause(context: Context, actor: Actor, name: str, words: str) -> N
             await queue.set_pause(session, words)
             announce(session, Topic.CLUSTER, "")
     context.broker.wake()
+
+
+async def waiting_lines(context: Context) -> list[str]:
+    """What waits, cluster by cluster, in the order in which it will leave: for a terminal."""
+    async with context.database.read() as session:
+        found = await queue.all_waiting(session)
+    return [
+        f"{job_id}  {cluster:12} {list(Priority)[priority]:10} {owner:12} {state:7} {name}"
+        for job_id, cluster, priority, owner, state, name in found
+    ]
 
 
 # -- why a job waits -----------------------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
     assert standing.state is not None
     told = (standing.attention, end.broken and f"Not all files are here: {end.broken}.")
     attention = " ".join(part for part in told if part)
-    return Move(row, standing.state, standing.reason, {"attention": attention, "ended_at": _ended_at(end.marker)})
+    return Move(row, standing.state, standing.reason, {"attention": attention, **_times(row, end.marker)})
 
 
 async def _keep_results(session: AsyncSession, read: dict[str, dict[str, Results]], job_ids: Collection[str]) -> None:
@@ -267,8 +267,11 @@ async def _keep_results(session: AsyncSession, read: dict[str, dict[str, Results
     await insert_rows(session, fresh)
 
 
-def _ended_at(marker: Marker | None) -> datetime:
-    return datetime.fromtimestamp(marker.ended_at, UTC) if marker and marker.ended_at else now()
+def _times(row: Job, marker: Marker | None) -> dict[str, datetime | None]:
+    """When it began and ended, by the job's own clock where it told."""
+    began = datetime.fromtimestamp(marker.began_at, UTC) if marker and marker.began_at else row.started_at
+    ended = datetime.fromtimestamp(marker.ended_at, UTC) if marker and marker.ended_at else now()
+    return {"started_at": began, "ended_at": ended}
 
 
 def read_file(path: Path) -> Results:

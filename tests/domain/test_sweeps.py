@@ -120,7 +120,7 @@ def test_a_budget_learns_from_refusals_and_recovers() -> None:
         moment += 10.0
         budget.spend(moment, budget.allowance(moment) or 0)
     assert budget.rate is None or budget.rate > FREE / 2
-    assert Budget(refusals=40, rate=1e-9).refuse(0.0) == 120.0
+    assert Budget(refusals=40, rate=1e-9).refuse(0.0) == 60.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["ok", "no"])), max_size=60))
@@ -140,7 +140,9 @@ def test_a_partition_says_what_it_does_not_take() -> None:
     short = Partition("short", walltime_s=600, nodes=2, cores=8, memory_mb=1000)
     assert short.refusals(Resources(walltime_s=600, ntasks=16, nodes=2)) == []
     wrong = short.refusals(Resources(walltime_s=601, ntasks=48, nodes=3, memory_mb=2000))
-    assert [error.field for error in wrong] == [f"resources.{key}" for key in ("walltime", "nodes", "ntasks", "memory_mb")]
+    assert [error.field for error in wrong] == [
+        f"resources.{key}" for key in ("walltime", "nodes", "ntasks", "memory_mb")
+    ]
     assert Partition("any").refusals(Resources(walltime_s=86400 * 30, ntasks=5000)) == []
     assert short.with_nodes(Partition("short", cores=64)).cores == 64
 

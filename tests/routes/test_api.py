@@ -136,7 +136,9 @@ async def test_without_a_token_nothing_is_told(app: FastAPI) -> None:
     for path in app.openapi()["paths"]:
         if path.startswith("/api/"):
             for method in app.openapi()["paths"][path]:
-                answer = await bare.request(method, path.format(template_id="scf", job_id="x", name="y"), json={})
+                answer = await bare.request(
+                    method, path.format(template_id="scf", job_id="x", name="y", batch_id="z"), json={}
+                )
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["www-authenticate"] == "Bearer"
     for path in ("/jobs", "/new", "/new/scf", "/clusters", "/live"):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from sqlmodel import select
 
 from app.db.engine import insert_rows
@@ -27,27 +23,10 @@ from app.services.actions import Selection
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import get
-from tests.support.app import EXECUTABLE, make_actor, running, settings_for
+from tests.support.app import make_actor
 from tests.support.service import TERMINAL, mgo
 
 TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.2"
-
-
-@pytest.fixture
-def start(tmp_path: Path, recorded: Path) -> Callable[..., Any]:
-    """The application, with settings of its only cluster."""
-    (tmp_path / "bin").mkdir()
-    shutil.copy(EXECUTABLE, tmp_path / "bin")
-    (tmp_path / "data").symlink_to(recorded)
-
-    @asynccontextmanager
-    async def started(**limits: Any) -> AsyncIterator[FastAPI]:
-        settings = settings_for(tmp_path, data=tmp_path / "deck")
-        settings.clusters["here"] = settings.clusters["here"].model_copy(update=limits)
-        async with running(settings) as app:
-            yield app
-
-    return started
 
 
 async def make(context: Context, actor: Actor, count: int, priority: str = "normal") -> list[str]:

@@ -28,6 +28,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
+        assert not (folder / "data").is_symlink(), "the service would write into somebody else's folder"
         (folder / "config.toml").write_text(config)
         self.environment = {
             **os.environ,

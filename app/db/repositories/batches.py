@@ -199,9 +199,10 @@ async def history(session: AsyncSession, template_id: str, cluster_id: int) -> l
 
 
 def _past(atoms: int, resources: dict[str, Any], started: Any, ended: Any, wall_s: int, memory_mb: int) -> Past | None:
-    seconds = float(wall_s) or ((ended - started).total_seconds() if started is not None else 0.0)
-    if seconds <= 0:
+    if not wall_s and started is None:
         return None
+    # Clocks tell whole seconds.
+    seconds = float(wall_s) or max(1.0, (ended - started).total_seconds())
     cores = int(resources.get("ntasks", 1)) * int(resources.get("cpus_per_task", 1))
     return Past(
         atoms, cores, seconds, int(resources.get("walltime_s", 0)), memory_mb, int(resources.get("memory_mb", 0))

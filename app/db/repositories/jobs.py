@@ -14,7 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
-from app.domain.states import OCCUPYING, JobState, check_transition
+from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
+from app.domain.verdict import Usage
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,26 @@ async def with_remote(
         .order_by(col(Job.created_at))
     )
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
+
+
+async def without_usage(session: AsyncSession, since: datetime) -> list[tuple[Job, RemoteJob]]:
+    """Jobs that ended since then, and of which no accounting told yet what they took."""
+    ended = [str(state) for state in TERMINAL]
+    query = (
+        select(Job, RemoteJob)
+        .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
+        .where(
+            col(Job.ended_at) >= since, col(Job.state).in_(ended), RemoteJob.wall_s == 0, RemoteJob.scheduler_id != ""
+        )
+    )
+    return [(job, remote) for job, remote in (await session.exec(query)).all()]
+
+
+async def keep_usage(session: AsyncSession, usages: Mapping[str, Usage]) -> None:
+    """What jobs took, by job id."""
+    rows = [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()]
+    if rows:
+        await session.exec(update(RemoteJob), params=rows)
 
 
 async def occupying(session: AsyncSession, cluster_id: int) -> int:

@@ -87,6 +87,20 @@ async def _in_order(session: AsyncSession, query: Any) -> list[tuple[str, str]]:
     return [(job_id, name) for job_id, name in found.all()]
 
 
+async def all_waiting(session: AsyncSession) -> list[tuple[str, str, int, str, str, str]]:
+    """Id, cluster, priority, owner, state and name of all that is queued or held, in the order of each cluster's queue."""
+    query = (
+        select(  # type: ignore[call-overload]
+            col(Job.id), col(Cluster.name), col(Job.priority), col(User.name), col(Job.state), col(Job.name)
+        )
+        .join(User, col(User.id) == col(Job.owner_id))
+        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+        .where(col(Job.state).in_([str(JobState.QUEUED), str(JobState.HELD)]))
+        .order_by(col(Cluster.name), col(Job.priority), col(Job.place), col(Job.id))
+    )
+    return [tuple(row) for row in (await session.exec(query)).all()]
+
+
 async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime) -> list[datetime]:
     """When jobs were handed to a cluster, since `moment`: what a pace goes by after a restart."""
     query = (

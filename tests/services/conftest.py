@@ -1,0 +1,31 @@
+"""The application in this process, with settings of its only cluster; a real program replays recorded outputs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from tests.support.app import EXECUTABLE, running, settings_for
+
+
+@pytest.fixture
+def start(tmp_path: Path, recorded: Path) -> Callable[..., Any]:
+    """The application, with settings of its only cluster."""
+    (tmp_path / "bin").mkdir()
+    shutil.copy(EXECUTABLE, tmp_path / "bin")
+    (tmp_path / "data").symlink_to(recorded)
+
+    @asynccontextmanager
+    async def started(**limits: Any) -> AsyncIterator[FastAPI]:
+        settings = settings_for(tmp_path, data=tmp_path / "deck")
+        settings.clusters["here"] = settings.clusters["here"].model_copy(update=limits)
+        async with running(settings) as app:
+            yield app
+
+    return started
