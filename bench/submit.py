@@ -1,4 +1,5 @@
-"""Submitting and fetching N jobs through CrystalDeck, as ratios to a bare `sbatch` loop on the same lab in the same run.
+"""Submitting and fetching N jobs through CrystalDeck, as ratios to a bare `sbatch` loop on the same lab in the same run:
+as N jobs of one request, and as a batch, whose jobs leave as job arrays.
 
 The limit: one ssh, the files by tar, a shell loop of `sbatch`, a wait for the end, the results by tar. The same job script and
 the same payload on both sides. Needs root and the lab's Debian packages.
@@ -53,11 +54,30 @@ def limit(lab: Lab, script: str, deck: str, number: int, folder: str) -> tuple[f
     return submitted, time.monotonic() - start
 
 
-def crystaldeck(service: Service, number: int) -> tuple[float, float]:
-    """The same through the service: until all are in SLURM, and until all are concluded with their files here."""
+def as_jobs(service: Service, number: int) -> tuple[float, float]:
+    """The same through the service, as one request of N jobs."""
     job = replayed(CASE, seconds=0.5) | {"name": f"bench{number}"}
     start = time.monotonic()
-    ids = set(service.submit(*[job] * number))
+    return followed(service, set(service.submit(*[job] * number)), start)
+
+
+def as_batch(service: Service, number: int) -> tuple[float, float]:
+    """The same as a sweep over N lattice constants."""
+    job = replayed(CASE, seconds=0.5)
+    axis = {"key": "a", "values": f"4.0..5.0 count {number}"}
+    start = time.monotonic()
+    asked = {"template": "scf", "cluster": "lab", "name": f"sweep{number}", "parameters": job["parameters"], "reuse": False,
+             "resources": job["resources"], "sweep": {"axes": [axis]}}  # fmt: skip
+    batch_id = service.client.post("/batches", json=asked).raise_for_status().json()["id"]
+    while any(one["state"] == "making" for one in service.client.get("/batches").json()):
+        time.sleep(0.1)
+    rows = service.client.get(f"/batches/{batch_id}").json()["rows"]
+    return followed(service, {row["job"] for row in rows}, start)
+
+
+def followed(service: Service, ids: set[str], start: float) -> tuple[float, float]:
+    """Seconds until all are in SLURM, and until all are concluded with their files here."""
+    number = len(ids)
     while service.any_in("queued", "staging"):
         time.sleep(0.1)
     submitted = time.monotonic() - start
@@ -69,13 +89,17 @@ def crystaldeck(service: Service, number: int) -> tuple[float, float]:
     return submitted, done
 
 
-def report(number: int, rounds: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
-    """Every round and the median of the ratios."""
-    for bare, ours in rounds:
-        print(f"{number:>4} {'sbatch loop':<12} {bare[0]:>8.2f} s {bare[1]:>8.2f} s")
-        print(f"{number:>4} {'CrystalDeck':<12} {ours[0]:>8.2f} s {ours[1]:>8.2f} s")
-    ratios = [statistics.median(ours[part] / bare[part] for bare, ours in rounds) for part in (0, 1)]
-    print(f"{number:>4} {'ratio':<12} {ratios[0]:>9.2f}  {ratios[1]:>9.2f}", flush=True)
+Pair = tuple[float, float]
+
+
+def report(number: int, rounds: list[tuple[Pair, Pair, Pair]]) -> None:
+    """Every round and the medians of the ratios."""
+    for bare, jobs, batch in rounds:
+        for name, times in (("sbatch loop", bare), ("jobs", jobs), ("batch", batch)):
+            print(f"{number:>4} {name:<14} {times[0]:>8.2f} s {times[1]:>8.2f} s")
+    for index, name in ((1, "ratio, jobs"), (2, "ratio, batch")):
+        ratios = [statistics.median(one[index][part] / one[0][part] for one in rounds) for part in (0, 1)]
+        print(f"{number:>4} {name:<14} {ratios[0]:>9.2f}  {ratios[1]:>9.2f}", flush=True)
 
 
 def main() -> None:
@@ -89,13 +113,15 @@ def main() -> None:
                 [first] = service.submit(replayed(CASE, seconds=0.5))
                 service.wait([first])
                 job = service.job(first)
-                print(f"{'N':>4} {'':<12} {'submitted':>10} {'all here':>10}")
-                for number in (50, 200):
+                print(f"{'N':>4} {'':<14} {'submitted':>10} {'all here':>10}")
+                for number in (200, 50):
                     rounds = []
                     for turn in range(ROUNDS):
                         bare = limit(lab, job["script"], job["decks"]["scf.d12"], number, f"bare-{number}-{turn}")
                         time.sleep(PAUSE)
-                        rounds.append((bare, crystaldeck(service, number)))
+                        jobs = as_jobs(service, number)
+                        time.sleep(PAUSE)
+                        rounds.append((bare, jobs, as_batch(service, number)))
                         time.sleep(PAUSE)
                     report(number, rounds)
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app, main
-from app.errors import ConfigurationError, InvalidInput
+from app.domain.permissions import Actor, Role
+from app.errors import ConfigurationError, InvalidInput, NotFound
+from app.services.clusters import sync_configuration
+from app.services.context import make_context
+from app.services.creation import JobRequest, create_jobs
 from app.settings import Settings, load_settings
+from tests.support.service import mgo
 
 
 @pytest.fixture(autouse=True)
@@ -118,3 +124,27 @@ def test_render_writes_all_decks_of_a_template(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "decks").iterdir()} == {"bands.d12", "bands.d3"}
     with pytest.raises(InvalidInput, match="a must be at least"):
         run("render", "scf", "--example", "--set", "a=-1")
+
+
+def test_the_queue_from_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[clusters.here]\nrunner_type = 'local'\n")
+    run("user", "add", "ada", "--role", "member", "--password-stdin", stdin="a long enough password\n")
+
+    async def make() -> list[str]:
+        context = make_context(load_settings())
+        await sync_configuration(context)
+        made = await create_jobs(
+            context, Actor(1, "ada", Role.MEMBER), [JobRequest("scf", mgo(), "here", {}, f"j{n}") for n in range(2)]
+        )
+        await context.database.close()
+        return [job.id for job in made]
+
+    first, second = asyncio.run(make())
+    assert [line.split()[0] for line in run("queue", "list").splitlines()] == [first, second]
+    run("queue", "last", first, "--user", "ada")
+    assert [line.split()[0] for line in run("queue", "list").splitlines()] == [second, first]
+    assert "done  j0" in run("queue", "priority", first, "--user", "ada", "--value", "urgent")
+    left = CliRunner().invoke(app, ["queue", "release", first, "--user", "ada"])
+    assert left.exit_code == 1 and "not held" in left.stdout
+    with pytest.raises(NotFound, match="no account 'eve'"):
+        run("queue", "hold", first, "--user", "eve")

@@ -302,6 +302,9 @@ def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
     for position in bulk.positions:
         images = (rotations @ np.array(position) + translations) @ to_primitive
         images -= np.floor(images + 1e-9)
+        # Most operators leave an atom on a special position where it is: few images are left to be told apart by distance.
+        _, first = np.unique(np.round(images, 8) + 0.0, axis=0, return_index=True)
+        images = images[np.sort(first)]
         apart = images[:, None, :] - images[None, :, :]
         same = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=2) < TOLERANCE
         # Keep an image unless an earlier one is the same.

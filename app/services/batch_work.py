@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,8 +30,10 @@ from app.services.context import Context
 from app.services.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
 from app.services.library import refresh
 
-CHUNK = 25
-"""Rows that are checked, or become jobs, in one transaction."""
+CHECKED = 25
+"""Rows of a draft that are checked in one transaction: few, so that their author sees how it gets on."""
+MADE = 250
+"""Rows that become jobs in one transaction: many, since the first ones to run take the processor from the others."""
 log = logging.getLogger(__name__)
 
 
@@ -54,17 +56,21 @@ async def advance(context: Context, batch_id: str) -> bool:
         if batch is None or not batch.busy:
             return False
         actor = await users.actor(session, batch.owner_id)
-        fresh = await batches.items(session, batch_id, ["new"], limit=CHUNK)
-        ready = await batches.items(session, batch_id, ["ready", "known"], limit=CHUNK)
+        chunk = MADE if batch.state == "making" else CHECKED
+        fresh = await batches.items(session, batch_id, ["new"], limit=chunk)
+        ready = await batches.items(session, batch_id, ["ready", "known"], limit=chunk)
     if batch.kind == "action":
         return await actions.advance(context, batch_id)
     if actor is None:
         return await _give_up(context, batch_id)
     await refresh(context)
     if fresh:
-        await _check(context, actor, batch, fresh)
+        prepared = await _check(context, actor, batch, fresh)
+        if batch.state == "making":
+            # What was just rendered need not be rendered again.
+            await _make(context, actor, batch, fresh, prepared)
     elif ready and batch.state == "making":
-        await _make(context, actor, batch, ready)
+        await _make(context, actor, batch, ready, {})
     else:
         return await _rest(context, actor, batch_id)
     return True
@@ -126,15 +132,15 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
 # -- checking --------------------------------------------------------------------------------------------------------------
 
 
-async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> None:
-    """Read structures, render decks, look for jobs that computed the same."""
+async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> dict[int, Prepared | str]:
+    """Read structures, render decks, look for jobs that computed the same. Returns what was rendered, by position."""
     read = [await _read_source(context, item) for item in items]
     prepared = [wrong or await _prepared(context, actor, batch, item) for item, wrong in zip(items, read, strict=True)]
     async with context.database.write() as session:
         current = await batches.get(session, batch.id)
         if current is None or current.updated_at != batch.updated_at:
             # Somebody changed what is common meanwhile: what was found here no longer counts.
-            return
+            return {}
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         digests = [one.digest for one in prepared if isinstance(one, Prepared)]
         twins = await batches.twins(session, digests, cluster.id or 0 if cluster else 0)
@@ -153,8 +159,10 @@ async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[B
                 row.state, row.message = "wrong", one
                 row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
             session.add(row)
+            item.state, item.digest = row.state, row.digest
         announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
+    return {item.position: one for item, one in zip(items, prepared, strict=True)}
 
 
 def _standing(twin: Twin | None, first: int, position: int) -> tuple[str, str]:
@@ -219,11 +227,15 @@ async def _prepared(context: Context, actor: Actor, batch: Batch, item: BatchIte
 # -- making ----------------------------------------------------------------------------------------------------------------
 
 
-async def _make(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> None:
+async def _make(
+    context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem], rendered: Mapping[int, Prepared | str]
+) -> None:
     """Rows become jobs; what was computed before is linked, unless it is to be computed all the same."""
     reused = [item for item in items if item.state == "known" and not _compute(batch, item)]
     wanted = [item for item in items if item not in reused]
-    prepared = {item.position: await _prepared(context, actor, batch, item) for item in wanted}
+    prepared = {
+        item.position: rendered.get(item.position) or await _prepared(context, actor, batch, item) for item in wanted
+    }
     async with context.database.write() as session:
         rows = {row.position: row for row in await batches.items(session, batch.id, ["ready", "known"])}
         good: list[tuple[BatchItem, Prepared]] = []

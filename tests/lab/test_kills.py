@@ -87,3 +87,36 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
 def _arm(signals: Path) -> None:
     (signals / "armed").touch()
     (signals / "armed").chmod(0o666)
+
+
+@pytest.mark.parametrize("moment", ["before sbatch", "after sbatch"])
+def test_an_array_is_neither_lost_nor_doubled(lab: Lab, signals: Path, tmp_path: Path, moment: str) -> None:
+    name, body = WRAPPERS[moment]
+    lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
+    prefix = f"kill-array-{moment.partition(' ')[0]}"
+    service = Service(
+        tmp_path, "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kill-arrays")
+    )
+    service.add_user()
+    job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=1)
+    asked = {"template": "scf", "cluster": "lab", "parameters": job["parameters"], "resources": job["resources"],
+             "reuse": False, "naming": "{batch}-{n}"}  # fmt: skip
+    try:
+        for number in range(2):
+            service.start()
+            sweep = {"axes": [{"key": "a", "values": f"{4 + number}.0..{4 + number}.5 count 6"}]}
+            answer = service.client.post("/batches", json=asked | {"name": prefix, "sweep": sweep})
+            assert answer.status_code == 201, answer.text
+            _arm(signals)
+            wait_until((signals / "reached").exists, f"the moment {moment}", 60)
+            service.kill()
+            (signals / "killed").touch()
+            (signals / "killed").chmod(0o666)
+            wait_until(lambda: not (signals / "reached").exists(), "the command going on", 30)
+        service.start()
+        wait_until(lambda: len(service.jobs()) == 12, "the jobs", 60)
+        found = service.wait([one["id"] for one in service.jobs()], 200)
+    finally:
+        service.stop()
+    assert {one["state"] for one in found} == {"completed"}, [(j["state"], j["reason"]) for j in found]
+    assert len(lab.ended_rows(prefix, 12)) == 12

@@ -194,7 +194,10 @@ async def test_a_sweep_stops_by_itself_once_it_has_converged(start: Callable[...
         assert view.chart is not None and view.chart.band is not None and view.chart.x_label == "shrink"
 
 
-async def test_a_restart_in_the_middle_of_a_batch_changes_nothing(start: Callable[..., Any]) -> None:
+async def test_a_restart_in_the_middle_of_a_batch_changes_nothing(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_work, "MADE", 20)
     async with start() as app:
         context: Context = app.state.context
         ada = await make_actor(context)

@@ -12,14 +12,12 @@ tab=$(printf '\t')
 host=$(uname -n)
 workers=4
 
-# The first line of a small file, without a process.
-first_line() { line=; [ -s "$1" ] && { read -r line < "$1" || [ -n "$line" ]; }; }
+# The first line of a small file, without a process. A line that was cut off does not count.
+first_line() { line=; [ -s "$1" ] && { read -r line < "$1" || [ "$1" = "$state/token" ]; }; }
 
 answer() { printf '%s\t%s\t%s\n' "$token" "$1" "$2" 2>/dev/null; }
 
-keep_id() {
-    printf '%s\n' "$1" > "$state/job_id.new" && mv -f "$state/job_id.new" "$state/job_id" && answer id "$1"
-}
+keep_id() { printf '%s\n' "$1" > "$state/job_id" && answer id "$1"; }
 
 # Does the scheduler know a job of this name? Its queue first, then its accounting. $1: the name.
 # 0: yes, and `found` is its id; 1: surely not; 2: it could not be asked, so nothing follows.
@@ -87,15 +85,19 @@ start_direct() {
     keep_id "$id.${start:-0}"
 }
 
+# One of many may hold a claim: the file is made by O_EXCL, without a process, and says who made it.
 claim() {
-    mkdir "$state/submit" 2>/dev/null || return 1
-    printf '%s %s\n' "$$" "$host" > "$state/submit/by"
+    set -C
+    { printf '%s %s\n' "$$" "$host" > "$state/submit"; } 2>/dev/null
+    taken=$?
+    set +C
+    return "$taken"
 }
 
 # Nobody has held the claim $1 for a minute, or who held it here is gone; `busy` is who holds it.
 abandoned() {
     busy=
-    read -r pid by < "$1/by" 2>/dev/null || pid=
+    { read -r pid by < "$1"; } 2>/dev/null || pid=
     if [ -n "$pid" ] && [ "$by" = "$host" ] && kill -0 "$pid" 2>/dev/null; then
         busy=$pid
         return 1
@@ -109,7 +111,7 @@ of_array() {
     IFS=$tab read -r folder array index < "$state/array" || return 1
     if first_line "$folder/.crystaldeck/job_id"; then
         keep_id "${line}_$index"
-    elif [ ! -d "$folder/.crystaldeck/submit" ]; then
+    elif [ ! -e "$folder/.crystaldeck/submit" ]; then
         return 1
     elif look_up "$array"; then
         printf '%s\n' "$found" > "$folder/.crystaldeck/job_id" && keep_id "${found}_$index"

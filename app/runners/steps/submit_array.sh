@@ -17,7 +17,7 @@ answer_all() {
         rest=$2
         if [ "$1" = id ]; then
             rest=${2}_$index
-            printf '%s\n' "$rest" > "$dir/.crystaldeck/job_id.new" && mv -f "$dir/.crystaldeck/job_id.new" "$dir/.crystaldeck/job_id"
+            printf '%s\n' "$rest" > "$dir/.crystaldeck/job_id"
         fi
         printf '%s\t%s\t%s\n' "$token" "$1" "$rest" 2>/dev/null
         index=$((index + 1))
@@ -32,13 +32,15 @@ if [ -s "$state/job_id" ]; then
     exit 0
 fi
 # Somebody else hands it over, or did and died: submit.sh finds out for each job.
-mkdir "$state/submit" 2>/dev/null || { answer_all single ""; exit 0; }
-printf '%s %s\n' "$$" "$(uname -n)" > "$state/submit/by"
+host=$(uname -n)
+set -C
+{ printf '%s %s\n' "$$" "$host" > "$state/submit"; } 2>/dev/null || { answer_all single ""; exit 0; }
+set +C
 id=$(cd -- "$2" && exec sbatch --parsable array.sh 2> .crystaldeck/sbatch.err < /dev/null)
 code=$?
 id=${id%%;*}
 if [ "$code" -eq 0 ] && [ -n "$id" ]; then
-    printf '%s\n' "$id" > "$state/job_id.new" && mv -f "$state/job_id.new" "$state/job_id" && answer_all id "$id"
+    printf '%s\n' "$id" > "$state/job_id" && answer_all id "$id"
     exit 0
 fi
 message=$(tr '\n\t' '  ' < "$state/sbatch.err" | cut -c1-400)
