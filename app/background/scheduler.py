@@ -32,8 +32,8 @@ class Background:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._leader = LeaderLock(context.database, context.settings.data)
-        self._dispatcher = Dispatcher(context)
         self._monitor = Monitor(context)
+        self._dispatcher = Dispatcher(context, self._monitor.hurry)
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._stopping = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -64,8 +64,10 @@ class Outgoing:
 class Dispatcher:
     """Hands queued jobs over, cluster by cluster. One instance per process; only the leader's runs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, submitted: Callable[[tuple[str, str]], None] = lambda _: None) -> None:
         self._context = context
+        self._submitted = submitted
+        """Told when a cluster took jobs of an account: quick ones may have ended before anybody looked."""
         self._handed: dict[int, list[float]] = {}
         """When jobs were handed over lately, by cluster with a pace: seconds since 1970, ascending."""
         self._away: dict[tuple[str, str], float] = {}
@@ -295,6 +297,8 @@ class Dispatcher:
                 await session.exec(update(RemoteJob), params=known)
             await insert_rows(session, [file for file in files if file.job_id in moved])
             await announce_jobs(session, moved.values())
+        if known:
+            self._submitted(account.key)
         self._context.broker.wake()
 
     def _keep_sent(self, batch: Sequence[Outgoing]) -> list[JobFile]:
