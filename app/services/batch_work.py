@@ -134,6 +134,7 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
 
 async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> dict[int, Prepared | str]:
     """Read structures, render decks, look for jobs that computed the same. Returns what was rendered, by position."""
+    asked = {item.position: dict(item.given) for item in items}
     read = [await _read_source(context, item) for item in items]
     prepared = [wrong or await _prepared(context, actor, batch, item) for item, wrong in zip(items, read, strict=True)]
     async with context.database.write() as session:
@@ -148,7 +149,8 @@ async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[B
         rows = {row.position: row for row in await batches.items(session, batch.id, ["new"])}
         for item, one in zip(items, prepared, strict=True):
             row = rows.get(item.position)
-            if row is None or ((row.given, row.anyway) != (item.given, item.anyway) and not item.source):
+            if row is None or (row.given, row.anyway) != (asked[item.position], item.anyway):
+                # Somebody changed this row meanwhile: it is looked at again.
                 continue
             row.given = item.given
             if isinstance(one, Prepared):

@@ -241,13 +241,15 @@ async def test_many_jobs_are_acted_on_from_the_list(browser: httpx.AsyncClient) 
     ids = re.findall(r'name="id" value="([a-z2-7]+)"', listed)
     assert len(ids) == 3
     assert "Paused by ada: upgrade." in (await browser.get(f"/jobs/{ids[0]}")).text
-    held = await browser.post("/jobs/actions", data={"id": ids[:2], "action": "hold"})
+    held = await browser.post("/jobs/actions", data={"id": ids[:2], "action": "hold"}, follow_redirects=True)
     assert "Hold: 2 of 2 done" in held.text
-    mixed = await browser.post("/jobs/actions", data={"id": ids, "action": "release"})
+    mixed = await browser.post("/jobs/actions", data={"id": ids, "action": "release"}, follow_redirects=True)
     assert "Release: 2 of 3 done" in mixed.text and "It is queued, not held." in mixed.text
     # Cancelling asks first, with the number of jobs.
     asked = await browser.post("/jobs/actions?state=queued", data={"all": "1", "action": "cancel"})
     assert "Cancel 3 jobs?" in asked.text
-    done = await browser.post("/jobs/actions?state=queued", data={"all": "1", "action": "cancel", "confirmed": "1"})
+    done = await browser.post(
+        "/jobs/actions?state=queued", data={"all": "1", "action": "cancel", "confirmed": "1"}, follow_redirects=True
+    )
     assert "Cancel: 3 of 3 done" in done.text
     assert (await browser.post("/clusters/here/resume")).status_code == 303

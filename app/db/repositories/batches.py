@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Integer, cast, func, update
+from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -82,14 +83,21 @@ class Row:
     energy_total: float | None
 
 
+_LIGHT: tuple[Any, ...] = (
+    Job.id, Job.name, Job.state, Job.owner_id, Job.batch_id, Job.cancel_requested, Job.ended_at, Job.reason,
+)  # fmt: skip
+"""What a list of many jobs needs of each."""
+
+
 async def rows(session: AsyncSession, batch_id: str, *, offset: int = 0, limit: int | None = None) -> list[Row]:
-    """Items in their order, each with its job and that job's energy."""
+    """Items in their order, each with its job (without decks and parameters) and that job's energy."""
     energy = (
         select(func.min(col(JobResult.energy_total))).where(col(JobResult.job_id) == col(BatchItem.job_id))
     ).scalar_subquery()
     query = (
         select(BatchItem, Job, energy)
         .join(Job, col(Job.id) == col(BatchItem.job_id), isouter=True)
+        .options(load_only(*_LIGHT))
         .where(BatchItem.batch_id == batch_id)
         .order_by(col(BatchItem.position))
     )

@@ -97,7 +97,8 @@ async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
 
 
 async def counts(session: AsyncSession) -> dict[str, int]:
-    query = select(col(Job.state), func.count()).group_by(col(Job.state))
+    """Jobs by state, those in the archive left out."""
+    query = select(col(Job.state), func.count()).where(col(Job.archived).is_(False)).group_by(col(Job.state))
     return dict((await session.exec(query)).all())
 
 
