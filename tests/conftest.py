@@ -15,6 +15,7 @@ from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two groups for two processes: what shares the lab, which mostly waits, and the rest, which mostly computes."""
     for item in items:
