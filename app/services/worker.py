@@ -8,14 +8,19 @@ from __future__ import annotations
 import asyncio
 import importlib
 import multiprocessing
+import os
 import resource
 import signal
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 MEMORY = 3 << 30
+PARENT_WATCHED = 5.0
+"""Seconds between looks whether the service still lives."""
 _TRIES = 2
 """Whoever waited while another's work ended the process tries once more."""
 
@@ -78,13 +83,21 @@ class Worker:
 
 
 def _limit(preload: tuple[str, ...]) -> None:
-    """Limits of the process, and no interest in the service's signals."""
+    """Limits of the process, and no interest in the service's signals; it ends when the service was killed."""
+    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in preload:
         # What takes half a second to import need not be waited for later.
         importlib.import_module(name)
+
+
+def _outlive_nobody(parent: int) -> None:
+    """The pool's own pipes never tell of a parent that was killed."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_WATCHED)
+    os._exit(0)
 
 
 def _limited(seconds: int, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
