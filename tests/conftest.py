@@ -15,13 +15,6 @@ from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two groups for two processes: what shares the lab, which mostly waits, and the rest, which mostly computes."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if "lab" in item.path.parts else "rest"))
-
-
 def _refuse_or_skip(reason: str) -> None:
     """On CI nothing of this may be skipped."""
     if os.environ.get("CRYSTALDECK_NO_SKIP"):
