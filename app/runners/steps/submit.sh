@@ -38,15 +38,19 @@ look_up() {
     [ -n "$found" ]
 }
 
-# The scheduler said no, or nothing. $1: its words; $2: the name; $3: prefix of what is kept of an id that is found.
+# The scheduler said no, or nothing. $1: its words; $2: the name.
 # 0: it has the job after all, as `found`; else `verdict` is refused, later or uncertain.
 judge() {
     case $1 in
-        # It asks for patience, before it took anything: too many requests, or too many jobs of this account.
+        # It asks for patience, before it took anything: too many requests, or too many jobs of this account. Words of a
+        # time-out beside it count for more.
+        *imed\ out* | *onnection* | *nable\ to\ contact*) ;;
         *rl_* | *[Rr]ate\ [Ll]imit* | *[Bb]ack*off* | *[Bb]acking\ off* | *emporarily\ un* | *MaxSubmit*)
             verdict=later
             return 1
             ;;
+    esac
+    case $1 in
         # A scheduler that timed out may have taken the job all the same.
         *imed\ out* | *onnection* | *ommunicat* | *nable\ to\ contact*)
             look_up "$2" && return 0

@@ -45,12 +45,13 @@ if [ "$code" -eq 0 ] && [ -n "$id" ]; then
 fi
 message=$(tr '\n\t' '  ' < "$state/sbatch.err" | cut -c1-400)
 case $message in
+    # It may have been taken all the same: the claim stays until the scheduler could be asked.
+    *imed\ out* | *onnection* | *nable\ to\ contact*) answer_all uncertain "$message" ;;
     *rl_* | *[Rr]ate\ [Ll]imit* | *[Bb]ack*off* | *[Bb]acking\ off* | *emporarily\ un* | *MaxSubmit*)
         rm -rf "$state/submit"
         answer_all later "$message"
         ;;
-    # It may have been taken all the same: the claim stays until the scheduler could be asked.
-    *imed\ out* | *onnection* | *ommunicat* | *nable\ to\ contact*) answer_all uncertain "$message" ;;
+    *ommunicat*) answer_all uncertain "$message" ;;
     *)
         rm -rf "$state/submit"
         case $message in
