@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -13,13 +14,16 @@ from app.background.leader import LeaderLock
 from app.db.tables import now
 from app.errors import CrystalDeckError
 from app.events import outbox
-from app.services import batch_work
+from app.services import batch_work, orchestrator
 from app.services.access import Account, runner_for
 from app.services.context import Context
 from app.services.monitoring import Monitor, cluster_ids
 from app.services.submission import Dispatcher
 
 POLL_TICK = 0.25
+NUDGE_PAUSE = 0.05
+RUN_TICK = 1.0
+"""Only for what no event tells: a back-off that is over, or a change that another process made."""
 USAGE_TICK = 15.0
 FOLLOW_RETRY = 10.0
 OUTBOX_KEPT = timedelta(hours=6)
@@ -35,6 +39,7 @@ class Background:
         self._monitor = Monitor(context)
         self._dispatcher = Dispatcher(context, self._monitor.hurry)
         self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._again: dict[object, Callable[[], Awaitable[None]]] = {}
         self._stopping = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
@@ -43,6 +48,7 @@ class Background:
             (self._dispatch, self._context.settings.dispatch_interval),
             (self._poll, POLL_TICK),
             (self._batches, POLL_TICK),
+            (self._runs, RUN_TICK),
             (self._usage, USAGE_TICK),
             (self._tidy, 600.0),
         ]
@@ -57,6 +63,17 @@ class Background:
                 misfire_grace_time=None,
             )
         self._scheduler.start()
+        self._nudges = asyncio.create_task(self._on_nudge(), name="nudges")
+
+    async def _on_nudge(self) -> None:
+        """Work that was just made does not wait for the next tick."""
+        while True:
+            await self._context.nudge.wait()
+            self._context.nudge.clear()
+            for work in (self._runs, self._dispatch):
+                self._spawn(("tick", work.__name__), work, again=True)
+            # Many nudges at once are one.
+            await asyncio.sleep(NUDGE_PAUSE)
 
     async def _tick(self, work: Callable[[], Awaitable[None]]) -> None:
         """Ticks are tasks of ours too: a stop waits for them, which APScheduler's own shutdown does not."""
@@ -67,18 +84,32 @@ class Background:
         # A tick that APScheduler has already begun must not start anything either.
         self._stopping = True
         self._scheduler.pause()
+        self._nudges.cancel()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._scheduler.shutdown(wait=False)
         await self._leader.release()
 
-    def _spawn(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
-        """Start `work` unless the same is still going on: a hanging cluster holds up nothing else."""
-        if key not in self._tasks and not self._stopping:
-            task = asyncio.create_task(self._guard(key, work), name=str(key))
-            self._tasks[key] = task
-            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+    def _spawn(self, key: object, work: Callable[[], Awaitable[None]], *, again: bool = False) -> None:
+        """Start `work` unless the same is still going on: a hanging cluster holds up nothing else.
+
+        With `again` it is started once more when that has ended: it may have looked before there was something to do.
+        """
+        if self._stopping:
+            return
+        if key in self._tasks:
+            if again:
+                self._again[key] = work
+            return
+        task = asyncio.create_task(self._guard(key, work), name=str(key))
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._done(key))
+
+    def _done(self, key: object) -> None:
+        self._tasks.pop(key, None)
+        if work := self._again.pop(key, None):
+            self._spawn(key, work)
 
     async def _guard(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -91,7 +122,8 @@ class Background:
     async def _dispatch(self) -> None:
         if await self._leader.acquire():
             for cluster_id in await cluster_ids(self._context):
-                self._spawn(("dispatch", cluster_id), lambda cluster_id=cluster_id: self._dispatcher.run(cluster_id))  # type: ignore[misc]
+                work = partial(self._dispatcher.run, cluster_id)
+                self._spawn(("dispatch", cluster_id), work, again=True)
 
     async def _poll(self) -> None:
         if not await self._leader.acquire():
@@ -108,6 +140,11 @@ class Background:
         if await self._leader.acquire():
             for batch_id in await batch_work.busy(self._context):
                 self._spawn(("batch", batch_id), lambda batch_id=batch_id: batch_work.work(self._context, batch_id))  # type: ignore[misc]
+
+    async def _runs(self) -> None:
+        if await self._leader.acquire():
+            for run_id in await orchestrator.busy(self._context):
+                self._spawn(("run", run_id), partial(orchestrator.work, self._context, run_id), again=True)
 
     async def _follow(self, account: Account) -> None:
         """Hold one channel on which jobs push their changes; each line makes the next poll come at once."""

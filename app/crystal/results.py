@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 SCHEMA_VERSION = 1
 HARTREE_EV = 27.211386245988
@@ -43,6 +44,20 @@ class Geometry:
 
 
 @dataclass
+class BandSummary:
+    """Bands along a path: energies in hartree, on the absolute scale of the calculation. Edges are None for a metal."""
+
+    count: int = 0
+    spins: int = 1
+    points: int = 0
+    fermi_energy: float | None = None
+    valence_top: float | None = None
+    conduction_bottom: float | None = None
+    means: list[float] = field(default_factory=list)
+    """Of each band of the first spin, over the path."""
+
+
+@dataclass
 class Results:
     """Everything read from one output. Energies in hartree, gap in eV, frequencies in cm⁻¹, wall time in s."""
 
@@ -67,6 +82,7 @@ class Results:
     k_mesh: list[int] | None = None
     geometry: Geometry | None = None
     frequencies_cm1: list[list[float]] | None = None
+    bands: BandSummary | None = None
     wall_time_s: float | None = None
     normal_end: bool = False
     verdict: str = "incomplete"
@@ -94,3 +110,25 @@ class Progress:
 
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def shape_of_results() -> dict[str, Any]:
+    """What `Results` holds, for those who name a value before there is one: by name its kind, or a shape of its own.
+
+    Kinds: number, boolean, text, list, mapping.
+    """
+    return _shape(Results)
+
+
+def _shape(owner: type) -> dict[str, Any]:
+    return {name: _kind(hint) for name, hint in get_type_hints(owner).items()}
+
+
+def _kind(hint: Any) -> Any:
+    parts = [part for part in get_args(hint) if part is not NoneType] if get_origin(hint) is UnionType else [hint]
+    found = parts[0]
+    if is_dataclass(found):
+        return _shape(found)  # type: ignore[arg-type]
+    if found in (int, float):
+        return "number"
+    return {bool: "boolean", str: "text", dict: "mapping", list: "list"}.get(get_origin(found) or found, "any")

@@ -96,6 +96,17 @@ _ENDING_WORDS: dict[Ending, str] = {
 }
 
 
+NOT_TAKEN = "could not take the job"
+"""In the reason of a job whose files could not be brought to the cluster: nothing was wrong with the job itself."""
+
+
+def ending_of(reason: str) -> Ending | None:
+    """The end that a failed job's reason tells of; None: the calculation itself, or something that nobody foresaw."""
+    if NOT_TAKEN in reason:
+        return Ending.NODE
+    return next((ending for ending, words in _ENDING_WORDS.items() if reason == words), None)
+
+
 def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker: Marker | None) -> Standing:
     """The state of a job that was handed over, from one poll. Terminal states are never decided here: see `conclude`."""
     if queue is not None and queue.phase is Phase.PENDING:

@@ -16,6 +16,8 @@ class Topic(StrEnum):
     """A cluster's connection or test report changed; the subject is its name."""
     BATCH = "batch"
     """A batch or an action on many jobs went on; the subject is its id."""
+    WORKFLOW = "workflow"
+    """A run of a workflow went on; the subject is its id."""
     RESYNC = "resync"
     """Events were missed: fetch everything again."""
 

@@ -28,11 +28,11 @@ LIFETIME = 600.0
 def names_of(event: Event, job: str) -> set[str]:
     """The DOM events that an event makes on a page that watches `job`, or no job in particular."""
     if event.topic is Topic.RESYNC:
-        return {"cd-jobs", "cd-job", "cd-progress", "cd-clusters", "cd-batch"}
+        return {"cd-jobs", "cd-job", "cd-progress", "cd-clusters", "cd-batch", "cd-workflow"}
     if event.topic is Topic.CLUSTER:
         return {"cd-clusters"} | ({"cd-job"} if job else set())
-    if event.topic is Topic.BATCH:
-        return set() if job else {"cd-batch"}
+    if event.topic in (Topic.BATCH, Topic.WORKFLOW):
+        return set() if job else {f"cd-{event.topic}"}
     if job:
         return ({"cd-job"} if event.topic is Topic.JOB else {"cd-progress"}) if event.subject == job else set()
     return {"cd-jobs"}
@@ -82,7 +82,7 @@ api_router = APIRouter(prefix="/api/v1", tags=["events"])
 
 @api_router.get("/events", response_class=EventSourceResponse)
 async def events(request: Request, context: ContextDep, actor: ActorDep) -> AsyncIterator[ServerSentEvent]:
-    """All changes as server-sent events: `job`, `progress`, `cluster`, `batch`, `resync`. Resumes by Last-Event-ID."""
+    """All changes as server-sent events: `job`, `progress`, `cluster`, `batch`, `workflow`, `resync`. Resumes by Last-Event-ID."""
     require(actor, "job.read")
     last = request.headers.get("last-event-id", "")
     async for batch in gathered(context, int(last) if last.isdigit() else None, wait=0.02):

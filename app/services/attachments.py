@@ -133,9 +133,15 @@ def _unfit(file: Found, parent: Job, rendering: Any) -> str:
         same = [key for key in ("system", "space_group", "layer_group") if key in rendering.values]
         other = [key for key in same if parent.parameters.get(key, rendering.values[key]) != rendering.values[key]]
         return f"belongs to a job with another {other[0].replace('_', ' ')}" if other else ""
-    if _basis(ours) != _basis(theirs):
-        return f"was computed with another basis set ({_basis_words(theirs)}); GUESSP needs the same"
-    return ""
+    return same_basis(rendering.decks, parent.decks)
+
+
+def same_basis(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """Why a wave function of `theirs` is no guess for `ours`, both decks by name; empty: nothing speaks against it."""
+    own, other = _main_deck(ours), _main_deck(theirs)
+    if own is None or other is None or _basis(own) == _basis(other):
+        return ""
+    return f"was computed with another basis set ({_basis_words(other)}); GUESSP needs the same"
 
 
 def _main_deck(decks: Mapping[str, str]) -> Deck | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,9 @@ class Context:
     structures: StructureReader
     budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
     """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
+
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is something to do that should not wait for the next tick: a job to hand over, a run to go on with."""
 
     def budget(self, account: tuple[str, str]) -> Budget:
         return self.budgets.setdefault(account, Budget())

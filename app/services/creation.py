@@ -93,6 +93,7 @@ async def create_jobs(
             ids = [job.id for job in created]
             session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
     context.broker.wake()
+    context.nudge.set()
     return created
 
 

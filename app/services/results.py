@@ -16,9 +16,10 @@ from typing import BinaryIO, cast
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.bands import BandError, read_bands
 from app.crystal.decks import written_roles
 from app.crystal.output import OutputReader
-from app.crystal.results import Results
+from app.crystal.results import BandSummary, Results
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, library
 from app.db.repositories.jobs import Move
@@ -216,6 +217,8 @@ class Finisher:
             ended = [move.job for move in moves if move.job.id in moved]
             await batch_work.watch(session, ended)
             await announce_jobs(session, ended)
+        # Room on the cluster, and perhaps the next step of a workflow.
+        self._context.nudge.set()
 
     def _read_outputs(self, job: Job) -> dict[str, Results]:
         read = {}
@@ -223,6 +226,8 @@ class Finisher:
             path = self._context.job_folder(job.id) / "files" / output
             if path.is_file():
                 read[output] = read_file(path)
+                if output.endswith(".outp"):
+                    read[output].bands = _bands_beside(path)
         return read
 
     async def _keep_files(self, session: AsyncSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
@@ -272,6 +277,15 @@ def _times(row: Job, marker: Marker | None) -> dict[str, datetime | None]:
     began = datetime.fromtimestamp(marker.began_at, UTC) if marker and marker.began_at else row.started_at
     ended = datetime.fromtimestamp(marker.ended_at, UTC) if marker and marker.ended_at else now()
     return {"started_at": began, "ended_at": ended}
+
+
+def _bands_beside(output: Path) -> BandSummary | None:
+    """What the BAND.DAT beside an output holds, where there is one that can be read."""
+    path = output.with_name("BAND.DAT")
+    try:
+        return read_bands(path.read_text(encoding="utf-8", errors="replace")).summary() if path.is_file() else None
+    except (BandError, OSError):
+        return None
 
 
 def read_file(path: Path) -> Results:

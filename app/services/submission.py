@@ -27,7 +27,7 @@ from app.domain.names import remote_name
 from app.domain.queueing import Limits, Pace, allowance, choose
 from app.domain.resources import Resources
 from app.domain.states import JobState
-from app.domain.verdict import Phase
+from app.domain.verdict import NOT_TAKEN, Phase
 from app.errors import ClusterError, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
@@ -384,7 +384,7 @@ def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
             message = f"Handed to {cluster} as job {receipt.detail}."
             return Move(job, JobState.SUBMITTED, message, {"attention": ""})
         case "refused" | "failed":
-            what = "refused the job" if receipt.word == "refused" else "could not take the job"
+            what = "refused the job" if receipt.word == "refused" else NOT_TAKEN
             return Move(job, JobState.FAILED, f"{cluster} {what}: {receipt.detail}", {"ended_at": now()})
         case "absent" | "later" if job.cancel_requested:
             return Move(job, JobState.CANCELLED, "Cancelled before it was submitted.", {"ended_at": now()})

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
+from app.db.repositories import workflows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
 from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
 from app.domain.verdict import Usage
@@ -246,6 +247,9 @@ async def transition_all(session: AsyncSession, moves: Sequence[Move], *, actor:
     ]
     await session.exec(update(Job), params=rows)
     await insert_rows(session, events)
+    if ended := [move.job.id for move in won if move.target in TERMINAL]:
+        # Here, since every end of a job passes here: no workflow misses it.
+        await workflows.wake_for_jobs(session, ended)
     for move, row in zip(won, rows, strict=True):
         for key, value in row.items():
             # The row is what was just written: set it without marking it as changed once more.
@@ -256,6 +260,15 @@ async def transition_all(session: AsyncSession, moves: Sequence[Move], *, actor:
 async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:
     query = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
     return list((await session.exec(query)).all())
+
+
+async def histories(session: AsyncSession, job_ids: Collection[str]) -> dict[str, list[JobEvent]]:
+    """Histories of many jobs, by id."""
+    query = select(JobEvent).where(col(JobEvent.job_id).in_(list(job_ids))).order_by(col(JobEvent.id))
+    found: dict[str, list[JobEvent]] = {}
+    for event in (await session.exec(query)).all():
+        found.setdefault(event.job_id, []).append(event)
+    return found
 
 
 async def files(session: AsyncSession, job_id: str) -> list[JobFile]:

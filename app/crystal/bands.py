@@ -1,0 +1,94 @@
+"""Band structures as CRYSTAL writes them: BAND.DAT, in the form that xmgrace reads.
+
+Columns: distance along the path, then one energy relative to the Fermi energy for each band, hartree. Of a spin-polarised
+calculation the second spin follows as a block of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.crystal.results import BandSummary
+
+_HEAD = re.compile(r"#\s*NKPT\s+(\d+)\s+NBND\s+(\d+)\s+NSPIN\s+(\d+)")
+_PANEL = re.compile(r"#\s+(\d+)\s+\((\S+)\)(?:/(\d+))?\s*$")
+_FERMI = re.compile(r"#\s*EFERMI \(HARTREE\)\s+(\S+)")
+MAX_NUMBERS = 5_000_000
+OCCUPIED = 1e-5
+"""Hartree above the Fermi energy up to which a level counts as occupied: BAND.DAT has five digits."""
+
+
+class BandError(ValueError):
+    """The file is no BAND.DAT, or is cut."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Energies (spin, band, k point) relative to the Fermi energy, hartree; distances along the path, 1/bohr."""
+
+    distances: np.ndarray
+    energies: np.ndarray
+    nodes: list[tuple[float, str]]
+    """Ends of the path's lines: distance, and the point as `(i,j,k)/shrink`."""
+    fermi: float | None
+
+    def summary(self) -> BandSummary:
+        """Edges and mean energies on the absolute scale of the calculation, hartree."""
+        shift = self.fermi or 0.0
+        flat = self.energies.reshape(-1, self.energies.shape[-1])
+        top = flat.max(axis=1)
+        occupied = top <= OCCUPIED
+        # A band that crosses the Fermi energy makes a metal: no edges.
+        metal = bool(np.any((flat.min(axis=1) < -OCCUPIED) & ~occupied))
+        valence = float(top[occupied].max()) if occupied.any() and not metal else None
+        conduction = float(flat[~occupied].min()) if (~occupied).any() and not metal else None
+        return BandSummary(
+            count=self.energies.shape[1], spins=self.energies.shape[0], points=self.energies.shape[2],
+            fermi_energy=self.fermi,
+            valence_top=None if valence is None else valence + shift,
+            conduction_bottom=None if conduction is None else conduction + shift,
+            means=[float(mean) + shift for mean in self.energies[0].mean(axis=1)],
+        )  # fmt: skip
+
+
+def read_bands(text: str) -> Bands:
+    """The contents of a BAND.DAT.
+
+    Raises:
+        BandError
+    """
+    head = _HEAD.search(text[:2000])
+    if head is None:
+        raise BandError("it does not begin with NKPT, NBND and NSPIN")
+    points, count, spins = (int(part) for part in head.groups())
+    if not (points and count and spins) or points * (count + 1) * spins > MAX_NUMBERS:
+        raise BandError(f"{points} points of {count} bands are not to be believed")
+    rows: list[list[float]] = []
+    panels: list[tuple[int, str]] = []
+    fermi = None
+    for line in text.splitlines():
+        if line.startswith("#"):
+            if found := _PANEL.match(line):
+                node = f"({found.group(2)})" + (f"/{found.group(3)}" if found.group(3) else "")
+                if len(rows) == 0:
+                    panels.append((int(found.group(1)), node))
+            elif found := _FERMI.match(line):
+                fermi = _number(found.group(1))
+        elif line.strip() and not line.startswith(("@", "&")):
+            rows.append([_number(part) for part in line.split()])
+    if len(rows) != points * spins or any(len(row) != count + 1 for row in rows):
+        raise BandError(f"it holds {len(rows)} of {points * spins} rows: the file is cut")
+    table = np.array(rows).reshape(spins, points, count + 1)
+    distances = table[0, :, 0]
+    nodes = [(float(distances[min(place, points) - 1]), name) for place, name in panels if place >= 1]
+    return Bands(distances, table[:, :, 1:].transpose(0, 2, 1), nodes, fermi)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.replace("D", "E"))
+    except ValueError as error:
+        raise BandError(f"{text[:20]!r} is no number") from error

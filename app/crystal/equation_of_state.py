@@ -1,0 +1,45 @@
+"""Energy over volume: the Birch–Murnaghan fit, by ASE."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase.eos import EquationOfState
+from ase.units import GPa
+
+from app.crystal.results import HARTREE_EV
+
+
+def fit_eos(volumes: Sequence[float | None], energies: Sequence[float | None]) -> dict[str, float]:
+    """The minimum of energy over volume.
+
+    Args:
+        volumes: Å³ per cell; energies: hartree per cell. Points without both are passed over.
+
+    Returns:
+        `volume` (Å³), `energy` (hartree), `bulk_modulus` (GPa) and `linear`, the cube root of the volume (Å).
+
+    Raises:
+        ValueError: fewer than five points, or no minimum among them.
+    """
+    points = [(v, e) for v, e in zip(volumes, energies, strict=True) if v is not None and e is not None]
+    if len(points) < 5:
+        raise ValueError(f"a fit needs at least five points, there are {len(points)}")
+    given = np.array(points)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            equation: Any = EquationOfState
+            fitted = equation(given[:, 0].tolist(), (given[:, 1] * HARTREE_EV).tolist(), eos="birchmurnaghan")
+            volume, energy, modulus = fitted.fit()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ValueError(f"energy over volume has no minimum to fit ({error})") from error
+    if not given[:, 0].min() * 0.9 <= volume <= given[:, 0].max() * 1.1 or modulus <= 0:
+        raise ValueError("energy over volume has no minimum within the points")
+    return {
+        "volume": float(volume), "energy": float(energy) / HARTREE_EV, "bulk_modulus": float(modulus / GPa),
+        "linear": float(volume) ** (1 / 3),
+    }  # fmt: skip

@@ -1,0 +1,237 @@
+"""Running workflows: a step that has ended starts the next.
+
+The end of a job marks its run as busy in the same transaction (see `jobs.transition_all`), and the orchestrator looks at busy
+runs at once. Each look first settles what has ended and decides what begins, in one transaction; then it makes the jobs of
+what has begun, and the transaction that queues a job also writes it to its task. So a service that is killed anywhere goes on
+where the rows say, and no task gets two jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.engine import insert_rows
+from app.db.repositories import workflows
+from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.domain import orchestration
+from app.domain.conditions import ConditionError
+from app.domain.orchestration import ENDED, RUN_ENDED, Verdict
+from app.domain.workflow_checks import rows_of
+from app.domain.workflows import StepSpec, named_steps
+from app.errors import CrystalDeckError
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.services import workflow_endings, workflow_jobs
+from app.services.context import Context
+from app.services.library import refresh
+from app.services.workflow_library import LANGUAGE
+from app.services.workflow_tasks import Plan, names_for, no_value, plan_of, uses_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Scene:
+    """A run as one look at it finds it, with the rows that the look may change."""
+
+    session: AsyncSession
+    run: WorkflowRun
+    plan: Plan
+    steps: list[WorkflowStep]
+    tasks: dict[int, list[WorkflowTask]]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {step.name: step.state for step in self.steps}
+
+    def tasks_of(self, step: WorkflowStep) -> list[WorkflowTask]:
+        return self.tasks.setdefault(step.id or 0, [])
+
+    async def names(self, wanted: Any) -> dict[str, Any]:
+        """What expressions may name of the wanted steps."""
+        return await names_for(self.session, self.run, self.plan.spec, self.steps, self.tasks, wanted)
+
+    def jobs_of(self) -> dict[str, list[str]]:
+        """Jobs of each step."""
+        return {
+            step.name: [task.job_id for task in self.tasks.get(step.id or 0, ()) if task.job_id] for step in self.steps
+        }
+
+
+async def busy(context: Context) -> list[str]:
+    """Runs with something to do."""
+    async with context.database.read() as session:
+        return await workflows.busy(session, now())
+
+
+async def work(context: Context, run_id: str) -> None:
+    """Go on until nothing is left to do for now."""
+    while await advance(context, run_id):
+        pass
+
+
+async def advance(context: Context, run_id: str) -> bool:
+    """One look at a run. False: nothing is left to do until something happens."""
+    await refresh(context)
+    async with context.database.write() as session:
+        run = await workflows.run(session, run_id)
+        if run is None:
+            return False
+        try:
+            scene = await _scene(context, session, run)
+        except (CrystalDeckError, ValueError) as error:
+            # Its definition was right when it began; a newer release may no longer read it.
+            await _end(session, run, Verdict("failed", f"It cannot be read any more: {error}"))
+            return False
+        ready = await _decide(context, scene)
+        announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    context.broker.wake()
+    if ready:
+        await workflow_jobs.make(context, run_id)
+        context.nudge.set()
+    return ready
+
+
+async def _scene(context: Context, session: AsyncSession, run: WorkflowRun) -> Scene:
+    grouped: dict[int, list[WorkflowTask]] = {}
+    for task in await workflows.tasks(session, run.id):
+        grouped.setdefault(task.step_id, []).append(task)
+    return Scene(session, run, plan_of(context, run), await workflows.steps(session, run.id), grouped)
+
+
+async def _decide(context: Context, scene: Scene) -> bool:
+    """Settle what has ended, begin what may begin. True: there are tasks whose jobs are to be made."""
+    run = scene.run
+    await workflow_endings.settle(context, scene.session, run, scene.plan, scene.steps, scene.tasks)
+    going = run.state == "running"
+    if going:
+        moment = now()
+        for task in (task for listed in scene.tasks.values() for task in listed):
+            if task.state == "later" and (task.not_before is None or task.not_before <= moment):
+                task.state, task.not_before = "ready", None
+    by_name = {step.name: step for step in scene.steps}
+    # In this order each step finds those before it settled, so that one pass is enough.
+    for name in scene.plan.order:
+        step = by_name[name]
+        if step.state in ("running", "asking"):
+            _stand(scene, step)
+        if step.state == "waiting" and run.state != "paused":
+            await _waiting(scene, step, going=going)
+            if step.state == "running":
+                # Values are there at once; what has begun with nothing to do has ended.
+                _stand(scene, step)
+    for row in (*scene.steps, *(task for listed in scene.tasks.values() for task in listed)):
+        scene.session.add(row)
+    if run.state not in RUN_ENDED:
+        verdict = orchestration.run_verdict(
+            scene.plan.spec, scene.states, {step.name: step.message for step in scene.steps}
+        )
+        if verdict is not None:
+            run.outputs = await _outputs(scene)
+            await _end(scene.session, run, verdict)
+        elif any(step.state == "asking" for step in scene.steps):
+            asking = ", ".join(step.name for step in scene.steps if step.state == "asking")
+            run.remark = f"Somebody is to decide about {asking}."
+        elif run.state == "running":
+            run.remark = ""
+    ready = run.state == "running" and any(task.state == "ready" for listed in scene.tasks.values() for task in listed)
+    run.busy = ready
+    run.updated_at = now()
+    scene.session.add(run)
+    return ready
+
+
+def _stand(scene: Scene, step: WorkflowStep) -> None:
+    """How a step stands by its tasks."""
+    spec = scene.plan.spec.step(step.name)
+    tasks = scene.tasks_of(step)
+    verdict = orchestration.step_verdict([task.state for task in tasks], spec.on_failure)
+    if verdict is None:
+        step.state = "running"
+        return
+    step.state = verdict.state
+    reasons = [task.message for task in tasks if task.state in ("failed", "asking", "cancelled") and task.message]
+    step.message = " ".join(part for part in (verdict.message, reasons[0] if reasons else "") if part)
+    if step.state in ENDED:
+        step.ended_at = now()
+
+
+async def _waiting(scene: Scene, step: WorkflowStep, *, going: bool) -> None:
+    """A step whose turn may have come."""
+    spec = scene.plan.spec
+    parents = scene.plan.before[step.name]
+    if not going:
+        _ended(step, "cancelled", "The run was cancelled.")
+        return
+    if reason := orchestration.blocked_by(spec, parents, scene.states):
+        _ended(step, "skipped", reason)
+        return
+    if not orchestration.may_begin(spec, parents, scene.states):
+        return
+    own = spec.step(step.name)
+    try:
+        names = await scene.names(named_steps(LANGUAGE, own))
+        if own.when and not LANGUAGE.condition(own.when).value(names):
+            _ended(step, "skipped", f"The condition {own.when} does not hold.")
+            return
+        tasks = _tasks(scene, step, own, names)
+    except (ConditionError, ValueError) as error:
+        reason = f"{error}." if not isinstance(error, ConditionError) else no_value(step.name, error).message
+        _ended(step, "failed", reason)
+        return
+    step.state, step.started_at, step.message = "running", now(), ""
+    await insert_rows(scene.session, tasks)
+    known = await workflows.tasks(scene.session, scene.run.id)
+    scene.tasks[step.id or 0] = [task for task in known if task.step_id == step.id]
+
+
+def _ended(step: WorkflowStep, state: str, message: str) -> None:
+    step.state, step.message, step.ended_at = state, message, now()
+
+
+def _tasks(scene: Scene, step: WorkflowStep, own: StepSpec, names: Mapping[str, Any]) -> list[WorkflowTask]:
+    """The tasks of a step that begins: one, or one for each row of its fan-out; values are computed at once."""
+    rows: Sequence[dict[str, Any]] = [{}]
+    if own.over:
+        template = scene.plan.templates.get(own.template)
+        fields = {one.key: one for one in template.fields} if template is not None else {}
+        value = LANGUAGE.condition(own.over).value(names) if isinstance(own.over, str) else None
+        rows = rows_of(own, fields, value)
+    common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
+    if own.kind == "values":
+        outcome = {key: LANGUAGE.fill(text, names) if "{{" in text else LANGUAGE.condition(text).value(names)
+                   for key, text in own.values.items()}  # fmt: skip
+        uses = uses_of(own, names, {}, scene.jobs_of())
+        return [WorkflowTask(**common, state="completed", outcome=outcome, uses=uses)]
+    return [
+        WorkflowTask(**common, number=number, item=dict(row), uses=uses_of(own, names, row, scene.jobs_of()))
+        for number, row in enumerate(rows)
+    ]
+
+
+async def _outputs(scene: Scene) -> dict[str, Any]:
+    """The results of the whole workflow; what has no value says why."""
+    names = await scene.names(scene.plan.spec.names)
+    found: dict[str, Any] = {}
+    for output in scene.plan.spec.outputs:
+        try:
+            value = LANGUAGE.fill(output.value, names)
+        except ConditionError as error:
+            found[output.name] = {"value": None, "reason": str(error)}
+        else:
+            found[output.name] = {"value": value}
+    return found
+
+
+async def _end(session: AsyncSession, run: WorkflowRun, verdict: Verdict) -> None:
+    """A run is over; the run above goes on."""
+    run.state, run.remark, run.busy, run.ended_at, run.updated_at = verdict.state, verdict.message, False, now(), now()
+    session.add(run)
+    if run.task_id is not None and (task := await workflows.task(session, run.task_id)) is not None:
+        await session.flush()
+        await workflows.wake(session, [task.run_id])

@@ -1,0 +1,110 @@
+"""What has ended in a run, and what follows from it: done, once more, with a remedy, a person asked, or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal import remedies
+from app.db.repositories import jobs, workflows
+from app.db.tables import Job, JobResult, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.domain.orchestration import RUN_ENDED
+from app.domain.states import TERMINAL, JobState
+from app.domain.verdict import Ending, ending_of
+from app.domain.workflows import StepSpec
+from app.services.context import Context
+from app.services.workflow_tasks import Plan
+
+MACHINE = (Ending.NODE, Ending.PREEMPTED)
+"""Ends for which the calculation is not to blame: the job is started anew."""
+_BATCH_ENDS = {Ending.TIMEOUT: remedies.TIMEOUT, Ending.MEMORY: remedies.MEMORY}
+
+
+async def settle(
+    context: Context, session: AsyncSession, run: WorkflowRun, plan: Plan, steps: Sequence[WorkflowStep],
+    tasks: Mapping[int, Sequence[WorkflowTask]],
+) -> None:  # fmt: skip
+    """Give every active task whose job or inner run has ended its next state."""
+    active = [(step, task) for step in steps for task in tasks.get(step.id or 0, ()) if task.state == "active"]
+    rows = await jobs.get_all(session, [task.job_id for _, task in active if task.job_id])
+    for step, task in active:
+        own = plan.spec.step(step.name)
+        if task.child_id is not None:
+            await _settle_inner(session, own, task)
+        elif task.job_id is not None and (job := rows.get(task.job_id)) is not None:
+            state = JobState(job.state)
+            if state is JobState.COMPLETED:
+                task.state, task.message = "completed", ""
+            elif state is JobState.FAILED:
+                await _failed(session, run, plan, own, task, job)
+            elif state in TERMINAL:
+                task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
+
+
+async def _settle_inner(session: AsyncSession, step: StepSpec, task: WorkflowTask) -> None:
+    inner = await workflows.run(session, task.child_id or "")
+    if inner is None or inner.state not in RUN_ENDED:
+        return
+    if inner.state == "completed":
+        task.state, task.message = "completed", ""
+        task.outcome = {name: entry.get("value") for name, entry in inner.outputs.items()}
+    else:
+        asks = inner.state == "failed" and step.on_failure == "ask"
+        task.state, task.message = "asking" if asks else inner.state, f"{inner.name}: {inner.remark}"
+
+
+async def _failed(
+    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
+) -> None:
+    """A job failed: was it the machine, does a remedy help, is somebody to be asked?"""
+    ending = ending_of(job.reason)
+    if ending in MACHINE and task.retries < step.retries:
+        wait = step.backoff * 2**task.retries
+        _again(task, job, f"Started anew after a failure of the machine ({task.retries + 1} of {step.retries}).")
+        task.retries += 1
+        task.state, task.not_before = "later", now() + timedelta(seconds=wait)
+        return
+    if change := await _remedy(session, plan, step, task, job, _BATCH_ENDS.get(ending) if ending else None):
+        name, found = change
+        _again(task, job, f"Remedy {name}: {found.words}", remedy=name)
+        changes = task.changes
+        task.changes = {
+            "parameters": {**changes.get("parameters", {}), **found.parameters},
+            "resources": {**changes.get("resources", {}), **found.resources},
+        }
+        task.state = "ready"
+        return
+    task.state = "asking" if step.on_failure == "ask" else "failed"
+    task.message = f"{job.name}: {job.reason}"
+
+
+def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:
+    """Keep the job that failed, and let the task have another one."""
+    task.earlier = [*task.earlier, {"job": job.id, "reason": job.reason, "why": why, **more}]
+    task.job_id, task.message = None, f"{job.reason} {why}"
+
+
+async def _remedy(
+    session: AsyncSession, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job, end: str | None
+) -> tuple[str, remedies.Change] | None:
+    """The first remedy of the step that fits this end and was not tried yet."""
+    tried = {entry.get("remedy") for entry in task.earlier}
+    open_ones = [name for name in step.remedies if name not in tried]
+    template = plan.templates.get(step.template)
+    if not open_ones or template is None:
+        return None
+    code = end or _code(await jobs.results(session, job.id))
+    files = {file.name: f"job:{job.id}/{file.name}" for file in await jobs.files(session, job.id) if file.size > 0}
+    for name in open_ones:
+        change = remedies.apply(name, code, template, job.parameters, job.resources, files)
+        if change is not None:
+            return name, change
+    return None
+
+
+def _code(results: Sequence[JobResult]) -> str:
+    """What the catalogue of diagnoses calls the end of a calculation."""
+    return next((str(code) for row in results if (code := row.results.get("diagnosis_code"))), "")

@@ -1,0 +1,243 @@
+"""Workflows that can be started: those of the installation, and the versions that the group saved."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from app.crystal.equation_of_state import fit_eos
+from app.crystal.remedies import REMEDIES
+from app.crystal.results import shape_of_results
+from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
+from app.db.repositories import users, workflows
+from app.db.tables import WorkflowVersion
+from app.domain.expressions import Language
+from app.domain.permissions import Actor, can, require
+from app.domain.workflow_checks import Checked, Known, check
+from app.domain.workflows import WorkflowSpec, as_written, read_workflow
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
+from app.services.context import Context
+from app.services.library import refresh
+
+BUILT_IN = Path(__file__).resolve().parents[2] / "workflows"
+RESERVED = ("new", "runs", "edit")
+MAX_TEXT = 200_000
+LANGUAGE = Language(
+    {
+        "eos": fit_eos, "surface_energy": surface_energy, "aligned_edge": aligned_edge, "heaviest": heaviest,
+    }
+)  # fmt: skip
+"""The expressions of workflows, with what this field computes from values."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A workflow of the library: what it does, whose it is, which version."""
+
+    spec: WorkflowSpec
+    version: str
+    author: str
+    own: bool
+    """False: it belongs to the installation and is not changed in the browser."""
+    author_id: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One entry of a history, with the difference to the one before."""
+
+    version: int
+    author: str
+    at: datetime
+    comment: str
+    removed: bool
+    difference: str
+
+
+@cache
+def built_in() -> dict[str, WorkflowSpec]:
+    """The ready workflows, by name."""
+    specs = [read_workflow(tomllib.loads(path.read_text(encoding="utf-8"))) for path in sorted(BUILT_IN.glob("*.toml"))]
+    return {spec.name: spec for spec in specs}
+
+
+async def entries(context: Context, actor: Actor) -> list[Entry]:
+    """The whole library: ready workflows first, then the group's."""
+    require(actor, "template.read")
+    async with context.database.read() as session:
+        rows, names = await workflows.newest(session), await users.names(session)
+    ready = [Entry(spec, "built-in", "", own=False) for spec in built_in().values()]
+    made = [
+        Entry(
+            read_workflow(row.definition),
+            str(row.version),
+            names.get(row.author_id, "?"),
+            True,
+            row.author_id,
+            row.created_at,
+        )
+        for row in rows
+    ]
+    return ready + made
+
+
+async def get(context: Context, actor: Actor, name: str) -> Entry:
+    """One workflow.
+
+    Raises:
+        NotFound
+    """
+    listed = await entries(context, actor)
+    found = next((entry for entry in listed if entry.spec.name == name), None)
+    if found is None:
+        known = ", ".join(entry.spec.name for entry in listed)
+        raise NotFound(f"There is no workflow {name[:60]!r}.", hint=f"Known workflows: {known}.")
+    return found
+
+
+async def known(context: Context, actor: Actor) -> Known:
+    """Everything that a workflow may name."""
+    await refresh(context)
+    return known_with(
+        context, {entry.spec.name: (entry.spec, entry.version) for entry in await entries(context, actor)}
+    )
+
+
+def known_with(context: Context, specs: Mapping[str, tuple[WorkflowSpec, str]]) -> Known:
+    """Everything that a workflow may name, these workflows among it."""
+    templates = {template.spec.id: template.spec for template in context.templates.all()}
+    inner = {name: spec for name, (spec, _) in specs.items()}
+    return Known(templates, inner, shape_of_results(), list(REMEDIES), LANGUAGE)
+
+
+def all_specs(rows: Sequence[WorkflowVersion]) -> dict[str, tuple[WorkflowSpec, str]]:
+    """Ready workflows and these versions of the group's, each with its version."""
+    ready = {name: (spec, "built-in") for name, spec in built_in().items()}
+    return ready | {row.name: (read_workflow(row.definition), str(row.version)) for row in rows}
+
+
+async def looked_at(context: Context, actor: Actor, spec: WorkflowSpec) -> Checked:
+    """The workflow with its order, its wiring and everything that is wrong with it."""
+    return check(spec, await known(context, actor))
+
+
+def refuse(checked: Checked) -> None:
+    """Raise InvalidInput where something is wrong."""
+    if checked.problems:
+        told = " ".join(problem.sentence for problem in checked.problems[:5])
+        more = f" And {len(checked.problems) - 5} more." if len(checked.problems) > 5 else ""
+        raise InvalidInput(
+            f"The workflow {checked.spec.name} cannot run: {told}{more}",
+            hint="Correct the named steps; nothing was submitted.",
+            fields=[
+                FieldError(".".join(part for part in (f"steps.{one.step}" if one.step else "", one.field) if part), one.reason)
+                for one in checked.problems
+            ],
+        )  # fmt: skip
+
+
+def read_text(text: str) -> WorkflowSpec:
+    """A workflow from its TOML.
+
+    Raises:
+        InvalidInput: the line, or the place in it.
+    """
+    if len(text) > MAX_TEXT:
+        raise InvalidInput(f"A workflow has at most {MAX_TEXT // 1000} kB.", hint="Use inner workflows.")
+    try:
+        return read_workflow(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"This is no TOML: {error}.", hint="Correct the line.",
+                           fields=[FieldError("text", str(error))]) from error  # fmt: skip
+
+
+def write_text(spec: WorkflowSpec) -> str:
+    """The workflow as TOML."""
+    return tomli_w.dumps(_without_none(as_written(spec)))
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no word for nothing."""
+    if isinstance(value, Mapping):
+        return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_none(entry) for entry in value]
+    return value
+
+
+async def save(
+    context: Context, actor: Actor, spec: WorkflowSpec, comment: str = "", *, expected: int | None = None
+) -> WorkflowVersion:
+    """Keep a new version.
+
+    Args:
+        expected: the version that the author began with; None: whatever there is.
+
+    Raises:
+        InvalidInput: it cannot run. Conflict: somebody else was faster, or it is a workflow of the installation.
+    """
+    require(actor, "template.create")
+    refuse(await looked_at(context, actor, spec))
+    if spec.name in RESERVED:
+        raise InvalidInput(f"A workflow cannot be called {spec.name}.", hint="Give it another name.",
+                           fields=[FieldError("name", "is the name of a page", spec.name)])  # fmt: skip
+    if spec.name in built_in():
+        raise Conflict(f"{spec.name} is a workflow of this installation.", hint="Give yours another name.")
+    async with context.database.write() as session:
+        last = next(iter(await workflows.versions(session, spec.name)), None)
+        if last is not None and not last.removed:
+            require(actor, "template.change", last.author_id)
+        if expected is not None and expected != (last.version if last else 0):
+            raise Conflict(
+                f"{spec.name} was changed meanwhile: version {last.version if last else 0} is newer than {expected}.",
+                hint="Open the newest version, and put your change in there.",
+            )
+        row = WorkflowVersion(
+            name=spec.name, version=(last.version if last else 0) + 1, definition=as_written(spec), comment=comment[:200],
+            author_id=actor.user_id,
+        )  # fmt: skip
+        session.add(row)
+    return row
+
+
+async def remove(context: Context, actor: Actor, name: str) -> None:
+    """Take a workflow out of the library; its versions and runs stay."""
+    async with context.database.write() as session:
+        last = next(iter(await workflows.versions(session, name)), None)
+        if last is None or last.removed:
+            raise NotFound(f"The group has no workflow {name[:60]!r}.", hint="See the list of workflows.")
+        require(actor, "template.change", last.author_id)
+        session.add(
+            WorkflowVersion(
+                name=name, version=last.version + 1, definition=last.definition, comment="Removed.", removed=True,
+                author_id=actor.user_id,
+            )
+        )  # fmt: skip
+
+
+async def history(context: Context, actor: Actor, name: str) -> list[Revision]:
+    """All versions, the newest first, each with its difference to the one before."""
+    require(actor, "template.read")
+    async with context.database.read() as session:
+        rows, names = await workflows.versions(session, name), await users.names(session)
+    texts = [write_text(read_workflow(row.definition)) for row in rows] + [""]
+    return [
+        Revision(
+            row.version, names.get(row.author_id, "?"), row.created_at, row.comment, row.removed,
+            "\n".join(difflib.unified_diff(texts[place + 1].splitlines(), texts[place].splitlines(), lineterm="", n=2)),
+        )
+        for place, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def may_change(actor: Actor, entry: Entry) -> bool:
+    return entry.own and can(actor, "template.change", entry.author_id)

@@ -1,0 +1,190 @@
+"""A workflow played through before it starts: the decks that its steps would send, made from the structure as it is now.
+
+What only a result can tell, such as an optimised geometry, is taken as it stands at the start; so a basis set that lacks an
+element, or a path that does not fit the cell, is found before the first job leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.crystal.fort34 import write_fort34
+from app.crystal.geometries import Structure, read_geometry
+from app.crystal.structures import StructureError
+from app.domain.conditions import ConditionError
+from app.domain.permissions import Actor
+from app.domain.templates import TemplateSpec
+from app.domain.wiring import Wired
+from app.domain.workflow_checks import Checked, rows_of
+from app.domain.workflows import StepSpec
+from app.errors import CrystalDeckError, FieldError
+from app.services.attachments import gather, same_basis
+from app.services.context import Context
+from app.services.templates import Rendering
+from app.services.workflow_library import LANGUAGE
+from app.services.workflow_tasks import Plan, parameters_of
+
+SOURCE = "job:aaaaaaaaaa"
+"""Stands for the job that a step before will have."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """One step as it would be now."""
+
+    step: StepSpec
+    rendering: Rendering | None = None
+    rows: int = 1
+    pending: tuple[str, ...] = ()
+    """Parameters whose values are known only later."""
+    errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    steps: dict[str, Rehearsed] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> list[FieldError]:
+        """All of them, as `steps.<name>.<field>`; the same one in several steps is told once, without the step."""
+        listed = [(name, error) for name, one in self.steps.items() for error in one.errors]
+        found: dict[tuple[str, str], list[str]] = {}
+        for name, error in listed:
+            found.setdefault((error.field, error.reason), []).append(name)
+        return [
+            FieldError(key if len(names) > 1 else f"steps.{names[0]}.{key}", reason,
+                       next(e.value for n, e in listed if (e.field, e.reason) == (key, reason)))
+            for (key, reason), names in found.items()
+        ]  # fmt: skip
+
+
+async def rehearse(
+    context: Context, actor: Actor, checked: Checked, parameters: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Rehearsal:
+    """Play all steps of templates through, in their order."""
+    templates = {template.spec.id: template.spec for template in context.templates.all()}
+    plan = Plan(checked.spec, checked.before, checked.order, checked.wired, templates)
+    done: dict[str, Rehearsed] = {}
+    structures: dict[str, Structure | None] = {}
+    for name in plan.order:
+        step = plan.spec.step(name)
+        template = templates.get(step.template)
+        if template is None:
+            continue
+        done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, structures)
+    for name, one in done.items():
+        if reason := _basis_reason(plan.wired[name], one, done):
+            done[name] = replace(one, errors=(*one.errors, reason))
+    return Rehearsal({name: done[name] for name in plan.spec.names if name in done})
+
+
+async def _step(
+    context: Context, actor: Actor, plan: Plan, step: StepSpec, template: TemplateSpec, parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any], structures: Mapping[str, Structure | None],
+) -> tuple[Rehearsed, Structure | None]:  # fmt: skip
+    wired = plan.wired[step.name]
+    names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
+    try:
+        rows = _rows(step, template, names)
+    except (ConditionError, ValueError) as error:
+        return Rehearsed(step, errors=(FieldError("over", str(error)),)), None
+    names |= {"item": rows[0], "index": 0}
+    pending = tuple(key for key, value in step.parameters.items() if not _fills(value, names))
+    now = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in pending}})
+    files = {key: f"{SOURCE}/{link.name}" for key, link in wired.links.items()}
+    rendered: list[tuple[Rendering, list[FieldError]]] = []
+    # The ends of a fan-out are rendered, as those of a sweep are looked at.
+    for row in [rows[0], *rows[-1:]][: len(rows)]:
+        named = names | {"item": row}
+        try:
+            raw = parameters_of(plan, parameters, now, template, LANGUAGE.fill(row, named), files, named)
+        except ConditionError as error:
+            return Rehearsed(step, None, len(rows), pending, (FieldError("parameters", str(error)),)), None
+        raw = _pretended(template, raw, pending)
+        rendered.append(await _rendered(context, actor, template, raw, wired, structures))
+    wrong = {error for _, listed in rendered for error in listed if error.field not in pending}
+    return (
+        Rehearsed(step, rendered[0][0], len(rows), pending, tuple(sorted(wrong, key=lambda error: error.field))),
+        _structure(rendered[0][0], wired, structures),
+    )
+
+
+def _fills(value: Any, names: Mapping[str, Any]) -> bool:
+    """Has every expression in it a value already?"""
+    try:
+        LANGUAGE.fill(value, names)
+    except ConditionError:
+        return False
+    return True
+
+
+def _rows(step: StepSpec, template: TemplateSpec, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not step.over:
+        return [{}]
+    if isinstance(step.over, str):
+        if not _fills("{{" + step.over.strip().removeprefix("{{").removesuffix("}}") + "}}", names):
+            return [{}]
+        return rows_of(step, {}, LANGUAGE.condition(step.over).value(names))
+    return rows_of(step, {one.key: one for one in template.fields})
+
+
+def _pretended(template: TemplateSpec, raw: dict[str, Any], pending: tuple[str, ...]) -> dict[str, Any]:
+    """For what is not known yet the template's example stands in, where its default does not."""
+    given = dict(raw)
+    for one in template.fields:
+        if one.key in pending and one.default is None and one.required and one.key in template.example:
+            given[one.key] = template.example[one.key]
+    return given
+
+
+async def _rendered(
+    context: Context, actor: Actor, template: TemplateSpec, raw: dict[str, Any], wired: Wired,
+    structures: Mapping[str, Structure | None],
+) -> tuple[Rendering, list[FieldError]]:  # fmt: skip
+    """The decks of these answers; files that pass along edges are stood in for."""
+    own_files = {key: value for key, value in raw.items() if key not in wired.links}
+    gathered = await gather(context, actor, template.id, own_files)
+    files = dict(gathered.supplies.files)
+    link = wired.links.get("geometry_file")
+    if link is not None and (structure := structures.get(link.step)) is not None:
+        text = write_fort34(*structure.primitive, structure.dimension, structure.symmetry)
+        files["geometry_file"] = text.encode()
+    supplies = replace(gathered.supplies, files=files)
+    if supplies.fermi_energy is None and "wavefunction_file" in wired.links:
+        supplies = replace(supplies, fermi_energy=0.0)
+    rendering = await asyncio.to_thread(context.templates.try_render, template.id, raw, supplies)
+    errors = [*rendering.errors, *rendering.faults]
+    if rendering.decks:
+        errors += gathered.errors(rendering)
+    elif rendering.message and not errors:
+        errors.append(FieldError("template", rendering.message))
+    return rendering, errors
+
+
+def _structure(rendering: Rendering, wired: Wired, structures: Mapping[str, Structure | None]) -> Structure | None:
+    """What the step computes: of a file that will come, the structure that stands in for it."""
+    link = wired.links.get("geometry_file")
+    if link is not None:
+        return structures.get(link.step)
+    try:
+        return read_geometry(rendering.values).structure if "system" in rendering.values else None
+    except (StructureError, KeyError):
+        return None
+
+
+def _basis_reason(wired: Wired, one: Rehearsed, done: Mapping[str, Rehearsed]) -> FieldError | None:
+    """Why the wave function of a step before cannot be read by this one."""
+    for key, link in wired.links.items():
+        giver = done.get(link.step)
+        if link.role != "wavefunction" or giver is None or giver.rendering is None or one.rendering is None:
+            continue
+        try:
+            reason = same_basis(one.rendering.decks, giver.rendering.decks)
+        except CrystalDeckError:
+            continue
+        if reason:
+            return FieldError(key, f"of {link.step}: {reason}")
+    return None
