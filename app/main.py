@@ -26,7 +26,9 @@ from app.routes.pages import batches as batch_pages
 from app.routes.pages import clusters as cluster_pages
 from app.routes.pages import compose, session
 from app.routes.pages import jobs as job_pages
+from app.routes.pages import runs as run_pages
 from app.routes.pages import templates as template_pages
+from app.routes.pages import workflows as workflow_pages
 from app.routes.rendering import STATIC
 from app.routes.security import Security
 from app.services import clusters
@@ -66,8 +68,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = context
     for router in (
         health.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
-        api_batches.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router, job_pages.router, template_pages.router,
-        compose.router, batch_pages.router, cluster_pages.router,
+        api_batches.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router,
+        job_pages.router, template_pages.router, compose.router, batch_pages.router, workflow_pages.router, run_pages.router,
+        cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

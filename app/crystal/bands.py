@@ -14,7 +14,7 @@ import numpy as np
 from app.crystal.results import BandSummary
 
 _HEAD = re.compile(r"#\s*NKPT\s+(\d+)\s+NBND\s+(\d+)\s+NSPIN\s+(\d+)")
-_PANEL = re.compile(r"#\s+(\d+)\s+\((\S+)\)(?:/(\d+))?\s*$")
+_PANEL = re.compile(r"#\s+(\d+)\s+(\S.*?)\s*$")
 _FERMI = re.compile(r"#\s*EFERMI \(HARTREE\)\s+(\S+)")
 MAX_NUMBERS = 5_000_000
 OCCUPIED = 1e-5
@@ -32,7 +32,7 @@ class Bands:
     distances: np.ndarray
     energies: np.ndarray
     nodes: list[tuple[float, str]]
-    """Ends of the path's lines: distance, and the point as `(i,j,k)/shrink`."""
+    """Ends of the path's lines: distance, and the point as `(i,j,k)/shrink` or a letter."""
     fermi: float | None
 
     def summary(self) -> BandSummary:
@@ -72,9 +72,8 @@ def read_bands(text: str) -> Bands:
     for line in text.splitlines():
         if line.startswith("#"):
             if found := _PANEL.match(line):
-                node = f"({found.group(2)})" + (f"/{found.group(3)}" if found.group(3) else "")
-                if len(rows) == 0:
-                    panels.append((int(found.group(1)), node))
+                if not rows:
+                    panels.append((int(found.group(1)), found.group(2)))
             elif found := _FERMI.match(line):
                 fermi = _number(found.group(1))
         elif line.strip() and not line.startswith(("@", "&")):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 NODE_WIDTH, NODE_HEIGHT = 190, 46
-GAP_X, GAP_Y = 70, 20
+GAP_X, GAP_Y = 128, 20
 MARGIN = 12
 SWEEPS = 4
 

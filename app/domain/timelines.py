@@ -59,13 +59,11 @@ def timeline(
     def across(moment: datetime) -> float:
         return LEFT + min(max((moment - begin).total_seconds(), 0.0), span) * scale
 
-    drawn = [
-        Row(name, TOP + index * ROW, [
-            Bar(state, across(start), max(across(stop) - across(start), 1.0), f"{state}: {duration((stop - start).total_seconds())}")
-            for state, start, stop in bars
-        ])
-        for index, (name, bars) in enumerate(rows)
-    ]  # fmt: skip
+    def bar(state: str, start: datetime, stop: datetime) -> Bar:
+        words = f"{state}: {duration((stop - start).total_seconds())}"
+        return Bar(state, across(start), max(across(stop) - across(start), 1.0), words)
+
+    drawn = [Row(name, TOP + index * ROW, [bar(*one) for one in bars]) for index, (name, bars) in enumerate(rows)]
     step = next((size for size in STEPS if span / size <= 8), STEPS[-1])
     ticks = [(LEFT + place * step * scale, duration(place * step)) for place in range(int(span // step) + 1)]
     return Timeline(drawn, ticks, WIDTH, TOP + len(rows) * ROW + 6)

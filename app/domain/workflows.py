@@ -157,6 +157,28 @@ def as_written(spec: WorkflowSpec) -> dict[str, Any]:
     return spec.model_dump(mode="json", exclude_defaults=True)
 
 
+def with_parameters(definition: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A definition with parameters of single steps changed.
+
+    Raises:
+        InvalidInput: there is no such step.
+    """
+    if unknown := sorted(set(steps) - {step["name"] for step in definition["steps"]}):
+        raise InvalidInput(
+            f"There is no step {unknown[0][:40]!r}.", hint="See the steps of the workflow.",
+            fields=[FieldError(f"steps.{name}", "is no step of this workflow") for name in unknown],
+        )  # fmt: skip
+    return {
+        **definition,
+        "steps": [
+            {**step, "parameters": {**step.get("parameters", {}), **steps[step["name"]]}}
+            if step["name"] in steps
+            else step
+            for step in definition["steps"]
+        ],
+    }
+
+
 def named_steps(language: Language, step: StepSpec) -> set[str]:
     """Steps that the expressions of a step name; wrong expressions name none."""
     found: set[str] = set()

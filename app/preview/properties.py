@@ -110,6 +110,7 @@ def _bands(
             fractions.append(line[:3] + (line[3:] - line[:3]) * step / steps)
             points.append(position + length * step / steps)
         position += length
+    panels.append((len(points), lines[-1][3:] * shrink))
     report.line(f" BAND STRUCTURE ALONG {len(lines)} LINES, {len(points)} POINTS")
     energies, _ = bands_at(cell, net_points, wave, np.array(fractions) @ reciprocal)
     report.stage("BANDS")
@@ -117,7 +118,7 @@ def _bands(
 
 
 def _write_bands(path: Path, x: Array, energies: Array, efermi: float, panels: list[Any], shrink: int) -> None:
-    rows = [f"# NKPT {len(x):4d} NBND {energies.shape[1]:4d} NSPIN    1", f"# NPANEL {len(panels):4d}"]
+    rows = [f"# NKPT {len(x):4d} NBND {energies.shape[1]:4d} NSPIN    1", f"# NPANEL {len(panels) - 1:4d}"]
     for start, point in panels:
         i, j, k = (round(value) for value in point)
         rows.append(f"# {start:6d}   ({i},{j},{k})/{shrink}")

@@ -19,6 +19,7 @@ from app.domain.resources import format_walltime
 from app.domain.states import Priority
 from app.domain.sweeps import label
 from app.errors import CrystalDeckError
+from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -56,6 +57,23 @@ def hartree(value: float | None) -> str:
     return "" if value is None else f"{value:.8f}"
 
 
+def told(value: Any) -> str:
+    """A computed value as people read it: numbers with the digits that mean something, lists by their members."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.8f}".rstrip("0").rstrip(".") if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.6e}"
+    if isinstance(value, list):
+        if len(value) > 40:
+            return ", ".join(map(told, value[:40])) + ", …"
+        return ", ".join(map(told, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {told(entry)}" for key, entry in value.items())
+    return str(value)
+
+
 def in_ev(value: float | None) -> str:
     return "" if value is None else f"{value * HARTREE_EV:.5f} eV"
 
@@ -91,8 +109,23 @@ pages.env.filters |= {
     "in_ev": in_ev,
     "walltime": format_walltime,
     "axis_value": axis_value,
+    "told": told,
 }
-pages.env.globals |= {"asset": asset, "state_icons": _ICONS, "priorities": list(Priority), "lights": lights}
+STEP_ICONS = {**_ICONS, "asking": "question", "paused": "pause", "ready": "clock", "active": "play", "later": "clock"}
+"""Runs of workflows and their steps have some states more than jobs."""
+
+
+pages.env.globals |= {
+    "asset": asset,
+    "state_icons": _ICONS,
+    "step_icons": STEP_ICONS,
+    "step_nodes": step_nodes,
+    "run_nodes": run_nodes,
+    "edge_words": edge_words,
+    "lineage_nodes": lineage_nodes,
+    "priorities": list(Priority),
+    "lights": lights,
+}
 pages.env.trim_blocks = pages.env.lstrip_blocks = True
 # A block that is rendered alone does not run the imports of its page.
 pages.env.globals["ui"] = pages.env.get_template("_macros.html").module

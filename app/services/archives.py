@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -41,12 +41,16 @@ async def members(context: Context, actor: Actor, selection: Selection) -> list[
     return found
 
 
-def zipped(files: Sequence[tuple[str, Path]]) -> Iterator[bytes]:
+def zipped(files: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
     """The bytes of a zip with these files, piece by piece; large outputs never lie in memory."""
     pipe = _Pipe()
     with zipfile.ZipFile(cast(IO[bytes], pipe), "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, path in files:
-            with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as target:
+        for name, content in files:
+            if isinstance(content, bytes):
+                archive.writestr(name, content)
+                yield pipe.take()
+                continue
+            with content.open("rb") as source, archive.open(name, "w", force_zip64=True) as target:
                 while data := source.read(_BLOCK):
                     target.write(data)
                     yield pipe.take()

@@ -71,7 +71,7 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     found += rendering.errors + (gathered.errors(rendering) if rendering.decks else [])
     found += draft.error.fields if draft.error else []
     shown = [e for e in found if draft.error or (draft.asked and e.value != "")]
-    visible, disabled = _states(draft)
+    visible, disabled = field_states(draft)
     return Sheet(
         rendering, script, known, {error.field: error.reason for error in shown}, visible, disabled,
         suggest_name(f"{rendering.title}-{spec.id}"),
@@ -139,7 +139,7 @@ def _view(rendering: Rendering, gathered: Gathered) -> dict[str, Any] | None:
         return None
 
 
-def _states(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
+def field_states(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
     """Fields that these answers show, and those of them that they lock, whether or not all are right yet."""
     values: dict[str, Any] = {}
     disabled = set()

@@ -55,6 +55,8 @@ class Draft:
     """The batch whose common settings these are; empty: the form of one job."""
     restored: bool = False
     """The form is as its author left it some time ago."""
+    reuse: bool = True
+    """Of a workflow: take what was computed before."""
     asked: bool = False
     """True once a person changed or submitted something: only then are empty fields wrong."""
 

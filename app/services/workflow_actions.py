@@ -15,7 +15,7 @@ from app.domain.orchestration import ENDED, RUN_ENDED, behind
 from app.domain.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.domain.workflow_checks import check
-from app.domain.workflows import dependencies, read_workflow
+from app.domain.workflows import dependencies, read_workflow, with_parameters
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
@@ -199,7 +199,7 @@ async def rerun(
         tasks = await workflows.tasks(session, run_id)
     if run.state not in RUN_ENDED:
         raise Conflict(f"The run {run.name} has not ended.", hint="Cancel it, or wait.")
-    spec = read_workflow(_changed(run.definition, steps or {}))
+    spec = read_workflow(with_parameters(run.definition, steps or {}))
     if step and step not in spec.names:
         raise NotFound(f"The run {run.name} has no step {step[:40]!r}.", hint="See its page.")
     checked = check(spec, await workflow_library.known(context, actor))
@@ -227,23 +227,6 @@ async def rerun(
         await _take_over(session, made, old, tasks, kept, fresh)
     _told(context)
     return made
-
-
-def _changed(definition: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The definition with parameters of single steps changed."""
-    unknown = sorted(set(steps) - {step["name"] for step in definition["steps"]})
-    if unknown:
-        raise InvalidInput(f"There is no step {unknown[0][:40]!r}.", hint="See the page of the run.",
-                           fields=[FieldError(f"steps.{name}", "is no step of this run") for name in unknown])  # fmt: skip
-    return {
-        **definition,
-        "steps": [
-            {**step, "parameters": {**step.get("parameters", {}), **steps[step["name"]]}}
-            if step["name"] in steps
-            else step
-            for step in definition["steps"]
-        ],
-    }
 
 
 async def _take_over(

@@ -24,3 +24,8 @@ async def names(session: AsyncSession) -> dict[int, str]:
 async def credential(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
     query = select(Credential).where(Credential.cluster_id == cluster_id, Credential.user_id == user_id)
     return (await session.exec(query)).first()
+
+
+async def every(session: AsyncSession) -> list[Cluster]:
+    """Those that were removed too: old jobs name them."""
+    return list((await session.exec(select(Cluster))).all())

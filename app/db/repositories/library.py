@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -60,6 +60,18 @@ async def attachments_of(session: AsyncSession, job_ids: Collection[str]) -> dic
         for row in (await session.exec(query)).all():
             found.setdefault(row.job_id, []).append(row)
     return found
+
+
+async def taken_from(session: AsyncSession, job_ids: Collection[str]) -> list[JobAttachment]:
+    """Files of these jobs that other jobs took along."""
+    if not job_ids:
+        return []
+    # Between `job:<id>/` and `job:<id>0` lies everything that begins with the former: an index can tell.
+    ranges = [
+        and_(col(JobAttachment.source) > f"job:{job_id}/", col(JobAttachment.source) < f"job:{job_id}0")
+        for job_id in job_ids
+    ]
+    return list((await session.exec(select(JobAttachment).where(or_(*ranges)))).all())
 
 
 async def draft(session: AsyncSession, user_id: int, template_id: str) -> FormDraft | None:

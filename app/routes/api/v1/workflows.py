@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
-from app.domain.workflows import read_workflow
+from app.domain.workflows import as_written, read_workflow, with_parameters
 from app.errors import InvalidInput
 from app.routes.api.v1.workflow_schemas import (
     CheckedWorkflow,
     Decision,
+    LineageAnswer,
     NewRun,
     Rerun,
     RunDetail,
@@ -19,12 +20,21 @@ from app.routes.api.v1.workflow_schemas import (
     SaveWorkflow,
     WorkflowEntry,
     checked_workflow,
+    lineage_answer,
     run_detail,
     run_summary,
     workflow_entry,
 )
 from app.routes.deps import ActorDep, ContextDep
-from app.services import workflow_actions, workflow_library, workflow_starts, workflow_views
+from app.services import (
+    archives,
+    exports,
+    lineage,
+    workflow_actions,
+    workflow_library,
+    workflow_starts,
+    workflow_views,
+)
 from app.services.workflow_starts import RunRequest
 
 router = APIRouter(prefix="/api/v1", tags=["workflows"])
@@ -81,7 +91,9 @@ async def start_run(
     else:
         entry = await workflow_library.get(context, actor, body.workflow)
         spec, version = entry.spec, entry.version
-    request = RunRequest(spec, version, **body.model_dump(exclude={"workflow", "definition"}))
+    if body.steps:
+        spec = read_workflow(with_parameters(as_written(spec), body.steps))
+    request = RunRequest(spec, version, **body.model_dump(exclude={"workflow", "definition", "steps"}))
     run = await workflow_starts.start(context, actor, request, idempotency_key)
     response.headers["Location"] = f"/api/v1/runs/{run.id}"
     return run_detail(await workflow_views.view(context, actor, run.id))
@@ -129,3 +141,23 @@ async def decide(context: ContextDep, actor: ActorDep, run_id: str, step: str, b
     changes = {"parameters": body.parameters, "resources": body.resources}
     await workflow_actions.decide(context, actor, run_id, step, body.choice, changes)
     return run_detail(await workflow_views.view(context, actor, run_id))
+
+
+@router.get("/runs/{run_id}/export", response_class=StreamingResponse)
+async def export_run(context: ContextDep, actor: ActorDep, run_id: str, kind: str = "zip") -> Response:
+    """The run with its files: `zip` with a README, `rocrate` (Provenance Run Crate) or `aiida` (archive main_0001)."""
+    name, files = await exports.members(context, actor, run_id, kind)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(archives.zipped(files.items()), media_type="application/zip", headers=headers)
+
+
+@router.get("/runs/{run_id}/provenance")
+async def run_provenance(context: ContextDep, actor: ActorDep, run_id: str) -> LineageAnswer:
+    """All jobs of a run with their origins, and what passed between them."""
+    return lineage_answer(await lineage.of_run(context, actor, run_id))
+
+
+@router.get("/jobs/{job_id}/provenance")
+async def job_provenance(context: ContextDep, actor: ActorDep, job_id: str) -> LineageAnswer:
+    """Everything that a job comes from, and everything that came of it."""
+    return lineage_answer(await lineage.of_job(context, actor, job_id))

@@ -1,0 +1,357 @@
+"""An AiiDA archive (`.aiida`, schema main_0001) without AiiDA: a zip with metadata.json, db.sqlite3 and files by their sha256.
+
+The run becomes a WorkChainNode, each job a CalcJobNode with its inputs, its retrieved files and its results; files that passed
+between jobs are outputs of one and inputs of the other. All nodes say that they were imported, and carry no hash of AiiDA's:
+its cache must not take them for calculations of its own.
+Source of the format: AiiDA's documentation of the sqlite_zip storage, and archives that aiida-core 2.9 wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import cos, radians, sin, sqrt
+from pathlib import Path
+from typing import Any
+
+from app.crystal.elements import SYMBOLS
+from app.provenance.records import JobRecord, RunRecord, Source
+
+SCHEMA = "main_0001"
+_NAMESPACE = uuid.UUID("6f1f8c1a-6d35-5c0e-9b2e-6b1d3f0c8d11")
+"""Of our name-based UUIDs: the same job exported twice is the same node."""
+_STATES = {"completed": ("finished", 0), "failed": ("finished", 300), "cancelled": ("killed", None)}
+_TABLES = """
+CREATE TABLE db_dbcomputer (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, label VARCHAR(255) NOT NULL UNIQUE,
+  hostname VARCHAR(255) NOT NULL, description TEXT NOT NULL, scheduler_type VARCHAR(255) NOT NULL,
+  transport_type VARCHAR(255) NOT NULL, metadata JSON NOT NULL);
+CREATE TABLE db_dbsetting (id INTEGER PRIMARY KEY NOT NULL, "key" VARCHAR(1024) NOT NULL UNIQUE, val JSON,
+  description TEXT NOT NULL, time DATETIME NOT NULL);
+CREATE TABLE db_dbuser (id INTEGER PRIMARY KEY NOT NULL, email VARCHAR(254) NOT NULL UNIQUE, first_name VARCHAR(254) NOT NULL,
+  last_name VARCHAR(254) NOT NULL, institution VARCHAR(254) NOT NULL);
+CREATE TABLE db_dbauthinfo (id INTEGER PRIMARY KEY NOT NULL, aiidauser_id INTEGER NOT NULL, dbcomputer_id INTEGER NOT NULL,
+  metadata JSON NOT NULL, auth_params JSON NOT NULL, enabled BOOLEAN NOT NULL);
+CREATE TABLE db_dbgroup (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, label VARCHAR(255) NOT NULL,
+  type_string VARCHAR(255) NOT NULL, time DATETIME NOT NULL, description TEXT NOT NULL, extras JSON NOT NULL,
+  user_id INTEGER NOT NULL REFERENCES db_dbuser (id), UNIQUE (label, type_string));
+CREATE TABLE db_dbnode (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, node_type VARCHAR(255) NOT NULL,
+  process_type VARCHAR(255), label VARCHAR(255) NOT NULL, description TEXT NOT NULL, ctime DATETIME NOT NULL,
+  mtime DATETIME NOT NULL, attributes JSON, extras JSON, repository_metadata JSON NOT NULL,
+  dbcomputer_id INTEGER REFERENCES db_dbcomputer (id), user_id INTEGER NOT NULL REFERENCES db_dbuser (id));
+CREATE TABLE db_dbcomment (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, dbnode_id INTEGER NOT NULL,
+  ctime DATETIME NOT NULL, mtime DATETIME NOT NULL, user_id INTEGER NOT NULL, content TEXT NOT NULL);
+CREATE TABLE db_dbgroup_dbnodes (id INTEGER PRIMARY KEY NOT NULL, dbnode_id INTEGER NOT NULL, dbgroup_id INTEGER NOT NULL,
+  UNIQUE (dbgroup_id, dbnode_id));
+CREATE TABLE db_dblink (id INTEGER PRIMARY KEY NOT NULL, input_id INTEGER NOT NULL, output_id INTEGER NOT NULL,
+  label VARCHAR(255) NOT NULL, type VARCHAR(255) NOT NULL);
+CREATE TABLE db_dblog (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, time DATETIME NOT NULL,
+  loggername VARCHAR(255) NOT NULL, levelname VARCHAR(50) NOT NULL, dbnode_id INTEGER NOT NULL, message TEXT NOT NULL,
+  metadata JSON NOT NULL);
+"""
+
+
+@dataclass
+class Node:
+    """One row of the node table."""
+
+    key: str
+    """What its UUID is made from."""
+    kind: str
+    label: str
+    made: datetime
+    changed: datetime
+    attributes: dict[str, Any]
+    process_type: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    """sha256 by path in the node's repository."""
+    computer: str = ""
+    person: str = ""
+    description: str = "imported"
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+class Archive:
+    """The nodes, links and files of one archive."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, int] = {}
+        self.rows: list[Node] = []
+        self.links: list[tuple[str, str, str, str]] = []
+        self.objects: dict[str, Source] = {}
+
+    def add(self, node: Node) -> str:
+        """Keep a node; the same key again is the same node."""
+        if node.key not in self.nodes:
+            self.nodes[node.key] = len(self.rows) + 1
+            self.rows.append(node)
+        return node.key
+
+    def link(self, source: str, target: str, label: str, kind: str) -> None:
+        self.links.append((source, target, label, kind))
+
+    def keep(self, source: Source, sha256: str = "") -> str:
+        """Keep the bytes of a file; returns the name that they have in the archive."""
+        digest = sha256 or hashlib.sha256(source if isinstance(source, bytes) else source.read_bytes()).hexdigest()
+        self.objects.setdefault(digest, source)
+        return digest
+
+
+def write_archive(run: RunRecord) -> dict[str, Source]:
+    """All members of the archive, by name."""
+    archive = Archive()
+    top = _workchain(archive, run)
+    for job in run.jobs:
+        _calculation(archive, run, job, top)
+    database = _database(archive, run)
+    moment = _moment(run.ended_at or run.created_at).replace(" ", "T")
+    metadata = {
+        "export_version": SCHEMA, "aiida_version": "2.9.4", "key_format": "sha256", "compression": 6, "ctime": moment,
+        "creation_parameters": {"entities_starting_set": {"node": [_uuid(top)]}, "include_authinfos": False,
+                                "include_comments": True, "include_logs": True, "graph_traversal_rules": {}},
+    }  # fmt: skip
+    repository = {f"repo/{digest}": source for digest, source in archive.objects.items()}
+    return {"metadata.json": json.dumps(metadata).encode(), "db.sqlite3": database, **repository}
+
+
+def _uuid(key: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, key))
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+# -- nodes -----------------------------------------------------------------------------------------------------------------
+
+
+def _process(state: str, label: str) -> dict[str, Any]:
+    process_state, status = _STATES.get(state, ("excepted", None))
+    found: dict[str, Any] = {"process_state": process_state, "process_label": label, "sealed": True}
+    return found | ({"exit_status": status} if status is not None else {})
+
+
+def _workchain(archive: Archive, run: RunRecord) -> str:
+    ended = run.ended_at or run.created_at
+    top = archive.add(
+        Node(
+            f"run:{run.id}", "process.workflow.workchain.WorkChainNode.", run.name, run.created_at, ended,
+            _process(run.state, run.workflow) | {"exit_message": run.remark or None},
+            f"crystaldeck.workflow.{run.workflow}", person=run.person, description=f"imported from CrystalDeck: {run.title}",
+            extras={"crystaldeck": {"run": run.id, "workflow": run.workflow, "version": run.version, "imported": True}},
+        )
+    )  # fmt: skip
+    text = run.definition.encode()
+    definition = archive.add(
+        Node(f"definition:{run.id}", "data.core.singlefile.SinglefileData.", "workflow", run.created_at, run.created_at,
+             {"filename": "workflow.toml"}, files={"workflow.toml": archive.keep(text)}, person=run.person)
+    )  # fmt: skip
+    archive.link(definition, top, "workflow", "input_work")
+    given = _dict(
+        archive, f"parameters:{run.id}", "parameters", {**run.parameters, **run.inputs}, run.created_at, run.person
+    )
+    archive.link(given, top, "parameters", "input_work")
+    return top
+
+
+def _calculation(archive: Archive, run: RunRecord, job: JobRecord, top: str) -> None:
+    began, ended = job.created_at, job.ended_at or job.created_at
+    attributes = _process(job.state, job.template) | {
+        "resources": {"num_machines": int(job.resources.get("nodes") or 1),
+                      "tot_num_mpiprocs": int(job.resources.get("ntasks") or 1)},
+        "job_id": job.scheduler_id, "remote_workdir": job.directory, "exit_message": None if job.state == "completed" else job.reason,
+        "version": {"plugin": job.revision[:12], "core": run.software},
+    }  # fmt: skip
+    decks = {file.name: file for file in job.files if file.role in ("deck", "script") and file.path is not None}
+    node = archive.add(
+        Node(
+            f"job:{job.id}", "process.calculation.calcjob.CalcJobNode.", job.name, began, ended, attributes,
+            f"crystaldeck.template.{job.template}",
+            {name: archive.keep(file.path, file.sha256) for name, file in decks.items() if file.path is not None},
+            job.cluster, job.person, f"imported from CrystalDeck: job {job.id} on {job.cluster}",
+            {"crystaldeck": {"job": job.id, "template": job.template, "revision": job.revision, "program": job.program,
+                             "preview": job.is_preview, "reused": job.reused, "values": list(job.uses), "imported": True}},
+        )
+    )  # fmt: skip
+    archive.link(top, node, f"{job.step}_{job.number + 1}" if job.number else job.step or "job", "call_calc")
+    code = archive.add(
+        Node(f"code:{job.cluster}:{job.program}", "data.core.code.installed.InstalledCode.", job.program.replace("@", "-"), began,
+             began, {"input_plugin": None, "append_text": "", "prepend_text": "", "use_double_quotes": False, "with_mpi": None,
+                     "wrap_cmdline_params": False, "filepath_executable": f"/{job.program.split()[0].lower()}"},
+             computer=job.cluster, person=job.person)
+    )  # fmt: skip
+    archive.link(code, node, "code", "input_calc")
+    given = _dict(archive, f"parameters:{job.id}", "parameters", job.parameters, began, job.person)
+    archive.link(given, node, "parameters", "input_calc")
+    _inputs(archive, run, job, node)
+    _outputs(archive, job, node, top)
+
+
+def _dict(archive: Archive, key: str, label: str, values: Mapping[str, Any], moment: datetime, person: str) -> str:
+    plain = json.loads(json.dumps(values, default=str))
+    return archive.add(Node(key, "data.core.dict.Dict.", label, moment, moment, plain, person=person))
+
+
+def _inputs(archive: Archive, run: RunRecord, job: JobRecord, node: str) -> None:
+    """Files that were taken along: outputs of the job that they are from, where that is in the archive."""
+    known = {other.id for other in run.jobs}
+    for taken in job.taken:
+        label = taken.name.replace(".", "_").replace("-", "_")
+        if taken.job in known:
+            archive.link(f"file:{taken.job}:{taken.source}", node, label, "input_calc")
+        elif taken.path is not None:
+            key = archive.add(
+                Node(f"taken:{taken.sha256}", "data.core.singlefile.SinglefileData.", taken.name, job.created_at, job.created_at,
+                     {"filename": taken.name}, files={taken.name: archive.keep(taken.path, taken.sha256)}, person=job.person,
+                     description=f"imported: {taken.source} of job {taken.job}" if taken.job else "imported: uploaded")
+            )  # fmt: skip
+            archive.link(key, node, label, "input_calc")
+
+
+def _outputs(archive: Archive, job: JobRecord, node: str, top: str) -> None:
+    ended = job.ended_at or job.created_at
+    kept = [file for file in job.files if file.role not in ("deck", "script") and file.path is not None]
+    plain = [file for file in kept if taken_role(file.name) == ""]
+    retrieved = archive.add(
+        Node(f"retrieved:{job.id}", "data.core.folder.FolderData.", "retrieved", ended, ended, {},
+             files={file.name: archive.keep(file.path, file.sha256) for file in plain if file.path is not None}, person=job.person)
+    )  # fmt: skip
+    archive.link(node, retrieved, "retrieved", "create")
+    for file in kept:
+        if taken_role(file.name) and file.path is not None:
+            single = archive.add(
+                Node(f"file:{job.id}:{file.name}", "data.core.singlefile.SinglefileData.", file.name, ended, ended,
+                     {"filename": file.name}, files={file.name: archive.keep(file.path, file.sha256)}, person=job.person)
+            )  # fmt: skip
+            archive.link(node, single, taken_role(file.name), "create")
+    if job.results:
+        numbers = {output: dict(found) for output, found in job.results.items()}
+        results = _dict(archive, f"results:{job.id}", "results", numbers, ended, job.person)
+        archive.link(node, results, "output_parameters", "create")
+        archive.link(top, results, f"{job.step or 'job'}_{job.number + 1}_results", "return")
+    structure = _structure(archive, job, ended)
+    if structure:
+        archive.link(node, structure, "output_structure", "create")
+
+
+_PASSED = {"fort.9": "output_wavefunction", "fort.34": "output_geometry", "OPTINFO.DAT": "output_restart",
+           "FREQINFO.DAT": "output_restart", "fort.20": "output_guess", "fort.13": "output_density",
+           "fort.98": "output_wavefunction_text"}  # fmt: skip
+
+
+def taken_role(name: str) -> str:
+    """The label of a file that other jobs can take along, which becomes a node of its own; empty for all others."""
+    return _PASSED.get(name, "")
+
+
+def _structure(archive: Archive, job: JobRecord, moment: datetime) -> str:
+    """The last geometry that the output shows, of crystals whose cell is printed."""
+    geometry = job.main_results.get("geometry") or {}
+    cell, atoms = geometry.get("primitive_cell"), geometry.get("atoms") or []
+    if not cell or len(cell) != 6 or not atoms or job.main_results.get("dimensionality") not in (3, None):
+        return ""
+    lattice = _lattice(cell)
+    sites, kinds = [], {}
+    for atom in atoms:
+        number = int(atom["number"]) % 100
+        if not 1 <= number < len(SYMBOLS):
+            return ""
+        symbol = SYMBOLS[number]
+        kinds[symbol] = {"symbols": [symbol], "weights": [1.0], "mass": 1.0, "name": symbol}
+        fractions = (float(atom["x"]), float(atom["y"]), float(atom["z"]))
+        place = [sum(fractions[row] * lattice[row][axis] for row in range(3)) for axis in range(3)]
+        sites.append({"position": place, "kind_name": symbol})
+    attributes = {
+        "cell": lattice,
+        "pbc1": True,
+        "pbc2": True,
+        "pbc3": True,
+        "kinds": list(kinds.values()),
+        "sites": sites,
+    }
+    return archive.add(
+        Node(
+            f"structure:{job.id}",
+            "data.core.structure.StructureData.",
+            "structure",
+            moment,
+            moment,
+            attributes,
+            person=job.person,
+        )
+    )
+
+
+def _lattice(cell: Sequence[float]) -> list[list[float]]:
+    """Vectors in Å of a cell a, b, c, α, β, γ; the first along x, the second in the plane of x and y."""
+    a, b, c = cell[:3]
+    alpha, beta, gamma = (radians(angle) for angle in cell[3:])
+    x = cos(beta)
+    y = (cos(alpha) - cos(beta) * cos(gamma)) / sin(gamma)
+    return [[a, 0.0, 0.0], [b * cos(gamma), b * sin(gamma), 0.0], [c * x, c * y, c * sqrt(max(0.0, 1 - x * x - y * y))]]
+
+
+# -- the database ----------------------------------------------------------------------------------------------------------
+
+
+def _database(archive: Archive, run: RunRecord) -> bytes:
+    people = {
+        name: place
+        for place, name in enumerate(dict.fromkeys([run.person, *(job.person for job in run.jobs)]), start=1)
+    }
+    computers = {job.cluster: job for job in run.jobs}
+    places = {name: place for place, name in enumerate(computers, start=1)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "db.sqlite3"
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.executescript(_TABLES)
+            connection.executemany(
+                "INSERT INTO db_dbuser VALUES (?, ?, ?, '', '')",
+                [(place, f"{name}@crystaldeck.invalid", name) for name, place in people.items()],
+            )
+            connection.executemany(
+                "INSERT INTO db_dbcomputer VALUES (?, ?, ?, ?, 'imported', ?, ?, ?)",
+                [
+                    (places[name], _uuid(f"computer:{name}"), name, job.hostname or "localhost",
+                     "core.slurm" if job.scheduler == "slurm" else "core.direct", "core.ssh" if job.hostname else "core.local",
+                     json.dumps({"workdir": "/"}))
+                    for name, job in computers.items()
+                ],
+            )  # fmt: skip
+            connection.executemany(
+                "INSERT INTO db_dbnode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (archive.nodes[node.key], _uuid(node.key), node.kind, node.process_type, node.label, node.description,
+                     _moment(node.made), _moment(node.changed), json.dumps(node.attributes), json.dumps(node.extras, default=str),
+                     json.dumps(_tree(node.files)), places.get(node.computer), people[node.person])
+                    for node in archive.rows
+                ],
+            )  # fmt: skip
+            links = [
+                (archive.nodes[source], archive.nodes[target], label, kind)
+                for source, target, label, kind in archive.links
+                if source in archive.nodes and target in archive.nodes
+            ]
+            connection.executemany(
+                "INSERT INTO db_dblink (input_id, output_id, label, type) VALUES (?, ?, ?, ?)", links
+            )
+        connection.close()
+        return path.read_bytes()
+
+
+def _tree(files: Mapping[str, str]) -> dict[str, Any]:
+    """Paths as the nested form that AiiDA keeps."""
+    tree: dict[str, Any] = {}
+    for name, digest in sorted(files.items()):
+        *folders, last = name.split("/")
+        here = tree
+        for part in folders:
+            here = here.setdefault("o", {}).setdefault(part, {})
+        here.setdefault("o", {})[last] = {"k": digest}
+    return tree

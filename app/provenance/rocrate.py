@@ -1,0 +1,280 @@
+"""RO-Crate 1.1 with the profile Provenance Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5.
+
+The workflow is the main entity; each job is a CreateAction of its program, each step a HowToStep, and control actions tie the
+two together. Files carry their sha256; values that passed between steps are PropertyValues.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from app.provenance.records import FileRecord, JobRecord, RunRecord, Source, folder_of
+
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+TERMS = {
+    name: f"https://w3id.org/ro/terms/workflow-run#{name}"
+    for name in ("ParameterConnection", "connection", "sourceParameter", "targetParameter", "sha256", "resourceUsage")
+}
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+WORKFLOW_FILE = "workflow.toml"
+LICENSE = "All rights reserved by the authors, unless they say otherwise."
+_STATUS = {"completed": "CompletedActionStatus", "failed": "FailedActionStatus", "cancelled": "FailedActionStatus"}
+_TYPES = {".d12": "text/plain", ".d3": "text/plain", ".out": "text/plain", ".outp": "text/plain", ".DAT": "text/plain"}
+
+Entity = dict[str, Any]
+
+
+def _ref(identifier: str) -> dict[str, str]:
+    return {"@id": identifier}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+class Crate:
+    """The entities of one crate, each once."""
+
+    def __init__(self, run: RunRecord) -> None:
+        self._run = run
+        self._entities: dict[str, Entity] = {}
+        self.files: dict[str, Source] = {}
+
+    def add(self, entity: Entity) -> dict[str, str]:
+        """Keep an entity, without what is not known; returns the reference to it."""
+        known = {key: value for key, value in entity.items() if value not in (None, "", [], {})}
+        self._entities.setdefault(known["@id"], known)
+        return _ref(known["@id"])
+
+    @property
+    def metadata(self) -> bytes:
+        document = {"@context": [CONTEXT, TERMS], "@graph": list(self._entities.values())}
+        return json.dumps(document, indent=2, ensure_ascii=False).encode()
+
+
+def write_crate(run: RunRecord) -> dict[str, Source]:
+    """All members of the crate, by name: `ro-crate-metadata.json`, the workflow, and the files of the jobs."""
+    crate = Crate(run)
+    crate.files[WORKFLOW_FILE] = run.definition.encode()
+    person = crate.add({"@id": f"#person-{run.person}", "@type": "Person", "name": run.person})
+    engine = crate.add({"@id": "#crystaldeck", "@type": "SoftwareApplication", "name": run.software,
+                        "url": "https://crystaldeck.invalid/", "softwareVersion": run.software.rpartition(" ")[2]})  # fmt: skip
+    tools = {job.id: _tool(crate, job) for job in run.jobs}
+    actions = {job.id: _action(crate, job, tools[job.id]) for job in run.jobs}
+    steps = _steps(crate, run, tools, actions)
+    workflow = _workflow(crate, run, tools, steps)
+    parts = [_ref(name) for name in crate.files]
+    inputs, outputs = _formal(crate, run)
+    whole = crate.add(
+        {
+            "@id": f"#run-{run.id}", "@type": "CreateAction", "name": f"Run {run.name} of {run.title}",
+            "instrument": workflow, "agent": person, "startTime": _moment(run.created_at), "endTime": _moment(run.ended_at),
+            "actionStatus": _status(run.state), "error": run.remark if run.state == "failed" else None, "object": inputs,
+            "result": outputs + [_ref(f"{folder_of(job)}/{file.name}") for job in run.jobs for file in job.files if file.path],
+        }
+    )  # fmt: skip
+    _organize(crate, run, engine, whole, actions)
+    mentions = [whole, *actions.values()]
+    crate.add(
+        {
+            "@id": "./", "@type": "Dataset", "name": f"{run.title}: {run.name}",
+            "description": run.description or f"A run of the workflow {run.workflow}, with its calculations and their files.",
+            "datePublished": _moment(run.ended_at or run.created_at), "license": LICENSE, "author": person,
+            "conformsTo": [_ref(profile) for profile in PROFILES], "mainEntity": workflow, "hasPart": parts,
+            "mentions": mentions,
+        }
+    )  # fmt: skip
+    for profile, name in PROFILES.items():
+        crate.add({"@id": profile, "@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]})
+    crate.add({"@id": "ro-crate-metadata.json", "@type": "CreativeWork", "about": _ref("./"),
+               "conformsTo": [_ref("https://w3id.org/ro/crate/1.1"), _ref("https://w3id.org/workflowhub/workflow-ro-crate/1.0")]})  # fmt: skip
+    return {"ro-crate-metadata.json": crate.metadata, **crate.files}
+
+
+def _status(state: str) -> dict[str, str] | None:
+    known = _STATUS.get(state)
+    return _ref(f"http://schema.org/{known}") if known else None
+
+
+# -- one job ---------------------------------------------------------------------------------------------------------------
+
+
+def _tool(crate: Crate, job: JobRecord) -> dict[str, str]:
+    """The program that a job ran with the template that wrote its deck."""
+    name = f"{job.program}{' (preview engine, not CRYSTAL)' if job.is_preview else ''}"
+    return crate.add(
+        {
+            "@id": f"#tool-{job.template}-{name.replace(' ', '-')}", "@type": "SoftwareApplication",
+            "name": f"{name}, template {job.template}", "softwareVersion": str(job.main_results.get("program_version") or "") or None,
+            "description": f"Decks written by the template {job.template}, revision {job.revision[:12]}.",
+        }
+    )  # fmt: skip
+
+
+def _action(crate: Crate, job: JobRecord, tool: dict[str, str]) -> dict[str, str]:
+    person = crate.add({"@id": f"#person-{job.person}", "@type": "Person", "name": job.person})
+    given = [_file(crate, job, file) for file in job.files if file.role in ("deck", "script")]
+    given += [_taken(crate, job, name) for name in range(len(job.taken))]
+    given += [_value(crate, f"#{job.id}-parameter-{key}", key, value) for key, value in job.parameters.items()]
+    left = [_file(crate, job, file) for file in job.files if file.role not in ("deck", "script")]
+    left += [
+        _value(crate, f"#{job.id}-{output}-{key}", key, value)
+        for output, results in job.results.items()
+        for key, value in results.items()
+        if key in ("energy_total", "gap_ev", "verdict", "program_version") and value is not None
+    ]
+    usage = [
+        _value(crate, f"#{job.id}-resource-{key}", key, value, f"https://crystaldeck.invalid/terms#{key}")
+        for key, value in job.resources.items() if value not in (None, "", 0)
+    ]  # fmt: skip
+    return crate.add(
+        {
+            "@id": f"#job-{job.id}", "@type": "CreateAction", "name": job.name, "instrument": tool, "agent": person,
+            "description": f"Job {job.scheduler_id or 'not submitted'} on {job.cluster} ({job.hostname or 'this server'}): {job.reason}",
+            "startTime": _moment(job.started_at or job.created_at), "endTime": _moment(job.ended_at),
+            "actionStatus": _status(job.state), "error": job.reason if job.state == "failed" else None,
+            "object": [entry for entry in given if entry], "result": [entry for entry in left if entry], "resourceUsage": usage,
+        }
+    )  # fmt: skip
+
+
+def _file(crate: Crate, job: JobRecord, file: FileRecord) -> dict[str, str] | None:
+    """A file of a job; one whose bytes are gone is left out."""
+    if file.path is None:
+        return None
+    name = f"{folder_of(job)}/{file.name}"
+    crate.files[name] = file.path
+    suffix = file.path.suffix
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return crate.add(
+        {
+            "@id": name, "@type": "File", "name": file.name, "contentSize": str(file.size), "sha256": file.sha256,
+            "encodingFormat": kind, "description": file.role,
+        }
+    )  # fmt: skip
+
+
+def _taken(crate: Crate, job: JobRecord, index: int) -> dict[str, str] | None:
+    """A file that came from another job: that job's own file where it is in the crate, else a copy beside this one."""
+    taken = job.taken[index]
+    for other in crate._run.jobs:
+        if other.id == taken.job:
+            return next((_file(crate, other, file) for file in other.files if file.name == taken.source), None)
+    if taken.path is None:
+        return None
+    name = f"{folder_of(job)}/inputs/{taken.name}"
+    crate.files[name] = taken.path
+    origin = f"from job {taken.job}, which is not part of this run" if taken.job else "uploaded"
+    return crate.add({"@id": name, "@type": "File", "name": taken.name, "contentSize": str(taken.size), "sha256": taken.sha256,
+                      "encodingFormat": "application/octet-stream", "description": f"{taken.source}, {origin}"})  # fmt: skip
+
+
+def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: str = "") -> dict[str, str]:
+    text = value if isinstance(value, (str, int, float, bool)) else json.dumps(value, default=str)
+    return crate.add(
+        {"@id": identifier, "@type": "PropertyValue", "name": name, "value": text, "propertyID": property_id or None}
+    )
+
+
+# -- the workflow ----------------------------------------------------------------------------------------------------------
+
+
+def _steps(
+    crate: Crate, run: RunRecord, tools: Mapping[str, dict[str, str]], actions: Mapping[str, dict[str, str]]
+) -> list[dict[str, str]]:
+    """HowToSteps of the steps that had jobs, and control actions that tie them to their jobs."""
+    found = []
+    for place, step in enumerate(run.steps):
+        own = [job for job in run.jobs if job.step == step.name]
+        if not own:
+            continue
+        entity = crate.add(
+            {
+                "@id": f"{WORKFLOW_FILE}#{step.name}", "@type": "HowToStep", "name": step.title, "position": str(place),
+                "description": f"{step.does}: {step.state}. {step.message}".strip(), "workExample": tools[own[0].id],
+            }
+        )  # fmt: skip
+        found.append(entity)
+        crate.add(
+            {
+                "@id": f"#control-{step.name}", "@type": "ControlAction", "name": f"Step {step.name}", "instrument": entity,
+                "object": [actions[job.id] for job in own], "startTime": _moment(step.started_at), "endTime": _moment(step.ended_at),
+            }
+        )  # fmt: skip
+    return found
+
+
+def _workflow(
+    crate: Crate, run: RunRecord, tools: Mapping[str, dict[str, str]], steps: list[dict[str, str]]
+) -> dict[str, str]:
+    crate.add(
+        {"@id": "#toml", "@type": "ComputerLanguage", "name": "CrystalDeck workflow (TOML)", "url": "https://toml.io/"}
+    )
+    parts = list({ref["@id"]: ref for ref in tools.values()}.values())
+    inputs, outputs = _parameters(run)
+    for entity in (*inputs, *outputs):
+        crate.add(entity)
+    return crate.add(
+        {
+            "@id": WORKFLOW_FILE, "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "name": run.title, "version": run.version or None, "programmingLanguage": _ref("#toml"),
+            "encodingFormat": "application/toml", "step": steps, "hasPart": parts, "description": run.description,
+            "input": [_ref(entity["@id"]) for entity in inputs], "output": [_ref(entity["@id"]) for entity in outputs],
+        }
+    )  # fmt: skip
+
+
+def _parameters(run: RunRecord) -> tuple[list[Entity], list[Entity]]:
+    """Formal parameters of the workflow, each with what it was in this run."""
+    given = {**run.parameters, **run.inputs}
+    inputs = [_formal_parameter("in", key) for key in given]
+    return inputs, [_formal_parameter("out", key) for key, entry in run.outputs.items() if _known(entry) is not None]
+
+
+def _formal_parameter(side: str, key: str) -> Entity:
+    return {
+        "@id": f"#{side}-{key}", "@type": "FormalParameter", "name": key, "additionalType": "PropertyValue",
+        "workExample": _ref(f"#{side}-{key}-value"),
+    }  # fmt: skip
+
+
+def _known(entry: Any) -> Any:
+    return entry.get("value") if isinstance(entry, Mapping) else entry
+
+
+def _formal(crate: Crate, run: RunRecord) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The values of the formal parameters."""
+    inputs = []
+    for key, value in {**run.parameters, **run.inputs}.items():
+        inputs.append(_example(crate, "in", key, value))
+    outputs = [
+        _example(crate, "out", key, _known(entry)) for key, entry in run.outputs.items() if _known(entry) is not None
+    ]
+    return inputs, outputs
+
+
+def _example(crate: Crate, side: str, key: str, value: Any) -> dict[str, str]:
+    text = value if isinstance(value, (str, int, float, bool)) and value != "" else json.dumps(value, default=str)
+    return crate.add({"@id": f"#{side}-{key}-value", "@type": "PropertyValue", "name": key, "value": text,
+                      "exampleOfWork": _ref(f"#{side}-{key}")})  # fmt: skip
+
+
+def _organize(
+    crate: Crate, run: RunRecord, engine: dict[str, str], whole: dict[str, str], actions: Mapping[str, dict[str, str]]
+) -> None:
+    controls = [_ref(f"#control-{step.name}") for step in run.steps if any(job.step == step.name for job in run.jobs)]
+    crate.add(
+        {
+            "@id": "#organize", "@type": "OrganizeAction", "name": f"{run.software} ran {run.workflow}", "instrument": engine,
+            "result": whole, "object": controls, "startTime": _moment(run.created_at), "endTime": _moment(run.ended_at),
+        }
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Runs of workflows: one run with its graph, table, timeline and results, and what people do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from app.errors import CrystalDeckError
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import is_fragment, page
+from app.services import archives, exports, lineage, workflow_actions, workflow_editor, workflow_results, workflow_views
+from app.services.live import newest_event
+
+router = APIRouter(include_in_schema=False)
+PAGE = 100
+
+
+@router.get("/runs/{run_id}")
+async def one_run(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+    return await _show(request, context, actor, run_id, block="state" if is_fragment(request) else None)
+
+
+async def _show(request: Request, context: ContextDep, actor: ActorDep, run_id: str, **options: Any) -> Response:
+    since = await newest_event(context)
+    view = await workflow_views.view(context, actor, run_id)
+    figures = await workflow_results.figures(context, actor, view)
+    return page(
+        request, "run.html", view=view, run=view.run, figures=figures, since=since, **{"error": None, **options}
+    )
+
+
+@router.get("/runs/{run_id}/steps/{step}")
+async def one_step(
+    request: Request, context: ContextDep, actor: ActorDep, run_id: str, step: str, offset: int = 0
+) -> Response:
+    """One step: its jobs, the values that it took, and what it had before."""
+    since = await newest_event(context)
+    view = await workflow_views.view(context, actor, run_id)
+    first = max(0, offset)
+    own = view.step(step)
+    return page(
+        request, "run_step.html", block="state" if is_fragment(request) else None, view=view, run=view.run, own=own,
+        shown=own.tasks[first : first + PAGE], offset=first, size=PAGE, since=since,
+    )  # fmt: skip
+
+
+@router.get("/runs/{run_id}/provenance")
+async def run_provenance(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+    """All jobs of a run, what they come from, and the exports."""
+    view = await workflow_views.view(context, actor, run_id)
+    found = await lineage.of_run(context, actor, run_id)
+    return page(
+        request, "provenance.html", found=found, drawing=found.drawing, run=view.run, job=None, kinds=exports.KINDS
+    )
+
+
+@router.get("/jobs/{job_id}/provenance")
+async def job_provenance(request: Request, context: ContextDep, actor: ActorDep, job_id: str) -> Response:
+    """Everything before and behind one job."""
+    found = await lineage.of_job(context, actor, job_id)
+    own = found.jobs[job_id]
+    return page(
+        request, "provenance.html", found=found, drawing=found.drawing, run=None, job=own.job, kinds=exports.KINDS
+    )
+
+
+@router.get("/runs/{run_id}/export/{kind}", response_class=StreamingResponse)
+async def export(context: ContextDep, actor: ActorDep, run_id: str, kind: str) -> Response:
+    name, files = await exports.members(context, actor, run_id, kind)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(archives.zipped(files.items()), media_type="application/zip", headers=headers)
+
+
+@router.post("/runs/{run_id}/steps/{step}/decision")
+async def decide(request: Request, context: ContextDep, actor: ActorDep, run_id: str, step: str) -> Response:
+    """What a person decides for a step that asks; parameters that differ stand one a line."""
+    async with request.form(max_fields=20) as form:
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    changes = {
+        kind: workflow_editor.read_lines(texts.get(kind, "").replace("\r\n", "\n"))
+        for kind in ("parameters", "resources")
+    }
+    doing = workflow_actions.decide(context, actor, run_id, step, texts.get("choice", ""), changes)
+    return await _answer(request, context, actor, run_id, doing)
+
+
+@router.post("/runs/{run_id}/rerun")
+async def rerun(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+    """A new run like this one: from a step on, or with other parameters."""
+    async with request.form(max_fields=20) as form:
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    step = texts.get("step", "")
+    changed = workflow_editor.read_lines(texts.get("parameters", "").replace("\r\n", "\n"))
+    only = texts.get("only", "")
+    try:
+        made = await workflow_actions.rerun(
+            context, actor, run_id, step=step, parameters={} if only else changed, steps={only: changed} if only else {}
+        )
+    except CrystalDeckError as error:
+        return await _show(request, context, actor, run_id, error=error, status=error.status)
+    return RedirectResponse(f"/runs/{made.id}", status_code=303)
+
+
+@router.post("/runs/{run_id}/{action}")
+async def act(request: Request, context: ContextDep, actor: ActorDep, run_id: str, action: str) -> Response:
+    """Pause, resume or cancel."""
+    known = {"pause": workflow_actions.pause, "resume": workflow_actions.resume, "cancel": workflow_actions.cancel}
+    if action not in known:
+        return Response(status_code=404)
+    return await _answer(request, context, actor, run_id, known[action](context, actor, run_id))
+
+
+async def _answer(request: Request, context: ContextDep, actor: ActorDep, run_id: str, doing: Any) -> Response:
+    """Back to the run, or its page with the reason why not."""
+    try:
+        await doing
+    except CrystalDeckError as error:
+        return await _show(request, context, actor, run_id, error=error, status=error.status)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)

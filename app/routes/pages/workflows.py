@@ -1,0 +1,194 @@
+"""Workflows: the library, the editor, and the form that starts one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import UploadFile
+
+from app.crystal.importers import MAX_BYTES
+from app.crystal.remedies import REMEDIES
+from app.domain.graphs import draw
+from app.domain.permissions import can
+from app.domain.workflows import read_workflow
+from app.errors import CrystalDeckError
+from app.routes.deps import ActorDep, ContextDep
+from app.routes.rendering import is_fragment, page
+from app.services import (
+    forms,
+    shelves,
+    workflow_editor,
+    workflow_forms,
+    workflow_library,
+    workflow_starts,
+    workflow_views,
+)
+from app.services.forms import Draft, StructureSource
+from app.services.live import newest_event
+from app.services.structures import textbook
+from app.services.workflow_editor import EditorForm
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/workflows")
+async def library(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    since = await newest_event(context)
+    return page(
+        request, "workflows.html", block="runs" if is_fragment(request) else None, since=since,
+        entries=await workflow_library.entries(context, actor), runs=await workflow_views.listing(context, actor),
+        may_create=can(actor, "template.create"),
+    )  # fmt: skip
+
+
+# -- the editor ------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/workflows/edit")
+async def edit(request: Request, context: ContextDep, actor: ActorDep, start: str = "", own: bool = False) -> Response:
+    """An empty editor, or one filled with a workflow: a copy of it, or its next version."""
+    form = EditorForm()
+    if start:
+        entry = await workflow_library.get(context, actor, start)
+        spec = (
+            entry.spec if own and entry.own else entry.spec.model_copy(update={"name": f"{entry.spec.name}_copy"[:40]})
+        )
+        form = workflow_editor.form_of(spec, int(entry.version) if own and entry.own else 0)
+    return await _editor(request, context, actor, form)
+
+
+@router.post("/workflows/edit")
+async def change(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """A button of the editor: add, remove or move a step, read a text, or only look."""
+    texts = await _several(request)
+    form = workflow_editor.form_from(texts)
+    action = (texts.get("action") or [""])[0]
+    if action == "add":
+        action = f"add:{(texts.get('add_kind') or [''])[0]}"
+    error = None
+    if action == "text":
+        try:
+            read = workflow_library.read_text((texts.get("text") or [""])[0])
+            form = workflow_editor.form_of(read, form.version)
+        except CrystalDeckError as wrong:
+            error = wrong
+    form = workflow_editor.act(form, action)
+    block = "sheet" if is_fragment(request) else None
+    return await _editor(request, context, actor, form, block=block, error=error, status=error.status if error else 200)
+
+
+@router.post("/workflows")
+async def save(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    texts = await _several(request)
+    form = workflow_editor.form_from(texts)
+    try:
+        spec = read_workflow(workflow_editor.definition_of(form))
+        comment = (texts.get("comment") or [""])[0]
+        await workflow_library.save(context, actor, spec, comment, expected=form.version)
+    except CrystalDeckError as error:
+        return await _editor(request, context, actor, form, error=error, status=error.status)
+    return RedirectResponse(f"/workflows/{spec.name}", status_code=303)
+
+
+async def _several(request: Request) -> dict[str, list[str]]:
+    async with request.form(max_fields=5000) as form:
+        texts: dict[str, list[str]] = {}
+        for key, value in form.multi_items():
+            if isinstance(value, str):
+                texts.setdefault(key, []).append(value)
+    return texts
+
+
+async def _editor(
+    request: Request, context: ContextDep, actor: ActorDep, form: EditorForm, *, error: Any = None, **options: Any
+) -> Response:
+    sheet = await workflow_editor.sheet(context, actor, form)
+    found = await shelves.search(context, actor)
+    return page(
+        request, "workflow_edit.html", form=form, sheet=sheet, shelves=found, error=error or sheet.error,
+        entries=await workflow_library.entries(context, actor), remedies=REMEDIES, **options,
+    )  # fmt: skip
+
+
+# -- one workflow ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/workflows/{name}")
+async def one(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    entry = await workflow_library.get(context, actor, name)
+    checked = await workflow_library.looked_at(context, actor, entry.spec)
+    return page(
+        request, "workflow.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(checked.before),
+        history=await workflow_library.history(context, actor, name), text=workflow_library.write_text(entry.spec),
+        runs=await workflow_views.listing(context, actor, name), may_change=workflow_library.may_change(actor, entry),
+    )  # fmt: skip
+
+
+@router.post("/workflows/{name}/remove")
+async def remove(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    await workflow_library.remove(context, actor, name)
+    return RedirectResponse("/workflows", status_code=303)
+
+
+@router.get("/workflows/{name}/start")
+async def start_form(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    context.structures.prepare()
+    return await _start(request, context, actor, name, await workflow_forms.start_form(context, actor, name))
+
+
+@router.post("/workflows/{name}/preview")
+async def preview(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    draft = await workflow_forms.from_texts(context, actor, name, await _texts(request))
+    return await _start(request, context, actor, name, draft, block="answer" if is_fragment(request) else None)
+
+
+@router.post("/workflows/{name}/structure")
+async def structure(
+    request: Request, context: ContextDep, actor: ActorDep, name: str, source: str = "file"
+) -> Response:
+    """Fill the structure's fields from a file or from the collection; everything else in the form stays."""
+    async with request.form(max_fields=2000, max_files=5) as form:
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+        sent = form.get("structure_file")
+        file = (sent.filename or "", await sent.read(MAX_BYTES + 1)) if isinstance(sent, UploadFile) else None
+    draft = await workflow_forms.from_texts(context, actor, name, texts)
+    given = StructureSource(crystal=texts.get("crystal", "")) if source == "crystal" else StructureSource(file=file)
+    try:
+        draft = await forms.with_structure(context, actor, draft, given)
+    except CrystalDeckError as error:
+        draft = draft.with_error(error)
+    return await _start(request, context, actor, name, draft, block="imported" if is_fragment(request) else None)
+
+
+@router.post("/workflows/{name}/start")
+async def start(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    draft = await workflow_forms.from_texts(context, actor, name, await _texts(request))
+    try:
+        asked = await workflow_forms.request_of(context, actor, name, draft)
+        run = await workflow_starts.start(context, actor, asked, draft.key)
+    except CrystalDeckError as error:
+        return await _start(request, context, actor, name, draft.with_error(error), status=error.status)
+    return RedirectResponse(f"/runs/{run.id}", status_code=303)
+
+
+async def _texts(request: Request) -> dict[str, str]:
+    """Texts of a form; several ticks of one name become one text."""
+    return {key: " ".join(values) for key, values in (await _several(request)).items()}
+
+
+async def _start(
+    request: Request, context: ContextDep, actor: ActorDep, name: str, draft: Draft, **options: Any
+) -> Response:
+    sheet = await workflow_forms.sheet(context, actor, name, draft)
+    drawing = draw(sheet.checked.before)
+    return page(
+        request,
+        "workflow_start.html",
+        draft=draft,
+        sheet=sheet,
+        drawing=drawing,
+        crystals=textbook().values(),
+        **options,
+    )

@@ -1,0 +1,219 @@
+"""The form that starts a workflow: one set of fields for all its steps, made from the forms of their templates.
+
+A field that several steps have in common is asked once. What a step takes from another one is not asked at all, and what the
+workflow fixes neither. Where two steps mean different things by one name, each gets a field of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.crystal.decks import DeckWriter
+from app.domain.fields import FieldSpec
+from app.domain.permissions import Actor, require
+from app.domain.templates import TemplateSpec
+from app.domain.wiring import Wired
+from app.domain.workflow_checks import Checked, Known, check
+from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, with_parameters
+from app.services import clusters, workflow_library
+from app.services.attachments import offers
+from app.services.clusters import ClusterView
+from app.services.composer import field_states
+from app.services.context import Context
+from app.services.forms import RESOURCE_KEYS, Draft
+from app.services.template_files import Template
+from app.services.templates import form_values
+from app.services.workflow_library import Entry
+from app.services.workflow_rehearsal import Rehearsal, rehearse
+from app.services.workflow_starts import RunRequest
+
+INPUT = "input_"
+"""Before the keys of the workflow's own inputs; `<step>__` stands before those of single steps."""
+_SAME = ("type", "min", "max", "choices", "pattern", "required", "columns")
+
+
+@dataclass(frozen=True)
+class StartSheet:
+    """All that the page shows beside the fields of a workflow's form."""
+
+    entry: Entry
+    checked: Checked
+    rehearsal: Rehearsal
+    clusters: list[ClusterView]
+    errors: dict[str, str]
+    visible: frozenset[str]
+    disabled: frozenset[str]
+    offers: dict[str, list[tuple[str, str]]]
+    chosen: ClusterView | None = None
+    suggested_name: str = ""
+
+
+def form_fields(spec: WorkflowSpec, checked: Checked, known: Known) -> list[FieldSpec]:
+    """The fields that are asked, in the order of the steps."""
+    own = [
+        one.model_copy(update={"key": f"{INPUT}{one.key}", "group": "Workflow", "visible_when": "", "enabled_when": ""})
+        for one in spec.inputs
+    ]
+    asked: dict[str, list[tuple[StepSpec, FieldSpec]]] = {}
+    for step, wired, template in _job_steps(spec, checked, known):
+        for one in template.fields:
+            if _is_asked(one, step, wired):
+                asked.setdefault(one.key, []).append((step, one))
+    fields = []
+    for key, listed in asked.items():
+        first = listed[0][1]
+        if all(_alike(first, other) for _, other in listed):
+            fields.append(first)
+        else:
+            fields += [
+                one.model_copy(update={"key": f"{step.name}__{key}", "group": step.heading, "help": one.help})
+                for step, one in listed
+            ]
+    return own + fields
+
+
+def _job_steps(spec: WorkflowSpec, checked: Checked, known: Known) -> list[tuple[StepSpec, Wired, TemplateSpec]]:
+    """Steps of templates in their order, those of inner workflows among them."""
+    found = []
+    for name in checked.order:
+        step = spec.step(name)
+        if step.template in known.templates:
+            found.append((step, checked.wired[name], known.templates[step.template]))
+        elif step.workflow in known.workflows:
+            inner = known.workflows[step.workflow]
+            fixed = {**step.parameters, **dict.fromkeys(_row_keys(step))}
+            for one, wired, template in _job_steps(inner, check(inner, known), known):
+                found.append((one.model_copy(update={"parameters": {**fixed, **one.parameters}}), wired, template))
+    return found
+
+
+def _row_keys(step: StepSpec) -> set[str]:
+    if isinstance(step.over, dict):
+        return set(step.over)
+    return {key for row in step.over for key in row} if isinstance(step.over, list) else set()
+
+
+def _is_asked(one: FieldSpec, step: StepSpec, wired: Wired) -> bool:
+    taken = {*wired.links, *wired.parameters, *step.parameters, *_row_keys(step)}
+    if one.key in taken or (one.type == "file" and one.key != "geometry_file"):
+        return False
+    # A step that reads its structure from a file needs no other fields of one.
+    return not ("geometry_file" in wired.links and one.group == "Structure")
+
+
+def _alike(one: FieldSpec, other: FieldSpec) -> bool:
+    if one.key == "system":
+        # The kinds that a later step cannot take are refused when the workflow is rehearsed.
+        return True
+    return all(getattr(one, name) == getattr(other, name) for name in _SAME)
+
+
+def _template(spec: WorkflowSpec, fields: list[FieldSpec]) -> Template:
+    """The form as if it were a template's, so that everything that fills forms works on it."""
+    shown = TemplateSpec.model_construct(
+        id=spec.name, title=spec.heading, description=spec.description, category="", tags=(), author="", version="",
+        crystal_versions=(), produces=(), files=(), fields=tuple(fields), checks=(), presets=(), example={},
+    )  # fmt: skip
+    return Template(shown, DeckWriter(shown, {}), "", {})
+
+
+async def start_form(context: Context, actor: Actor, name: str) -> Draft:
+    """An empty form.
+
+    Raises:
+        NotFound
+    """
+    require(actor, "job.create")
+    template, _, _ = await _known_form(context, actor, name)
+    resources = {"nodes": "1", "ntasks": "1", "cpus_per_task": "1", "walltime": "01:00:00", "memory_mb": ""}
+    return Draft(template, form_values(template.spec.fields, {}), resources, key=secrets.token_urlsafe(16))
+
+
+async def _known_form(context: Context, actor: Actor, name: str) -> tuple[Template, Entry, Checked]:
+    entry = await workflow_library.get(context, actor, name)
+    known = await workflow_library.known(context, actor)
+    checked = check(entry.spec, known)
+    return _template(entry.spec, form_fields(entry.spec, checked, known)), entry, checked
+
+
+async def from_texts(context: Context, actor: Actor, name: str, form: Mapping[str, str]) -> Draft:
+    """The form as a browser sent it."""
+    template, _, _ = await _known_form(context, actor, name)
+    return Draft(
+        template, {one.key: form.get(f"p_{one.key}", "") for one in template.spec.fields},
+        {key: form[f"r_{key}"] for key in RESOURCE_KEYS if form.get(f"r_{key}")}, form.get("cluster", ""),
+        form.get("name", "").strip(), form.get("priority", "normal"), key=form.get("key", ""),
+        reuse=bool(form.get("reuse")), asked=True,
+    )  # fmt: skip
+
+
+async def request_of(context: Context, actor: Actor, name: str, draft: Draft) -> RunRequest:
+    """The run that a form asks for."""
+    entry = await workflow_library.get(context, actor, name)
+    common, steps, inputs = _sorted(draft, entry.spec)
+    spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
+    return RunRequest(
+        spec, entry.version, draft.name, common, inputs, draft.cluster, dict(draft.resources), draft.priority,
+        reuse=draft.reuse,
+    )  # fmt: skip
+
+
+def _sorted(draft: Draft, spec: WorkflowSpec) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, Any]]:
+    """What the fields say: for all steps, for single ones, and for the workflow's own inputs."""
+    common: dict[str, Any] = {}
+    steps: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, Any] = {}
+    for key, value in draft.parameters.items():
+        step, mark, own = key.partition("__")
+        if key.startswith(INPUT):
+            inputs[key.removeprefix(INPUT)] = value
+        elif mark and step in spec.names:
+            steps.setdefault(step, {})[own] = value
+        else:
+            common[key] = value
+    return common, steps, inputs
+
+
+async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> StartSheet:
+    """What these answers make of each step, and what is wrong with them."""
+    require(actor, "job.create")
+    _, entry, checked = await _known_form(context, actor, name)
+    visible, disabled = field_states(draft)
+    shown = {key: value for key, value in draft.values.items() if key in visible}
+    common, steps, inputs = _sorted(replace(draft, values=shown), entry.spec)
+    spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
+    checked = check(spec, await workflow_library.known(context, actor))
+    try:
+        values = {one.key: one.read(inputs[one.key]) for one in spec.inputs if one.key in inputs}
+    except ValueError:
+        values = inputs
+    rehearsal = await rehearse(context, actor, checked, common, values) if not checked.problems else Rehearsal()
+    known = await clusters.all_of(context, actor)
+    chosen = next((one for one in known if one.cluster.name == draft.cluster), known[0] if known else None)
+    fields = draft.template.spec.fields
+    return StartSheet(
+        entry, checked, rehearsal, known, _errors(draft, rehearsal, {one.key for one in fields}), visible, disabled,
+        await offers(context, actor, [one for one in fields if one.type == "file" and one.key in visible]), chosen,
+        f"{spec.name}",
+    )  # fmt: skip
+
+
+def _errors(draft: Draft, rehearsal: Rehearsal, keys: set[str]) -> dict[str, str]:
+    """Reasons by field of the form; before anything was asked an empty field is not wrong yet."""
+    found: dict[str, str] = {}
+    listed = [*rehearsal.errors, *(draft.error.fields if draft.error else [])]
+    for error in listed:
+        if not draft.error and not (draft.asked and error.value != ""):
+            continue
+        parts = error.field.split(".")
+        if parts[0] == "inputs":
+            key = INPUT + parts[-1]
+        elif parts[0] == "steps" and len(parts) > 2 and f"{parts[1]}__{parts[2]}" in keys:
+            key = f"{parts[1]}__{parts[2]}"
+        else:
+            key = parts[-1] if parts[0] != "resources" else error.field
+        found.setdefault(key, error.reason)
+    return found
