@@ -72,8 +72,7 @@ class JobRecord:
     @property
     def program(self) -> str:
         """The program as its output names it."""
-        known = self.main_results
-        return " ".join(str(part) for part in (known.get("program"), known.get("program_version")) if part) or "CRYSTAL"
+        return program_of(self.main_results) or "CRYSTAL"
 
     @property
     def is_preview(self) -> bool:
@@ -123,6 +122,12 @@ class RunRecord:
     """Files that pass between steps: from, to, role."""
     software: str = "CrystalDeck"
     """Name and version of the service that ran it."""
+
+
+def program_of(results: Mapping[str, Any]) -> str:
+    """Program and version as an output names them; empty where it does not."""
+    program, version = str(results.get("program") or ""), str(results.get("program_version") or "")
+    return version if version.startswith(program) else f"{program} {version}".strip()
 
 
 Source = bytes | Path

@@ -45,7 +45,7 @@ class Crate:
     """The entities of one crate, each once."""
 
     def __init__(self, run: RunRecord) -> None:
-        self._run = run
+        self.run = run
         self._entities: dict[str, Entity] = {}
         self.files: dict[str, Source] = {}
 
@@ -95,8 +95,8 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     )  # fmt: skip
     for profile, name in PROFILES.items():
         crate.add({"@id": profile, "@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]})
-    crate.add({"@id": "ro-crate-metadata.json", "@type": "CreativeWork", "about": _ref("./"),
-               "conformsTo": [_ref("https://w3id.org/ro/crate/1.1"), _ref("https://w3id.org/workflowhub/workflow-ro-crate/1.0")]})  # fmt: skip
+    kinds = [_ref("https://w3id.org/ro/crate/1.1"), _ref("https://w3id.org/workflowhub/workflow-ro-crate/1.0")]
+    crate.add({"@id": "ro-crate-metadata.json", "@type": "CreativeWork", "about": _ref("./"), "conformsTo": kinds})
     return {"ro-crate-metadata.json": crate.metadata, **crate.files}
 
 
@@ -114,7 +114,7 @@ def _tool(crate: Crate, job: JobRecord) -> dict[str, str]:
     return crate.add(
         {
             "@id": f"#tool-{job.template}-{name.replace(' ', '-')}", "@type": "SoftwareApplication",
-            "name": f"{name}, template {job.template}", "softwareVersion": str(job.main_results.get("program_version") or "") or None,
+            "name": f"{name}, template {job.template}", "softwareVersion": job.main_results.get("program_version"),
             "description": f"Decks written by the template {job.template}, revision {job.revision[:12]}.",
         }
     )  # fmt: skip
@@ -139,7 +139,7 @@ def _action(crate: Crate, job: JobRecord, tool: dict[str, str]) -> dict[str, str
     return crate.add(
         {
             "@id": f"#job-{job.id}", "@type": "CreateAction", "name": job.name, "instrument": tool, "agent": person,
-            "description": f"Job {job.scheduler_id or 'not submitted'} on {job.cluster} ({job.hostname or 'this server'}): {job.reason}",
+            "description": f"Job {job.scheduler_id} on {job.cluster}: {job.reason}",
             "startTime": _moment(job.started_at or job.created_at), "endTime": _moment(job.ended_at),
             "actionStatus": _status(job.state), "error": job.reason if job.state == "failed" else None,
             "object": [entry for entry in given if entry], "result": [entry for entry in left if entry], "resourceUsage": usage,
@@ -166,7 +166,7 @@ def _file(crate: Crate, job: JobRecord, file: FileRecord) -> dict[str, str] | No
 def _taken(crate: Crate, job: JobRecord, index: int) -> dict[str, str] | None:
     """A file that came from another job: that job's own file where it is in the crate, else a copy beside this one."""
     taken = job.taken[index]
-    for other in crate._run.jobs:
+    for other in crate.run.jobs:
         if other.id == taken.job:
             return next((_file(crate, other, file) for file in other.files if file.name == taken.source), None)
     if taken.path is None:
@@ -207,7 +207,8 @@ def _steps(
         crate.add(
             {
                 "@id": f"#control-{step.name}", "@type": "ControlAction", "name": f"Step {step.name}", "instrument": entity,
-                "object": [actions[job.id] for job in own], "startTime": _moment(step.started_at), "endTime": _moment(step.ended_at),
+                "object": [actions[job.id] for job in own], "startTime": _moment(step.started_at),
+                "endTime": _moment(step.ended_at),
             }
         )  # fmt: skip
     return found

@@ -94,7 +94,7 @@ def _job(
     step, task = place
     return JobRecord(
         job.id, job.name, job.state, job.reason, job.template_id, job.template_revision, job.parameters, job.decks,
-        job.resources, one.cluster, one.hostname, "slurm" if remote and remote.scheduler_id.isdigit() and one.hostname else "direct",
+        job.resources, one.cluster, one.hostname, one.scheduler,
         remote.scheduler_id if remote else "", remote.directory if remote else "", one.person, job.created_at, job.started_at,
         job.ended_at, remote.exit_code if remote else None, {row.output: row.results for row in one.results},
         [FileRecord(file.name, file.sha256, file.size, file.role, _path(context, job.id, file.name)) for file in one.files],

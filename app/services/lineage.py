@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories import clusters, jobs, library, users, workflows
-from app.db.tables import Job, JobAttachment, JobFile, JobResult, RemoteJob, WorkflowRun, WorkflowStep, WorkflowTask
+from app.db.tables import (
+    Cluster,
+    Job,
+    JobAttachment,
+    JobFile,
+    JobResult,
+    RemoteJob,
+    WorkflowRun,
+    WorkflowStep,
+    WorkflowTask,
+)
 from app.domain.graphs import Drawing, draw
 from app.domain.permissions import Actor, require
 from app.errors import NotFound
+from app.provenance.records import program_of
 from app.services.context import Context
 
 MOST = 200
@@ -41,6 +52,8 @@ class Ancestry:
     person: str
     cluster: str
     hostname: str
+    scheduler: str
+    """The cluster's kind: slurm, ssh or local."""
     remote: RemoteJob | None
     results: list[JobResult]
     files: list[JobFile]
@@ -50,9 +63,7 @@ class Ancestry:
 
     @property
     def program(self) -> str:
-        known = next((row.results for row in self.results), {})
-        told = " ".join(str(part) for part in (known.get("program"), known.get("program_version")) if part)
-        return told or "not known yet"
+        return program_of(next((row.results for row in self.results), {})) or "not known yet"
 
 
 @dataclass(frozen=True)
@@ -201,12 +212,13 @@ async def _ancestry(session: AsyncSession, ids: list[str]) -> dict[str, Ancestry
         files.setdefault(job_id, []).append(file)
     return {
         job_id: Ancestry(
-            job, people.get(job.owner_id, "?"), machines[job.cluster_id].name, _host(machines[job.cluster_id].settings),
+            job, people.get(job.owner_id, "?"), machines[job.cluster_id].name, _setting(machines[job.cluster_id], "hostname"),
+            _setting(machines[job.cluster_id], "runner_type"),
             remotes.get(job_id), results.get(job_id, []), files.get(job_id, []), *origins.get(job_id, (None, None, None)),
         )
         for job_id in ids if (job := found.get(job_id)) is not None
     }  # fmt: skip
 
 
-def _host(settings: Mapping[str, object]) -> str:
-    return str(settings.get("hostname") or "")
+def _setting(cluster: Cluster, key: str) -> str:
+    return str(cluster.settings.get(key) or "")

@@ -167,10 +167,9 @@ def _step(form: StepForm) -> dict[str, Any]:
             step["files"] = {key: str(value) for key, value in step["files"].items()}
         if over := form.text("over"):
             step["over"] = _over(over)
-    step |= {key: value for key in ("title", "when", "cluster") if (value := form.text(key))}
-    step |= {
-        key: value for key in LISTS if (value := form.listed(key)) and not (kind == "values" and key == "remedies")
-    }
+    step |= {key: text for key in ("title", "when", "cluster") if (text := form.text(key))}
+    lists = LISTS if kind != "values" else ("after",)
+    step |= {key: named for key in lists if (named := form.listed(key))}
     for key, plain in (("on_failure", "skip"), ("how", "grid")):
         if (value := form.text(key)) and value != plain:
             step[key] = value
