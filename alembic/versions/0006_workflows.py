@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.UniqueConstraint('step_id', 'number'),
     )
     op.create_index('ix_workflow_tasks_run', 'workflow_tasks', ['run_id', 'state'], unique=False)
+    op.create_index('ix_workflow_tasks_due', 'workflow_tasks', ['state', 'not_before'], unique=False)
     for column in ('job_id', 'child_id'):
         op.create_index(op.f(f'ix_workflow_tasks_{column}'), 'workflow_tasks', [column], unique=False)
     with op.batch_alter_table('job_attachments') as table:

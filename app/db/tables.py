@@ -457,7 +457,11 @@ class WorkflowTask(SQLModel, table=True):
     """One job, one inner run or one set of values of a step."""
 
     __tablename__ = "workflow_tasks"
-    __table_args__ = (UniqueConstraint("step_id", "number"), Index("ix_workflow_tasks_run", "run_id", "state"))
+    __table_args__ = (
+        UniqueConstraint("step_id", "number"),
+        Index("ix_workflow_tasks_run", "run_id", "state"),
+        Index("ix_workflow_tasks_due", "state", "not_before"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = Field(foreign_key="workflow_runs.id")

@@ -111,6 +111,8 @@ def _check(tree: ast.AST, functions: Functions, allowed: tuple[type[ast.AST], ..
     for node in ast.walk(tree):
         if not isinstance(node, allowed) or isinstance(node, (ast.Pow, ast.LShift)):
             raise ConditionError(f"{type(node).__name__} is not allowed in an expression")
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            raise ConditionError(f"{node.attr} is not allowed in an expression")
         if isinstance(node, ast.Call) and not (
             isinstance(node.func, ast.Name) and node.func.id in functions and not node.keywords
         ):

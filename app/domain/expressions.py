@@ -130,6 +130,14 @@ class Language:
             parts.append(stripped[end:])
         return Text(source, tuple(parts))
 
+    def computed(self, source: str) -> Text:
+        """A value that is computed: an expression with or without braces, or a text with expressions in it.
+
+        Raises:
+            ConditionError
+        """
+        return self.text(source) or Text(source, (self._parse(source),))
+
     def fill(self, value: Any, names: Mapping[str, Any]) -> Any:
         """A parameter, a list or a mapping of them, with all expressions replaced by their values.
 

@@ -88,13 +88,14 @@ def check(spec: WorkflowSpec, known: Known, above: tuple[str, ...] = ()) -> Chec
     return Checked(spec, before, order, wired, found)
 
 
-def _keys(known: Known, step: StepSpec) -> set[str]:
-    """Parameters that a step can be given."""
+def _keys(known: Known, step: StepSpec, above: tuple[str, ...] = ()) -> set[str]:
+    """Parameters that a step can be given; of a workflow that runs itself, which is said elsewhere, those of one round."""
     if step.template in known.templates:
         return {one.key for one in known.templates[step.template].fields}
-    if step.workflow in known.workflows:
+    if step.workflow in known.workflows and step.workflow not in above:
         inner = known.workflows[step.workflow]
-        return {one.key for one in inner.inputs}.union(*(_keys(known, one) for one in inner.steps))
+        deeper = (*above, step.workflow)
+        return {one.key for one in inner.inputs}.union(*(_keys(known, one, deeper) for one in inner.steps))
     return set()
 
 
@@ -142,8 +143,7 @@ def _condition(spec: WorkflowSpec, known: Known, text: str, earlier: Collection[
 
 def _value(spec: WorkflowSpec, known: Known, text: str, earlier: Collection[str]) -> list[str]:
     try:
-        whole = known.language.text(text)
-        listed = whole.expressions if whole else [known.language.condition(text)]
+        listed = known.language.computed(text).expressions
     except ConditionError as error:
         return [str(error)]
     return [reason for one in listed for reason in _named(spec, known, one, earlier, in_fan_out=False)[1]]

@@ -183,7 +183,8 @@ def named_steps(language: Language, step: StepSpec) -> set[str]:
     """Steps that the expressions of a step name; wrong expressions name none."""
     found: set[str] = set()
     try:
-        listed = [*language.inside(step.parameters), *language.inside(step.values), *language.inside(step.resources)]
+        listed = [*language.inside(step.parameters), *language.inside(step.resources)]
+        listed += [one for text in step.values.values() for one in language.computed(text).expressions]
         listed += [language.condition(step.when)] if step.when else []
         listed += list(language.inside(step.over))
     except ConditionError:

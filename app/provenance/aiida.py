@@ -164,7 +164,8 @@ def _calculation(archive: Archive, run: RunRecord, job: JobRecord, top: str) -> 
     attributes = _process(job.state, job.template) | {
         "resources": {"num_machines": int(job.resources.get("nodes") or 1),
                       "tot_num_mpiprocs": int(job.resources.get("ntasks") or 1)},
-        "job_id": job.scheduler_id, "remote_workdir": job.directory, "exit_message": None if job.state == "completed" else job.reason,
+        "job_id": job.scheduler_id, "remote_workdir": job.directory,
+        "exit_message": None if job.state == "completed" else job.reason,
         "version": {"plugin": job.revision[:12], "core": run.software},
     }  # fmt: skip
     decks = {file.name: file for file in job.files if file.role in ("deck", "script") and file.path is not None}

@@ -37,9 +37,10 @@ def _plain(value: Any) -> Any:
 def _readme(run: RunRecord) -> str:
     """What this is, what came out, and where each file comes from."""
     version = f", version {run.version}" if run.version else ""
+    begun = f"{run.created_at:%d %b %Y %H:%M} UTC"
     lines = [
         f"# {run.title}: {run.name}", "", *([run.description, ""] if run.description else []),
-        f"Run `{run.id}` of the workflow `{run.workflow}`{version}, started by {run.person} on {run.created_at:%d %b %Y %H:%M} UTC: "
+        f"Run `{run.id}` of the workflow `{run.workflow}`{version}, started by {run.person} on {begun}: "
         f"{run.state}. {run.remark}".strip(), "",
         f"Written by {run.software}. The workflow is in `workflow.toml`; everything below, and more, is in `provenance.json`.", "",
     ]  # fmt: skip

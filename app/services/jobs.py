@@ -8,9 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from app.crystal.decks import written_roles
-from app.db.repositories import batches, clusters, jobs, library, users
+from app.db.repositories import batches, clusters, jobs, library, users, workflows
 from app.db.repositories.jobs import JobFilter, JobRow
-from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
+from app.db.tables import (
+    Job,
+    JobAttachment,
+    JobEvent,
+    JobFile,
+    JobResult,
+    RemoteJob,
+    WorkflowRun,
+    WorkflowStep,
+    WorkflowTask,
+)
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources
 from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
@@ -36,6 +46,8 @@ class JobView:
     cluster_problem: str
     attached: list[JobAttachment]
     tags: list[str] = field(default_factory=list)
+    origin: tuple[WorkflowTask, WorkflowStep, WorkflowRun] | None = None
+    """The task that it was made for, where a workflow made it."""
 
     @property
     def job(self) -> Job:
@@ -105,6 +117,7 @@ async def get(context: Context, actor: Actor, job_id: str) -> JobView:
             cluster.problem if cluster and JobState(row.job.state) not in TERMINAL else "",
             (await library.attachments_of(session, [job_id])).get(job_id, []),
             (await batches.tags_of(session, [job_id])).get(job_id, []),
+            (await workflows.origins(session, [job_id])).get(job_id),
         )
 
 

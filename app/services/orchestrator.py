@@ -56,11 +56,20 @@ class Scene:
         """What expressions may name of the wanted steps."""
         return await names_for(self.session, self.run, self.plan.spec, self.steps, self.tasks, wanted)
 
-    def jobs_of(self) -> dict[str, list[str]]:
-        """Jobs of each step."""
-        return {
-            step.name: [task.job_id for task in self.tasks.get(step.id or 0, ()) if task.job_id] for step in self.steps
-        }
+    async def jobs_of(self) -> dict[str, list[str]]:
+        """Jobs of each step; of one that computed values those that it took them from, of an inner run all of its jobs."""
+        found: dict[str, list[str]] = {}
+        for step in self.steps:
+            own: list[str] = found.setdefault(step.name, [])
+            for task in self.tasks.get(step.id or 0, ()):
+                if task.job_id:
+                    own.append(task.job_id)
+                elif task.child_id:
+                    inner = await workflows.tasks(self.session, task.child_id)
+                    own += [one.job_id for one in inner if one.job_id]
+                else:
+                    own += [job for use in task.uses for job in use["jobs"]]
+        return found
 
 
 async def busy(context: Context) -> list[str]:
@@ -179,7 +188,7 @@ async def _waiting(scene: Scene, step: WorkflowStep, *, going: bool) -> None:
         if own.when and not LANGUAGE.condition(own.when).value(names):
             _ended(step, "skipped", f"The condition {own.when} does not hold.")
             return
-        tasks = _tasks(scene, step, own, names)
+        tasks = _tasks(scene, step, own, names, await scene.jobs_of())
     except (ConditionError, ValueError) as error:
         reason = f"{error}." if not isinstance(error, ConditionError) else no_value(step.name, error).message
         _ended(step, "failed", reason)
@@ -194,7 +203,9 @@ def _ended(step: WorkflowStep, state: str, message: str) -> None:
     step.state, step.message, step.ended_at = state, message, now()
 
 
-def _tasks(scene: Scene, step: WorkflowStep, own: StepSpec, names: Mapping[str, Any]) -> list[WorkflowTask]:
+def _tasks(
+    scene: Scene, step: WorkflowStep, own: StepSpec, names: Mapping[str, Any], jobs_of: Mapping[str, list[str]]
+) -> list[WorkflowTask]:
     """The tasks of a step that begins: one, or one for each row of its fan-out; values are computed at once."""
     rows: Sequence[dict[str, Any]] = [{}]
     if own.over:
@@ -204,12 +215,11 @@ def _tasks(scene: Scene, step: WorkflowStep, own: StepSpec, names: Mapping[str, 
         rows = rows_of(own, fields, value)
     common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
     if own.kind == "values":
-        outcome = {key: LANGUAGE.fill(text, names) if "{{" in text else LANGUAGE.condition(text).value(names)
-                   for key, text in own.values.items()}  # fmt: skip
-        uses = uses_of(own, names, {}, scene.jobs_of())
+        outcome = {key: LANGUAGE.computed(text).value(names) for key, text in own.values.items()}
+        uses = uses_of(own, names, {}, jobs_of)
         return [WorkflowTask(**common, state="completed", outcome=outcome, uses=uses)]
     return [
-        WorkflowTask(**common, number=number, item=dict(row), uses=uses_of(own, names, row, scene.jobs_of()))
+        WorkflowTask(**common, number=number, item=dict(row), uses=uses_of(own, names, row, jobs_of))
         for number, row in enumerate(rows)
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories import jobs
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
-from app.domain.conditions import ConditionError
+from app.domain.conditions import Condition, ConditionError
 from app.domain.expressions import paths
 from app.domain.names import MAX_NAME, suggest_name
 from app.domain.templates import TemplateSpec
@@ -168,24 +168,28 @@ def uses_of(
 ) -> list[dict[str, Any]]:
     """Which values came from which jobs, for those who ask later."""
     uses = []
-    placed = [*((f"{key}", value) for key, value in step.parameters.items()), *step.values.items(), ("when", step.when)]
-    for key, value in placed:
-        expressions = [LANGUAGE.condition(str(value))] if key == "when" and value else list(LANGUAGE.inside(value))
-        if key in step.values and not expressions:
-            expressions = [LANGUAGE.condition(str(value))]
-        for expression in expressions:
-            givers = list(dict.fromkeys(path[1] for path in paths(expression) if path[0] == "steps" and len(path) > 1))
-            if not givers:
-                continue
-            try:
-                told = str(expression.value({**names, "item": item}))[:MAX_TOLD]
-            except ConditionError:
-                told = ""
-            listed = [job for name in givers for job in jobs_of.get(name, [])]
-            uses.append(
-                {"parameter": key, "expression": expression.source, "value": told, "jobs": listed, "steps": givers}
-            )
+    for key, expression in _expressions(step):
+        givers = list(dict.fromkeys(path[1] for path in paths(expression) if path[0] == "steps" and len(path) > 1))
+        if not givers:
+            continue
+        try:
+            told = str(expression.value({**names, "item": item}))[:MAX_TOLD]
+        except ConditionError:
+            told = ""
+        listed = list(dict.fromkeys(job for name in givers for job in jobs_of.get(name, [])))
+        uses.append({"parameter": key, "expression": expression.source, "value": told, "jobs": listed, "steps": givers})
     return uses
+
+
+def _expressions(step: StepSpec) -> Iterator[tuple[str, Condition]]:
+    """All expressions of a step, with the parameter, value or key that they stand in."""
+    for key, value in step.parameters.items():
+        yield from ((key, one) for one in LANGUAGE.inside(value))
+    for key, text in step.values.items():
+        yield from ((key, one) for one in LANGUAGE.computed(text).expressions)
+    for key, text in (("when", step.when), ("over", step.over if isinstance(step.over, str) else "")):
+        if text:
+            yield key, LANGUAGE.condition(text)
 
 
 def needed(step: StepSpec) -> set[str]:

@@ -19,6 +19,9 @@ from app.services.context import Context
 from app.services.library import refresh
 from app.services.workflow_tasks import plan_of
 
+BARS = 60
+"""Most rows of a timeline."""
+
 
 @dataclass(frozen=True)
 class TaskView:
@@ -159,7 +162,7 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
             task.child_id: child for task in tasks
             if task.child_id and (child := await workflows.run(session, task.child_id)) is not None
         }  # fmt: skip
-        events = await jobs.histories(session, ids)
+        events = await jobs.histories(session, ids[:BARS])
         repeats = await workflows.repeats(session, run_id)
         outer = await workflows.task(session, run.task_id) if run.task_id is not None else None
     plan = plan_of(context, run)
@@ -190,7 +193,7 @@ def _timeline(views: Sequence[StepView], events: Mapping[str, Sequence[JobEvent]
                 continue
             name = one.spec.name if len(one.tasks) == 1 else f"{one.spec.name} {task.task.number + 1}"
             rows.append((name, _spans(events.get(task.job.id, ()), task.job)))
-    return timeline(rows[:60], run.created_at, run.ended_at or now())
+    return timeline(rows[:BARS], run.created_at, run.ended_at or now())
 
 
 def _spans(events: Sequence[JobEvent], job: Job) -> list[tuple[str, datetime, datetime]]:

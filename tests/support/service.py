@@ -133,6 +133,33 @@ class Service:
                 raise TimeoutError("\n".join(f"{j['id']} {j['state']} {j['reason']} {j['attention']}" for j in found))
             time.sleep(0.2)
 
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run of a workflow."""
+        answer = self.client.get(f"/runs/{run_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def start_run(self, **body: Any) -> dict[str, Any]:
+        """Start a workflow: the answer to POST /runs."""
+        answer = self.client.post("/runs", json=body)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def wait_run(
+        self, run_id: str, seconds: float = 120, states: Sequence[str] = ("completed", "failed", "cancelled")
+    ) -> dict[str, Any]:
+        """A run when it is in one of the states."""
+        end = time.monotonic() + seconds
+        while True:
+            found = self.run(run_id)
+            if found["state"] in states:
+                return found
+            if time.monotonic() > end:
+                raise TimeoutError("\n".join(f"{s['name']} {s['state']} {s['message']}" for s in found["steps"]))
+            time.sleep(0.2)
+
 
 def mgo(title: str = "MgO", **parameters: Any) -> dict[str, Any]:
     """Parameters of template scf: MgO, Hartree–Fock, STO-3G."""

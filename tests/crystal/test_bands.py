@@ -1,0 +1,117 @@
+"""Band structures against the recorded files of CRYSTAL, and what follows from bands, slabs and volumes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.crystal.bands import BandError, read_bands
+from app.crystal.equation_of_state import fit_eos
+from app.crystal.remedies import apply
+from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
+from app.services.templates import TemplateLibrary
+
+
+def test_bands_of_mgo(recorded: Path) -> None:
+    """The file's own gap is that of the output: 7.12 eV, direct at Γ."""
+    found = read_bands((recorded / "c17-mgo-band" / "band_mgo.BAND").read_text())
+    assert found.energies.shape == (1, 26, 201)
+    assert found.nodes == [
+        (0.0, "(0,0,0)/4"),
+        (0.78846, "(2,0,2)/4"),
+        (1.4713, "(2,2,2)/4"),
+        (2.1541, "(0,0,0)/4"),
+        (3.0356, "(2,1,3)/4"),
+    ]
+    summary = found.summary()
+    assert summary.fermi_energy == -0.15202
+    assert summary.valence_top == pytest.approx(-0.15202, abs=1e-4)
+    assert (summary.conduction_bottom - summary.valence_top) * 27.2114 == pytest.approx(7.1237, abs=2e-3)  # type: ignore[operator]
+    assert len(summary.means) == 26
+    assert np.argmin(found.energies[0, 10]) == 0
+
+
+def test_two_spins_and_letters(recorded: Path) -> None:
+    both = read_bands((recorded / "c17-mgo-spin-band" / "mgo_SPIN_BAND_dat.BAND").read_text())
+    assert both.energies.shape[0] == 2
+    assert np.allclose(both.energies[0], both.energies[1])
+    letters = read_bands((recorded / "c14-nacl-hf-band-doss" / "NaCl_dat.BAND").read_text())
+    assert [name for _, name in letters.nodes] == ["A"] * 5
+    assert letters.fermi is None
+
+
+def test_a_cut_or_foreign_file_is_refused(recorded: Path) -> None:
+    text = (recorded / "c17-graphene-band" / "graphene.BAND").read_text()
+    chance = random.Random(1)
+    for _ in range(60):
+        cut = text[: chance.randrange(len(text) - 60)]
+        with pytest.raises(BandError):
+            read_bands(cut)
+    with pytest.raises(BandError):
+        read_bands("# NKPT 999999 NBND 999999 NSPIN 9\n")
+    with pytest.raises(BandError):
+        read_bands(text.replace("-0.10117E+02", "nonsense", 1))
+
+
+def test_the_minimum_of_a_parabola_and_nothing_else() -> None:
+    """A Birch–Murnaghan curve made with its own formula is found again."""
+    v0, e0, b0 = 18.7, -274.6, 160.0
+    b = b0 / 4359.744722 * 1.0  # GPa in hartree/Å³
+    volumes = [v0 * (1 + x / 100) for x in range(-8, 9, 2)]
+
+    def energy(v: float) -> float:
+        x = (v0 / v) ** (2 / 3)
+        return e0 + 9 * v0 * b / 16 * ((x - 1) ** 3 * 4.0 + (x - 1) ** 2 * (6 - 4 * x))
+
+    found = fit_eos([*volumes, None], [*map(energy, volumes), -1.0])
+    assert found["volume"] == pytest.approx(v0, rel=1e-6)
+    assert found["energy"] == pytest.approx(e0, abs=1e-8)
+    assert found["bulk_modulus"] == pytest.approx(b0, rel=1e-5)
+    with pytest.raises(ValueError, match="at least five"):
+        fit_eos([1, 2, 3], [1, 2, 3])
+    with pytest.raises(ValueError, match="minimum"):
+        fit_eos([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])
+
+
+def test_surface_energy_and_alignment() -> None:
+    """Two hartree more than the bulk on two faces of 10 Å² each: 0.1 Ha/Å²."""
+    assert surface_energy(-98, 10, -20, 2, [2, 5, 500, 90, 90, 90]) == pytest.approx(0.1 * 435.97447222)
+    with pytest.raises(ValueError):
+        surface_energy(-98, 0, -20, 2, [2, 5, 500, 90, 90, 90])
+    assert heaviest([{"number": 12}, {"number": 8}, {"number": 112}, {"number": 12}]) == 1
+    # The slab's cores lie 0.3 Ha lower than the bulk's: so does the edge.
+    assert aligned_edge(-0.1, [-46.0, -18.0], [-46.35, -46.3, -46.25, -18.3], 1, 3) == pytest.approx(-0.4)
+    with pytest.raises(ValueError):
+        aligned_edge(-0.1, [-46.0], [-46.3], 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "expected"),
+    [
+        ("more_cycles", "scf-not-converged", ({"maxcycle": 200, "guess_file": "job:a/fort.9"}, {})),
+        ("more_cycles", "timeout", None),
+        ("more_mixing", "scf-not-converged", ({"fmixing": 80, "guess_file": "job:a/fort.9"}, {})),
+        ("longer", "timeout", ({"guess_file": "job:a/fort.9"}, {"walltime": "02:00:00"})),
+        ("more_memory", "memory", ({}, {"memory_mb": 4000})),
+        ("restart", "opt-not-converged", None),
+    ],
+)  # fmt: skip
+def test_remedies_change_what_they_say(name: str, end: str, expected: Any) -> None:
+    template = TemplateLibrary().get("scf").spec
+    resources = {"walltime": "01:00:00", "memory_mb": 2000}
+    found = apply(
+        name, end, template, {"maxcycle": 100}, resources, {"fort.9": "job:a/fort.9"} if name != "restart" else {}
+    )
+    assert ((found.parameters, found.resources) if found else None) == expected
+
+
+def test_a_remedy_stays_within_what_a_field_takes() -> None:
+    template = TemplateLibrary().get("scf").spec
+    found = apply("more_cycles", "scf-not-converged", template, {"maxcycle": 900}, {}, {})
+    assert found is not None
+    assert found.parameters == {"maxcycle": 999}
+    assert apply("more_cycles", "scf-not-converged", template, {"maxcycle": 999}, {}, {}) is None
