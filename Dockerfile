@@ -10,6 +10,7 @@ COPY alembic alembic
 COPY static static
 COPY html_templates html_templates
 COPY input_templates input_templates
+COPY workflows workflows
 # Installed in place: the templates, pages and migrations lie beside the package.
 RUN pip install --no-cache-dir -c constraints.txt -e .
 

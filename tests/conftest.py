@@ -15,7 +15,7 @@ from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
 
 
-def _refuse_or_skip(reason: str) -> None:
+def refuse_or_skip(reason: str) -> None:
     """On CI nothing of this may be skipped."""
     if os.environ.get("CRYSTALDECK_NO_SKIP"):
         pytest.fail(f"may not be skipped here: {reason}")
@@ -26,9 +26,9 @@ def _refuse_or_skip(reason: str) -> None:
 def lab() -> Iterator[Lab]:
     """A real SLURM cluster with sshd on this machine."""
     if reason := lab_module.missing():
-        _refuse_or_skip(reason)
+        refuse_or_skip(reason)
     if not RECORDED.is_dir():
-        _refuse_or_skip(f"the recorded outputs are not at {RECORDED.name} beside the project")
+        refuse_or_skip(f"the recorded outputs are not at {RECORDED.name} beside the project")
     running = Lab()
     try:
         yield running.start()
@@ -40,7 +40,7 @@ def lab() -> Iterator[Lab]:
 def recorded() -> Path:
     """The folder of recorded CRYSTAL outputs."""
     if not RECORDED.is_dir():
-        _refuse_or_skip("the folder of recorded CRYSTAL outputs is not there")
+        refuse_or_skip("the folder of recorded CRYSTAL outputs is not there")
     return RECORDED
 
 
@@ -48,7 +48,7 @@ def recorded() -> Path:
 def chromium() -> str:
     path = shutil.which("chromium")
     if path is None:
-        _refuse_or_skip("Chromium is not installed (apt-get install chromium)")
+        refuse_or_skip("Chromium is not installed (apt-get install chromium)")
     return str(path)
 
 
@@ -74,7 +74,7 @@ def lab_service(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL server."""
     if binaries() is None:
-        _refuse_or_skip("PostgreSQL is not installed (apt-get install postgresql)")
+        refuse_or_skip("PostgreSQL is not installed (apt-get install postgresql)")
     server = Postgres()
     try:
         yield server.start()

@@ -64,6 +64,8 @@ class Background:
             )
         self._scheduler.start()
         self._nudges = asyncio.create_task(self._on_nudge(), name="nudges")
+        # What an earlier process left undone does not wait for the first tick either.
+        self._context.nudge.set()
 
     async def _on_nudge(self) -> None:
         """Work that was just made does not wait for the next tick."""

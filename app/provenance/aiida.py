@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, count
 from math import cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,7 @@ class Archive:
         self.rows: list[Node] = []
         self.links: list[tuple[str, str, str, str]] = []
         self.objects: dict[str, Source] = {}
+        self._labels: dict[tuple[str, str], set[str]] = {}
 
     def add(self, node: Node) -> str:
         """Keep a node; the same key again is the same node."""
@@ -93,7 +96,13 @@ class Archive:
         return node.key
 
     def link(self, source: str, target: str, label: str, kind: str) -> None:
-        self.links.append((source, target, label, kind))
+        """Tie two nodes. Labels are words with single underscores between, and each stands once at a node and kind."""
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_") or "link"
+        end = source if kind in ("create", "return", "call_calc") else target
+        taken = self._labels.setdefault((kind, end), set())
+        unique = next(name for name in chain([plain], (f"{plain}_{n}" for n in count(2))) if name not in taken)
+        taken.add(unique)
+        self.links.append((source, target, unique, kind))
 
     def keep(self, source: Source, sha256: str = "") -> str:
         """Keep the bytes of a file; returns the name that they have in the archive."""
@@ -179,7 +188,7 @@ def _calculation(archive: Archive, run: RunRecord, job: JobRecord, top: str) -> 
                              "preview": job.is_preview, "reused": job.reused, "values": list(job.uses), "imported": True}},
         )
     )  # fmt: skip
-    archive.link(top, node, f"{job.step}_{job.number + 1}" if job.number else job.step or "job", "call_calc")
+    archive.link(top, node, f"{job.step or 'job'}_{job.number + 1}", "call_calc")
     code = archive.add(
         Node(f"code:{job.cluster}:{job.program}", "data.core.code.installed.InstalledCode.", job.program.replace("@", "-"), began,
              began, {"input_plugin": None, "append_text": "", "prepend_text": "", "use_double_quotes": False, "with_mpi": None,
@@ -202,16 +211,15 @@ def _inputs(archive: Archive, run: RunRecord, job: JobRecord, node: str) -> None
     """Files that were taken along: outputs of the job that they are from, where that is in the archive."""
     known = {other.id for other in run.jobs}
     for taken in job.taken:
-        label = taken.name.replace(".", "_").replace("-", "_")
         if taken.job in known:
-            archive.link(f"file:{taken.job}:{taken.source}", node, label, "input_calc")
+            archive.link(f"file:{taken.job}:{taken.source}", node, taken.name, "input_calc")
         elif taken.path is not None:
             key = archive.add(
                 Node(f"taken:{taken.sha256}", "data.core.singlefile.SinglefileData.", taken.name, job.created_at, job.created_at,
                      {"filename": taken.name}, files={taken.name: archive.keep(taken.path, taken.sha256)}, person=job.person,
                      description=f"imported: {taken.source} of job {taken.job}" if taken.job else "imported: uploaded")
             )  # fmt: skip
-            archive.link(key, node, label, "input_calc")
+            archive.link(key, node, taken.name, "input_calc")
 
 
 def _outputs(archive: Archive, job: JobRecord, node: str, top: str) -> None:

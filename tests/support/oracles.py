@@ -1,0 +1,43 @@
+"""Programs of others that judge what we write, each in an environment of its own: their dependencies must not meet ours."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.support.lab import REPOSITORY
+
+FOLDER = REPOSITORY / ".oracles"
+PACKAGES = {
+    "aiida": ("aiida-core==2.9.4",),
+    # The second one ships the JSON-LD context that the first would fetch from the network.
+    "crates": ("roc-validator==0.13.0", "rocrate==0.13.0"),
+}
+
+
+class NotInstalled(Exception):
+    """The environment cannot be made here, and why."""
+
+
+def environment(name: str) -> Path:
+    """The folder of programs of an oracle's environment, made when it is first asked for.
+
+    Raises:
+        NotInstalled
+    """
+    folder = FOLDER / name
+    programs = folder / "bin"
+    stamp = folder / "complete"
+    wanted = " ".join(PACKAGES[name])
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        try:
+            subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
+            subprocess.run(
+                [programs / "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[name]], check=True,
+                capture_output=True, timeout=840,
+            )  # fmt: skip
+        except (subprocess.SubprocessError, OSError) as error:
+            told = (getattr(error, "stderr", None) or b"").decode(errors="replace")[-300:]
+            raise NotInstalled(f"{wanted} cannot be installed: {told or error}") from error
+        stamp.write_text(wanted)
+    return programs
