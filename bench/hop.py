@@ -40,8 +40,10 @@ def moments(service: Service, job_id: str) -> tuple[float, float]:
 
 def bare(lab: Lab) -> float:
     """Seconds of one `sbatch` by ssh, its login included."""
-    command = ["ssh", "-p", str(lab.ssh_port), "-i", str(lab.key_path), "-o", "StrictHostKeyChecking=no", "-o",
-               "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "alice@127.0.0.1", "sbatch --wrap true -o /dev/null"]  # fmt: skip
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+    command = ["ssh", "-p", str(lab.ssh_port), "-i", str(lab.key_path)]
+    command += [part for option in options for part in ("-o", option)]
+    command += ["alice@127.0.0.1", "sbatch --wrap true -o /dev/null"]
     taken = []
     for _ in range(5):
         began = time.monotonic()

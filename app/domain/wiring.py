@@ -13,7 +13,7 @@ from typing import Any
 
 from app.domain.fields import FieldSpec
 from app.domain.templates import TemplateSpec
-from app.domain.workflows import StepSpec, WorkflowSpec, ancestors, in_order
+from app.domain.workflows import StepSpec, WorkflowSpec, ancestors, in_order, row_keys
 
 STRUCTURE = "Structure"
 """The group of a template's fields that make its structure."""
@@ -151,14 +151,9 @@ def _said(
 
 def _own_keys(step: StepSpec) -> set[str]:
     """Parameters that a step, or a row of its fan-out, names itself."""
-    rows: set[str] = set()
-    if isinstance(step.over, dict):
-        rows = set(step.over)
-    elif isinstance(step.over, list):
-        rows = {key for row in step.over for key in row}
-    elif step.over:
-        # Rows that are known only later: of structures, mostly.
-        rows = {"atoms"}
+    rows = row_keys(step)
+    # Rows that are known only later: of structures, mostly.
+    rows = {"atoms"} if rows is None else rows
     return {*step.parameters, *rows}
 
 

@@ -179,6 +179,21 @@ def with_parameters(definition: Mapping[str, Any], steps: Mapping[str, Mapping[s
     }
 
 
+_ROWS_OF_ONE = re.compile(r"(?:\{\{)?\s*rows\(\s*['\"]([a-z][a-z0-9_]*)['\"]\s*,")
+
+
+def row_keys(step: StepSpec) -> set[str] | None:
+    """Parameters that the rows of a fan-out name; None where only a result will tell."""
+    if isinstance(step.over, dict):
+        return set(step.over)
+    if isinstance(step.over, list):
+        return {key for row in step.over for key in row}
+    if not step.over:
+        return set()
+    found = _ROWS_OF_ONE.match(step.over.strip())
+    return {found.group(1)} if found else None
+
+
 def named_steps(language: Language, step: StepSpec) -> set[str]:
     """Steps that the expressions of a step name; wrong expressions name none."""
     found: set[str] = set()

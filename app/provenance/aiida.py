@@ -22,6 +22,8 @@ from math import cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
+from ase.data import atomic_masses
+
 from app.crystal.elements import SYMBOLS
 from app.provenance.records import JobRecord, RunRecord, Source
 
@@ -271,7 +273,7 @@ def _structure(archive: Archive, job: JobRecord, moment: datetime) -> str:
         if not 1 <= number < len(SYMBOLS):
             return ""
         symbol = SYMBOLS[number]
-        kinds[symbol] = {"symbols": [symbol], "weights": [1.0], "mass": 1.0, "name": symbol}
+        kinds[symbol] = {"symbols": [symbol], "weights": [1.0], "mass": float(atomic_masses[number]), "name": symbol}
         fractions = (float(atom["x"]), float(atom["y"]), float(atom["z"]))
         place = [sum(fractions[row] * lattice[row][axis] for row in range(3)) for axis in range(3)]
         sites.append({"position": place, "kind_name": symbol})

@@ -17,7 +17,7 @@ from app.domain.permissions import Actor, require
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
 from app.domain.workflow_checks import Checked, Known, check
-from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, with_parameters
+from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, row_keys, with_parameters
 from app.services import clusters, workflow_library
 from app.services.attachments import offers
 from app.services.clusters import ClusterView
@@ -84,20 +84,14 @@ def _job_steps(spec: WorkflowSpec, checked: Checked, known: Known) -> list[tuple
             found.append((step, checked.wired[name], known.templates[step.template]))
         elif step.workflow in known.workflows:
             inner = known.workflows[step.workflow]
-            fixed = {**step.parameters, **dict.fromkeys(_row_keys(step))}
+            fixed = {**step.parameters, **dict.fromkeys(row_keys(step) or ())}
             for one, wired, template in _job_steps(inner, check(inner, known), known):
                 found.append((one.model_copy(update={"parameters": {**fixed, **one.parameters}}), wired, template))
     return found
 
 
-def _row_keys(step: StepSpec) -> set[str]:
-    if isinstance(step.over, dict):
-        return set(step.over)
-    return {key for row in step.over for key in row} if isinstance(step.over, list) else set()
-
-
 def _is_asked(one: FieldSpec, step: StepSpec, wired: Wired) -> bool:
-    taken = {*wired.links, *wired.parameters, *step.parameters, *_row_keys(step)}
+    taken = {*wired.links, *wired.parameters, *step.parameters, *(row_keys(step) or ())}
     if one.key in taken or (one.type == "file" and one.key != "geometry_file"):
         return False
     # A step that reads its structure from a file needs no other fields of one.

@@ -92,7 +92,8 @@ async def test_a_chain_passes_files_and_values(deck: Deck) -> None:
         step("second", "first"),
         {"name": "sums", "values": {"twice": "2 * steps.second.results.energy_total"}},
         step("third", parameters={"a": "{{ 4 + steps.sums.values.twice / -1000 }}"}),
-        outputs=[{"name": "twice", "value": "{{ steps.sums.values.twice }}"}, {"name": "none", "value": "{{ steps.first.results.gap_spin_ev.x }}"}],
+        outputs=[{"name": "twice", "value": "{{ steps.sums.values.twice }}"},
+                 {"name": "none", "value": "{{ steps.first.results.gap_spin_ev.x }}"}],
     )  # fmt: skip
     run = await deck.until(run_id)
     assert run["state"] == "completed", run["remark"]
@@ -160,7 +161,10 @@ async def test_a_step_that_may_fail_does_not_stop_a_gathering(deck: Deck) -> Non
 
 async def test_a_condition_skips_a_step(deck: Deck) -> None:
     run = await deck.until(
-        await deck.start(step("a"), step("metal", when="steps.a.results.gap_ev < 0.1"), step("insulator", when="steps.a.results.gap_ev > 0.1"))
+        await deck.start(
+            step("a"), step("metal", when="steps.a.results.gap_ev < 0.1"),
+            step("insulator", when="steps.a.results.gap_ev > 0.1"),
+        )
     )  # fmt: skip
     assert run["state"] == "completed"
     assert sorted(states(run).values()) == ["completed", "completed", "skipped"]
@@ -350,10 +354,9 @@ async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path, recorded: Pa
                 if run["state"] != "running":
                     break
     assert run["state"] == "completed", [(one["state"], one["tasks"]) for one in run["steps"]]
-    async with running(settings) as app:
-        async with app.state.context.database.read() as session:
-            made = (await session.exec(select(Job.id))).all()
-            handed = (await session.exec(select(RemoteJob.scheduler_id))).all()
+    async with running(settings) as app, app.state.context.database.read() as session:
+        made = (await session.exec(select(Job.id))).all()
+        handed = (await session.exec(select(RemoteJob.scheduler_id))).all()
     assert len(made) == len(set(handed)) == 5
 
 
