@@ -38,6 +38,8 @@ class Supplies:
     """The group's library, by name."""
     fermi_energy: float | None = None
     """Of the job whose wave function is read, hartree."""
+    basis: str = ""
+    """Name of that job's basis set, where it is one of CRYSTAL's own."""
 
 
 class Wrong(Exception):
@@ -65,7 +67,7 @@ def facts_of(values: Mapping[str, Any], supplies: Supplies, names: set[str]) -> 
     facts |= _method(values) | _basis(values, supplies, structure)
     _check_spins(values, geometry)
     if "first_band" in names:
-        facts |= _band_range(geometry, values)
+        facts |= _band_range(geometry, values, supplies)
     if "path_kind" in names:
         facts["path"] = _path(values, geometry)
     for name in ("phonon_supercell", "slab_supercell"):
@@ -174,7 +176,7 @@ def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
 # -- bands and densities of states ---------------------------------------------------------------------------------------
 
 
-def _band_range(geometry: Geometry, values: Mapping[str, Any]) -> dict[str, Any]:
+def _band_range(geometry: Geometry, values: Mapping[str, Any], supplies: Supplies) -> dict[str, Any]:
     """First and last band: all occupied ones and some above, never more than the basis certainly has."""
     electrons = _valence(geometry, values)
     if electrons is None:
@@ -183,7 +185,7 @@ def _band_range(geometry: Geometry, values: Mapping[str, Any]) -> dict[str, Any]
         return {"first_band": values.get("first_band") or 1, "last_band": values["last_band"], "occupied_bands": None}
     occupied = -(-electrons // 2)
     virtual = max(8, occupied // 2)
-    if values.get("basis_set") == "STO-3G" and geometry.structure is not None:
+    if values.get("basis_set", supplies.basis) == "STO-3G" and geometry.structure is not None:
         size = sum(minimal_basis_size(z) for z in geometry.structure.primitive[1]) * geometry.copies
         virtual = max(1, size - occupied)
     last = values.get("last_band") or occupied + min(virtual, 30)

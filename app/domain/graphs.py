@@ -13,6 +13,8 @@ NODE_WIDTH, NODE_HEIGHT = 190, 46
 GAP_X, GAP_Y = 128, 20
 MARGIN = 12
 SWEEPS = 4
+LIFT = 64
+"""How far an edge that passes over other layers is bent upwards, so that it does not run behind their nodes."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,22 @@ def draw(before: Mapping[str, Sequence[str]]) -> Drawing:
         for parent in parents:
             after[parent].append(name)
     _sort(layers, before, after)
+    column_of = {name: column for column, layer in enumerate(layers) for name in layer}
+    long = any(column_of[name] - column_of[parent] > 1 for name, parents in before.items() for parent in parents)
     tallest = max((len(layer) for layer in layers), default=0)
-    height = tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN
+    head = LIFT * 0.5 if long else 0.0
+    height = tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN + head
     places = {}
     for column, layer in enumerate(layers):
         own = len(layer) * (NODE_HEIGHT + GAP_Y) - GAP_Y
-        top = (height - own) / 2
+        top = head + (height - head - own) / 2
         for row, name in enumerate(layer):
             places[name] = Place(MARGIN + column * (NODE_WIDTH + GAP_X), top + row * (NODE_HEIGHT + GAP_Y))
-    edges = [_edge(parent, name, places) for name, parents in before.items() for parent in parents]
+    edges = [
+        _edge(parent, name, places, LIFT if column_of[name] - column_of[parent] > 1 else 0)
+        for name, parents in before.items()
+        for parent in parents
+    ]
     width = len(layers) * (NODE_WIDTH + GAP_X) - GAP_X + 2 * MARGIN if layers else 0
     return Drawing(places, edges, width, max(height, 0))
 
@@ -109,10 +118,11 @@ def _sort(layers: list[list[str]], before: Mapping[str, Sequence[str]], after: M
             layers[index].sort(key=centre)
 
 
-def _edge(source: str, target: str, places: Mapping[str, Place]) -> Edge:
+def _edge(source: str, target: str, places: Mapping[str, Place], lift: float) -> Edge:
     start, end = places[source], places[target]
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
-    bend = max((x2 - x1) / 2, 24)
-    path = f"M{x1:.0f},{y1:.0f} C{x1 + bend:.0f},{y1:.0f} {x2 - bend:.0f},{y2:.0f} {x2:.0f},{y2:.0f}"
-    return Edge(source, target, path, (x1 + x2) / 2, (y1 + y2) / 2)
+    bend = max((x2 - x1) / 2, 24) if not lift else GAP_X / 2
+    path = f"M{x1:.0f},{y1:.0f} C{x1 + bend:.0f},{y1 - lift:.0f} {x2 - bend:.0f},{y2 - lift:.0f} {x2:.0f},{y2:.0f}"
+    # The middle of the curve lies at three quarters of the lift.
+    return Edge(source, target, path, (x1 + x2) / 2, (y1 + y2) / 2 - 0.75 * lift)

@@ -234,6 +234,16 @@ def _same_basis(step: StepSpec, parent: StepSpec) -> bool:
     )
 
 
+def drawn(before: Mapping[str, list[str]], wired: Mapping[str, Wired]) -> dict[str, list[str]]:
+    """What a picture shows: the steps that each one waits for, and those whose files it takes."""
+    return {
+        name: list(dict.fromkeys([*parents, *(link.step for link in wired[name].links.values())]))
+        if name in wired
+        else parents
+        for name, parents in before.items()
+    }
+
+
 def inherited_parameters(
     spec: WorkflowSpec, wired: Mapping[str, Wired], step: StepSpec, template: TemplateSpec
 ) -> dict[str, Any]:

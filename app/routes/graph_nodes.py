@@ -59,12 +59,10 @@ def _run_node(view: RunView, one: StepView) -> Node:
 def edge_words(found: Checked | RunView) -> dict[tuple[str, str], str]:
     """What passes along each edge."""
     wired: Mapping[str, Wired] = found.wired
-    told = found.steps if isinstance(found, RunView) else []
-    before = {one.spec.name: one.parents for one in told} if isinstance(found, RunView) else dict(found.before)
     return {
         (source, target): words
-        for target, sources in before.items()
-        for source in sources
+        for target, own in wired.items()
+        for source in {link.step for link in own.links.values()}
         if (words := passing(wired, source, target))
     }
 

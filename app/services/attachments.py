@@ -75,7 +75,7 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
         return Gathered()
     require(actor, "job.read")
     files, wrong, contents = [], [], {}
-    fermi = None
+    fermi, basis = None, ""
     async with context.database.read() as session:
         for spec in specs:
             found = await _find(context, session, spec, str(raw[spec.key]))
@@ -87,7 +87,8 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
                 contents[spec.key] = await asyncio.to_thread(found.path.read_bytes)
             if found.job is not None and spec.staged_as == "fort.9":
                 fermi = await _fermi_energy(session, found.job.id)
-    return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi))
+                basis = basis_name(found.job.decks)
+    return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, basis=basis))
 
 
 async def _find(context: Context, session: AsyncSession, spec: FieldSpec, reference: str) -> Found | FieldError:
@@ -153,6 +154,12 @@ def _basis(deck: Deck) -> Any:
     if deck.basis_name:
         return deck.basis_name
     return sorted((element.number, tuple((s.angular, s.primitives) for s in element.shells)) for element in deck.basis)
+
+
+def basis_name(decks: Mapping[str, str]) -> str:
+    """The basis set that a job's deck names; empty where it writes one out, or where there is no deck."""
+    deck = _main_deck(decks)
+    return deck.basis_name or "" if deck is not None else ""
 
 
 def _basis_words(deck: Deck) -> str:

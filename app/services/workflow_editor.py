@@ -17,6 +17,7 @@ import tomli_w
 
 from app.domain.graphs import Drawing, draw
 from app.domain.permissions import Actor, require
+from app.domain.wiring import drawn
 from app.domain.workflow_checks import Checked, check
 from app.domain.workflows import WorkflowSpec, as_written, read_workflow
 from app.errors import CrystalDeckError
@@ -267,5 +268,5 @@ async def sheet(context: Context, actor: Actor, form: EditorForm) -> EditorSheet
     except CrystalDeckError as error:
         return EditorSheet(None, None, None, error, "")
     checked = check(spec, await workflow_library.known(context, actor))
-    drawing = draw(checked.before) if checked.wired else None
+    drawing = draw(drawn(checked.before, checked.wired)) if checked.wired else None
     return EditorSheet(spec, checked, drawing, None, workflow_library.write_text(spec))

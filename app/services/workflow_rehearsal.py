@@ -21,7 +21,7 @@ from app.domain.wiring import Wired
 from app.domain.workflow_checks import Checked, rows_of
 from app.domain.workflows import StepSpec
 from app.errors import CrystalDeckError, FieldError
-from app.services.attachments import gather, same_basis
+from app.services.attachments import basis_name, gather, same_basis
 from app.services.context import Context
 from app.services.templates import Rendering
 from app.services.workflow_library import LANGUAGE
@@ -41,6 +41,14 @@ class Rehearsed:
     pending: tuple[str, ...] = ()
     """Parameters whose values are known only later."""
     errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What stands in for results: structures by step, and the basis set of the wave function that is read."""
+
+    structures: Mapping[str, Structure | None]
+    basis: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,11 @@ async def rehearse(
         template = templates.get(step.template)
         if template is None:
             continue
-        done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, structures)
+        link = plan.wired[name].links.get("wavefunction_file")
+        giver = done.get(link.step) if link is not None else None
+        basis = basis_name(giver.rendering.decks) if giver is not None and giver.rendering is not None else ""
+        known = Stand(structures, basis)
+        done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, known)
     for name, one in done.items():
         if reason := _basis_reason(plan.wired[name], one, done):
             done[name] = replace(one, errors=(*one.errors, reason))
@@ -83,7 +95,7 @@ async def rehearse(
 
 async def _step(
     context: Context, actor: Actor, plan: Plan, step: StepSpec, template: TemplateSpec, parameters: Mapping[str, Any],
-    inputs: Mapping[str, Any], structures: Mapping[str, Structure | None],
+    inputs: Mapping[str, Any], known: Stand,
 ) -> tuple[Rehearsed, Structure | None]:  # fmt: skip
     wired = plan.wired[step.name]
     names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
@@ -104,11 +116,11 @@ async def _step(
         except ConditionError as error:
             return Rehearsed(step, None, len(rows), pending, (FieldError("parameters", str(error)),)), None
         raw = _pretended(template, raw, pending)
-        rendered.append(await _rendered(context, actor, template, raw, wired, structures))
+        rendered.append(await _rendered(context, actor, template, raw, wired, known))
     wrong = {error for _, listed in rendered for error in listed if error.field not in pending}
     return (
         Rehearsed(step, rendered[0][0], len(rows), pending, tuple(sorted(wrong, key=lambda error: error.field))),
-        _structure(rendered[0][0], wired, structures),
+        _structure(rendered[0][0], wired, known.structures),
     )
 
 
@@ -142,19 +154,19 @@ def _pretended(template: TemplateSpec, raw: dict[str, Any], pending: tuple[str, 
 
 async def _rendered(
     context: Context, actor: Actor, template: TemplateSpec, raw: dict[str, Any], wired: Wired,
-    structures: Mapping[str, Structure | None],
+    known: Stand,
 ) -> tuple[Rendering, list[FieldError]]:  # fmt: skip
     """The decks of these answers; files that pass along edges are stood in for."""
     own_files = {key: value for key, value in raw.items() if key not in wired.links}
     gathered = await gather(context, actor, template.id, own_files)
     files = dict(gathered.supplies.files)
     link = wired.links.get("geometry_file")
-    if link is not None and (structure := structures.get(link.step)) is not None:
+    if link is not None and (structure := known.structures.get(link.step)) is not None:
         text = write_fort34(*structure.primitive, structure.dimension, structure.symmetry)
         files["geometry_file"] = text.encode()
     supplies = replace(gathered.supplies, files=files)
     if supplies.fermi_energy is None and "wavefunction_file" in wired.links:
-        supplies = replace(supplies, fermi_energy=0.0)
+        supplies = replace(supplies, fermi_energy=0.0, basis=known.basis)
     rendering = await asyncio.to_thread(context.templates.try_render, template.id, raw, supplies)
     errors = [*rendering.errors, *rendering.faults]
     if rendering.decks:

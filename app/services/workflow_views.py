@@ -12,7 +12,7 @@ from app.db.tables import Job, JobEvent, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.graphs import Drawing, draw
 from app.domain.permissions import Actor, can, require
 from app.domain.timelines import Timeline, timeline
-from app.domain.wiring import Wired
+from app.domain.wiring import Wired, drawn
 from app.domain.workflows import StepSpec, WorkflowSpec
 from app.errors import NotFound
 from app.services.context import Context
@@ -179,7 +179,7 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
         ]  # fmt: skip
         views.append(StepView(plan.spec.step(step.name), step, own, list(plan.before[step.name])))
     return RunView(
-        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, draw(plan.before), _timeline(views, events, run),
+        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, draw(drawn(plan.before, plan.wired)), _timeline(views, events, run),
         repeats, outer.run_id if outer is not None else "", can(actor, "job.change", run.owner_id),
     )  # fmt: skip
 

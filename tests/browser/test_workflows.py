@@ -64,21 +64,21 @@ def test_from_the_library(page: Page, service: Service) -> None:
     expect(page.locator("h1")).to_contain_text("lih-bands")
     page.click("a:has-text('Provenance')")
     expect(page.locator("svg .node")).to_have_count(3)
-    expect(page.locator("svg")).to_contain_text("fort.9")
+    expect(page.locator(".graph svg")).to_contain_text("fort.9")
     assert serious(page) == []
-    page.click("text=geom_opt")
-    expect(page.locator("h1")).to_contain_text("Geometry optimisation")
+    page.click("details[open] dd a:has-text('bands')")
+    expect(page.locator("h1")).to_contain_text("Band structure")
 
 
 def test_by_hand(page: Page, service: Service) -> None:
     """What was computed above is taken; so this run ends in seconds."""
     page.goto(f"{service.url}/workflows")
-    page.click("text=New workflow")
+    page.click("a.button:has-text('New workflow')")
     for kind in ("Geometry optimisation", "Single-point energy", "Band structure"):
         page.select_option("#add_kind", label=kind)
         page.click("button:has-text('Add the step')")
     expect(page.locator("#sheet")).to_contain_text("The steps fit together")
-    expect(page.locator("#sheet svg")).to_contain_text("geometry, wavefunction")
+    expect(page.locator("#sheet .graph svg")).to_contain_text("geometry, wavefunction")
     page.fill("#s1_parameters", "toldee = tight")
     expect(page.locator("#sheet")).to_contain_text("must be a whole number")
     page.fill("#s1_parameters", "toldee = 9")

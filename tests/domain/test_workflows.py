@@ -243,6 +243,12 @@ def test_boxes_of_a_graph_do_not_overlap() -> None:
     )
 
 
+def test_an_edge_over_other_layers_passes_above_their_nodes() -> None:
+    found = draw({"a": [], "b": ["a"], "c": ["b", "a"]})
+    long = next(edge for edge in found.edges if (edge.source, edge.target) == ("a", "c"))
+    assert 0 < long.y < found.places["b"].y
+
+
 def test_times_in_words() -> None:
     assert [duration(seconds) for seconds in (0.4, 42, 200, 7500, 273600)] == [
         "0 s",

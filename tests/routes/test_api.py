@@ -137,7 +137,9 @@ async def test_without_a_token_nothing_is_told(app: FastAPI) -> None:
         if path.startswith("/api/"):
             for method in app.openapi()["paths"][path]:
                 answer = await bare.request(
-                    method, path.format(template_id="scf", job_id="x", name="y", batch_id="z"), json={}
+                    method,
+                    path.format(template_id="scf", job_id="x", name="y", batch_id="z", run_id="r", step="s"),
+                    json={},
                 )
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["www-authenticate"] == "Bearer"

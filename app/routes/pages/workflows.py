@@ -12,6 +12,7 @@ from app.crystal.importers import MAX_BYTES
 from app.crystal.remedies import REMEDIES
 from app.domain.graphs import draw
 from app.domain.permissions import can
+from app.domain.wiring import drawn
 from app.domain.workflows import read_workflow
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
@@ -120,7 +121,7 @@ async def one(request: Request, context: ContextDep, actor: ActorDep, name: str)
     entry = await workflow_library.get(context, actor, name)
     checked = await workflow_library.looked_at(context, actor, entry.spec)
     return page(
-        request, "workflow.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(checked.before),
+        request, "workflow.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(drawn(checked.before, checked.wired)),
         history=await workflow_library.history(context, actor, name), text=workflow_library.write_text(entry.spec),
         runs=await workflow_views.listing(context, actor, name), may_change=workflow_library.may_change(actor, entry),
     )  # fmt: skip
@@ -182,7 +183,7 @@ async def _start(
     request: Request, context: ContextDep, actor: ActorDep, name: str, draft: Draft, **options: Any
 ) -> Response:
     sheet = await workflow_forms.sheet(context, actor, name, draft)
-    drawing = draw(sheet.checked.before)
+    drawing = draw(drawn(sheet.checked.before, sheet.checked.wired))
     return page(
         request,
         "workflow_start.html",
