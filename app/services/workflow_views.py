@@ -178,9 +178,10 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
             for task in tasks if task.step_id == step.id
         ]  # fmt: skip
         views.append(StepView(plan.spec.step(step.name), step, own, list(plan.before[step.name])))
+    drawing = draw(drawn(plan.before, plan.wired))
     return RunView(
-        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, draw(drawn(plan.before, plan.wired)), _timeline(views, events, run),
-        repeats, outer.run_id if outer is not None else "", can(actor, "job.change", run.owner_id),
+        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, drawing, _timeline(views, events, run), repeats,
+        outer.run_id if outer is not None else "", can(actor, "job.change", run.owner_id),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-
 from crystaldeck.workflows import Workflow
 
 ENDED = ("completed", "failed", "cancelled")

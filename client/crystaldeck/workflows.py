@@ -23,10 +23,9 @@ class WorkflowStep:
 
     def definition(self) -> dict[str, Any]:
         """As the service reads it."""
-        return {
-            "name": self.name, "template": self.template, "parameters": dict(self.parameters),
-            "after": list(self.dependencies), **self.options,
-        }  # fmt: skip
+        own = {"template": self.template} if self.template else {}
+        given = {"parameters": dict(self.parameters)} if self.parameters else {}
+        return {"name": self.name, **own, **given, "after": list(self.dependencies), **self.options}
 
 
 @dataclass(frozen=True)

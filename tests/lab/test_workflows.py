@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crystaldeck import Failed, Server, Workflow, WorkflowStep
 
 from tests.support.lab import Lab, wait_until
 from tests.support.service import Service, lih, mgo
@@ -97,10 +98,20 @@ def test_a_diamond_with_a_fan_out_of_ten(lab: Lab, lab_service: Service) -> None
 
 
 def test_a_failing_step_skips_what_depends_on_it(lab_service: Service) -> None:
-    started = lab_service.start_run(
-        definition=diamond(wrong=True), name="broken", cluster="lab", parameters=mgo(f"{SCF} seconds=1"), reuse=False
-    )
-    run = lab_service.wait_run(started["id"], 200)
+    """Sent by the package for notebooks."""
+    token = str(lab_service.client.headers["Authorization"]).removeprefix("Bearer ")
+    deck = Server(lab_service.url, token)
+    steps = [
+        WorkflowStep(one["name"], one.get("template", ""), one.get("parameters", {}), one.get("after", []),
+                     {key: one[key] for key in ("over", "values") if key in one})
+        for one in diamond(wrong=True)["steps"]
+    ]  # fmt: skip
+    asked = mgo(f"{SCF} seconds=1")
+    with pytest.raises(Failed, match="no parameter 'colour'") as caught:
+        deck.submit(Workflow("broken", steps), "lab", asked | {"colour": "red"})
+    assert caught.value.fields[0]["field"] == "parameters.colour"
+    run = deck.wait(deck.submit(Workflow("broken", steps), "lab", asked, reuse=False)["id"], 200, every=0.5)
+    deck.close()
     assert run["state"] == "failed"
     assert {step["name"]: step["state"] for step in run["steps"]} == {
         "first": "completed", "points": "completed", "middle": "failed", "gather": "skipped", "last": "skipped",
