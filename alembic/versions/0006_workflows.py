@@ -108,13 +108,11 @@ def upgrade() -> None:
     op.create_index('ix_workflow_tasks_due', 'workflow_tasks', ['state', 'not_before'], unique=False)
     for column in ('job_id', 'child_id'):
         op.create_index(op.f(f'ix_workflow_tasks_{column}'), 'workflow_tasks', [column], unique=False)
-    with op.batch_alter_table('job_attachments') as table:
-        table.create_index(op.f('ix_job_attachments_source'), ['source'], unique=False)
+    op.create_index(op.f('ix_job_attachments_source'), 'job_attachments', ['source'], unique=False)
 
 
 def downgrade() -> None:
-    with op.batch_alter_table('job_attachments') as table:
-        table.drop_index(op.f('ix_job_attachments_source'))
+    op.drop_index(op.f('ix_job_attachments_source'), table_name='job_attachments')
     op.drop_table('workflow_tasks')
     op.drop_table('workflow_steps')
     op.drop_table('workflow_runs')

@@ -79,7 +79,7 @@ class Condition:
         """
         try:
             return _evaluate(self._tree, names, self._functions)
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise ConditionError(f"{self.source!r}: {error}") from error
 
     def holds(self, names: Mapping[str, Any]) -> bool:

@@ -83,6 +83,8 @@ class Text:
             ConditionError
         """
         values = [part if isinstance(part, str) else part.value(names) for part in self.parts]
+        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+            raise ConditionError(f"{self.source!r} is no finite number")
         return values[0] if self.is_whole else "".join(label(value) for value in values)
 
 

@@ -11,6 +11,7 @@ import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from app.provenance.records import FileRecord, JobRecord, RunRecord, Source, folder_of
 
@@ -72,14 +73,16 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     actions = {job.id: _action(crate, job, tools[job.id]) for job in run.jobs}
     steps = _steps(crate, run, tools, actions)
     workflow = _workflow(crate, run, tools, steps)
-    parts = [_ref(name) for name in crate.files]
+    parts = [_ref(quote(name)) for name in crate.files]
     inputs, outputs = _formal(crate, run)
+    left = [_ref(quote(f"{folder_of(job)}/{file.name}")) for job in run.jobs for file in job.files if file.path]
     whole = crate.add(
         {
             "@id": f"#run-{run.id}", "@type": "CreateAction", "name": f"Run {run.name} of {run.title}",
-            "instrument": workflow, "agent": person, "startTime": _moment(run.created_at), "endTime": _moment(run.ended_at),
+            "instrument": workflow, "agent": person, "startTime": _moment(run.created_at),
+            "endTime": _moment(run.ended_at),
             "actionStatus": _status(run.state), "error": run.remark if run.state == "failed" else None, "object": inputs,
-            "result": outputs + [_ref(f"{folder_of(job)}/{file.name}") for job in run.jobs for file in job.files if file.path],
+            "result": outputs + left,
         }
     )  # fmt: skip
     _organize(crate, run, engine, whole, actions)
@@ -113,7 +116,7 @@ def _tool(crate: Crate, job: JobRecord) -> dict[str, str]:
     name = f"{job.program}{' (preview engine, not CRYSTAL)' if job.is_preview else ''}"
     return crate.add(
         {
-            "@id": f"#tool-{job.template}-{name.replace(' ', '-')}", "@type": "SoftwareApplication",
+            "@id": quote(f"#tool-{job.template}-{name.replace(' ', '-')}", safe="#"), "@type": "SoftwareApplication",
             "name": f"{name}, template {job.template}", "softwareVersion": job.main_results.get("program_version"),
             "description": f"Decks written by the template {job.template}, revision {job.revision[:12]}.",
         }
@@ -157,7 +160,7 @@ def _file(crate: Crate, job: JobRecord, file: FileRecord) -> dict[str, str] | No
     kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     return crate.add(
         {
-            "@id": name, "@type": "File", "name": file.name, "contentSize": str(file.size), "sha256": file.sha256,
+            "@id": quote(name), "@type": "File", "name": file.name, "contentSize": str(file.size), "sha256": file.sha256,
             "encodingFormat": kind, "description": file.role,
         }
     )  # fmt: skip
@@ -174,7 +177,8 @@ def _taken(crate: Crate, job: JobRecord, index: int) -> dict[str, str] | None:
     name = f"{folder_of(job)}/inputs/{taken.name}"
     crate.files[name] = taken.path
     origin = f"from job {taken.job}, which is not part of this run" if taken.job else "uploaded"
-    return crate.add({"@id": name, "@type": "File", "name": taken.name, "contentSize": str(taken.size), "sha256": taken.sha256,
+    return crate.add({"@id": quote(name), "@type": "File", "name": taken.name, "contentSize": str(taken.size),
+                      "sha256": taken.sha256,
                       "encodingFormat": "application/octet-stream", "description": f"{taken.source}, {origin}"})  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from app.services import workflow_library
 from app.services.context import Context
 
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
+_FILE = re.compile(r"(=\s*)([a-z][a-z0-9_]*):")
 TEXTS = ("name", "title", "kind", "parameters", "files", "values", "over", "when", "cluster", "resources", "retries", "on_failure",
          "how", "backoff")  # fmt: skip
 LISTS = ("after", "remedies")
@@ -131,11 +132,20 @@ def form_from(texts: Mapping[str, list[str]]) -> EditorForm:
         own = {key: one(f"s{index}_{key}") for key in TEXTS}
         steps.append(StepForm(own, {key: texts.get(f"s{index}_{key}", []) for key in LISTS}))
         index += 1
+    # A step that was given another name keeps its place in the others' lists.
+    renamed = {old: own.text("name") for place, own in enumerate(steps) if (old := one(f"s{place}_was"))}
+    steps = [_renamed(own, renamed) for own in steps]
     version = one("version")
     return EditorForm(
         one("name"), one("title"), one("description"), tuple(steps), one("outputs"), one("inputs"), one("parameters"),
         int(version) if version.isdigit() else 0,
     )  # fmt: skip
+
+
+def _renamed(form: StepForm, names: Mapping[str, str]) -> StepForm:
+    after = [names.get(name, name) for name in form.listed("after")]
+    files = _FILE.sub(lambda found: f"{found.group(1)}{names.get(found.group(2), found.group(2))}:", form.text("files"))
+    return StepForm({**form.texts, "files": files}, {**form.lists, "after": after})
 
 
 def definition_of(form: EditorForm) -> dict[str, Any]:

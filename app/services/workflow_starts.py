@@ -83,7 +83,9 @@ async def start(context: Context, actor: Actor, request: RunRequest, idempotency
         await _refuse_cluster(session, request)
         run = await write_run(session, actor.user_id, request, inputs)
         if idempotency_key:
-            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=digest, job_ids=[run.id]))
+            session.add(
+                IdempotencyKey(user_id=actor.user_id, key=idempotency_key[:200], digest=digest, job_ids=[run.id])
+            )
     context.broker.wake()
     context.nudge.set()
     return run

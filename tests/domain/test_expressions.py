@@ -47,12 +47,18 @@ def test_texts_keep_the_kind_of_a_whole_expression() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["steps.__class__", "steps.scf.results.keys()", "().__class__", "open('x')", "secret.a", "steps.scf.nothing", "steps.scf[0]",
-     "[1][5]", "steps.points[0].results.energy_total.real", "2 ** 64", "steps.scf.results.energy_total @ 1", "lambda: 1"],
+    ["steps.__class__", "steps.scf.results.keys()", "().__class__", "open('x')", "secret.a", "steps.scf.nothing",
+     "steps.scf[0]", "[1][5]", "steps.points[0].results.energy_total.real", "2 ** 64", "rows('a', 5)", "lambda: 1",
+     "steps.scf.results.energy_total @ 1"],
 )  # fmt: skip
 def test_nothing_else_is_reachable(source: str) -> None:
     with pytest.raises(ConditionError):
         LANGUAGE.condition(source).value(NAMES)
+
+
+def test_a_value_is_a_finite_number() -> None:
+    with pytest.raises(ConditionError, match="no finite number"):
+        LANGUAGE.computed("1e308 * 1e308 - 1e308 * 1e308").value(NAMES)
 
 
 def test_what_is_named_is_known_before_there_are_values() -> None:

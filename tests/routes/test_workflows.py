@@ -175,6 +175,17 @@ def test_the_editor_loses_nothing(name: str) -> None:
     assert workflow_library.read_text(workflow_library.write_text(spec)) == spec
 
 
+def test_a_renamed_step_keeps_its_place() -> None:
+    sent = {
+        "name": ["x"], "s0_name": ["opt"], "s0_was": ["optimization"], "s0_kind": ["template:optimization"], "s1_name": ["scf"],
+        "s1_was": ["scf"], "s1_kind": ["template:scf"], "s1_after": ["optimization"],
+        "s1_files": ["guess_file = optimization:wavefunction"],
+    }  # fmt: skip
+    [_, second] = workflow_editor.definition_of(workflow_editor.form_from(sent))["steps"]
+    assert second["after"] == ["opt"]
+    assert second["files"] == {"guess_file": "opt:wavefunction"}
+
+
 def test_buttons_of_the_editor() -> None:
     made = EditorForm(name="x")
     for action in ("add:template:scf", "add:template:scf", "add:values", "up:1", "remove:9", "fly:1", "down:0"):
