@@ -99,6 +99,11 @@ def _keys(known: Known, step: StepSpec, above: tuple[str, ...] = ()) -> set[str]
     return set()
 
 
+def parameter_keys(spec: WorkflowSpec, known: Known) -> set[str]:
+    """Parameters that at least one step of a workflow, or one of an inner workflow, can be given."""
+    return set().union(*(_keys(known, step) for step in spec.steps))
+
+
 def _step(
     spec: WorkflowSpec, step: StepSpec, before: Mapping[str, list[str]], wired: Mapping[str, Wired], known: Known,
     above: tuple[str, ...],

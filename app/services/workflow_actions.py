@@ -202,13 +202,14 @@ async def rerun(
     spec = read_workflow(with_parameters(run.definition, steps or {}))
     if step and step not in spec.names:
         raise NotFound(f"The run {run.name} has no step {step[:40]!r}.", hint="See its page.")
-    checked = check(spec, await workflow_library.known(context, actor))
+    known = await workflow_library.known(context, actor)
+    checked = check(spec, known)
     workflow_library.refuse(checked)
     request = RunRequest(
         spec, run.version if not steps else "", run.name, {**run.parameters, **(parameters or {})}, run.inputs, run.cluster,
         {**run.resources, **(resources or {})}, run.priority, reuse=True,
     )  # fmt: skip
-    rehearsal = await rehearse(context, actor, checked, request.parameters, run.inputs)
+    rehearsal = await rehearse(context, actor, checked, known, request.parameters, run.inputs)
     if rehearsal.errors:
         told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
         raise InvalidInput(f"The run cannot be repeated so: {told}.", hint="Correct the named fields; nothing was submitted.",

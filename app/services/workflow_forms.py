@@ -7,23 +7,25 @@ workflow fixes neither. Where two steps mean different things by one name, each 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.crystal.decks import DeckWriter
 from app.domain.fields import FieldSpec
+from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
 from app.domain.workflow_checks import Checked, Known, check
 from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, row_keys, with_parameters
+from app.errors import InvalidInput
 from app.services import clusters, workflow_library
 from app.services.attachments import offers
 from app.services.clusters import ClusterView
 from app.services.composer import field_states
 from app.services.context import Context
-from app.services.forms import RESOURCE_KEYS, Draft
+from app.services.forms import RESOURCE_KEYS, Draft, StructureSource, with_structure
 from app.services.template_files import Template
 from app.services.templates import form_values
 from app.services.workflow_library import Entry
@@ -171,6 +173,29 @@ def _sorted(draft: Draft, spec: WorkflowSpec) -> tuple[dict[str, Any], dict[str,
     return common, steps, inputs
 
 
+async def requests_for_each(
+    context: Context, actor: Actor, name: str, draft: Draft, files: Sequence[tuple[str, bytes]]
+) -> list[RunRequest]:
+    """A run for each of several structure files; everything else is as in the form.
+
+    Raises:
+        InvalidInput: no file, or one that holds no structure that the workflow takes.
+    """
+    if not files:
+        raise InvalidInput("No file was chosen.", hint="Choose several CIF, POSCAR, XYZ or fort.34 files.")
+    found = []
+    for file in files:
+        try:
+            filled = await with_structure(context, actor, draft, StructureSource(file=file))
+        except InvalidInput as error:
+            error.message = f"{file[0]}: {error.message}"
+            raise
+        stem = file[0].replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file[0]
+        named = replace(filled, name=suggest_name(f"{draft.name}-{stem}" if draft.name else stem))
+        found.append(await request_of(context, actor, name, named))
+    return found
+
+
 async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> StartSheet:
     """What these answers make of each step, and what is wrong with them."""
     require(actor, "job.create")
@@ -179,12 +204,15 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     shown = {key: value for key, value in draft.values.items() if key in visible}
     common, steps, inputs = _sorted(replace(draft, values=shown), entry.spec)
     spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
-    checked = check(spec, await workflow_library.known(context, actor))
+    everything = await workflow_library.known(context, actor)
+    checked = check(spec, everything)
     try:
         values = {one.key: one.read(inputs[one.key]) for one in spec.inputs if one.key in inputs}
     except ValueError:
         values = inputs
-    rehearsal = await rehearse(context, actor, checked, common, values) if not checked.problems else Rehearsal()
+    rehearsal = Rehearsal()
+    if not checked.problems:
+        rehearsal = await rehearse(context, actor, checked, everything, common, values)
     known = await clusters.all_of(context, actor)
     chosen = next((one for one in known if one.cluster.name == draft.cluster), known[0] if known else None)
     fields = draft.template.spec.fields

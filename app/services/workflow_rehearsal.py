@@ -18,7 +18,7 @@ from app.domain.conditions import ConditionError
 from app.domain.permissions import Actor
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked, rows_of
+from app.domain.workflow_checks import Checked, Known, check, parameter_keys, rows_of
 from app.domain.workflows import StepSpec
 from app.errors import CrystalDeckError, FieldError
 from app.services.attachments import basis_name, gather, same_basis
@@ -70,27 +70,65 @@ class Rehearsal:
 
 
 async def rehearse(
-    context: Context, actor: Actor, checked: Checked, parameters: Mapping[str, Any], inputs: Mapping[str, Any]
+    context: Context,
+    actor: Actor,
+    checked: Checked,
+    known: Known,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
 ) -> Rehearsal:
-    """Play all steps of templates through, in their order."""
-    templates = {template.spec.id: template.spec for template in context.templates.all()}
-    plan = Plan(checked.spec, checked.before, checked.order, checked.wired, templates)
+    """Play all steps through, in their order; those of inner workflows too."""
+    plan = Plan(checked.spec, checked.before, checked.order, checked.wired, known.templates)
     done: dict[str, Rehearsed] = {}
     structures: dict[str, Structure | None] = {}
     for name in plan.order:
         step = plan.spec.step(name)
-        template = templates.get(step.template)
+        template = known.templates.get(step.template)
         if template is None:
+            if step.workflow in known.workflows:
+                done[name] = await _inner(context, actor, step, known, parameters, inputs)
             continue
         link = plan.wired[name].links.get("wavefunction_file")
         giver = done.get(link.step) if link is not None else None
         basis = basis_name(giver.rendering.decks) if giver is not None and giver.rendering is not None else ""
-        known = Stand(structures, basis)
-        done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, known)
+        stand = Stand(structures, basis)
+        done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, stand)
     for name, one in done.items():
-        if reason := _basis_reason(plan.wired[name], one, done):
+        if one.rendering is not None and (reason := _basis_reason(plan.wired[name], one, done)):
             done[name] = replace(one, errors=(*one.errors, reason))
     return Rehearsal({name: done[name] for name in plan.spec.names if name in done})
+
+
+async def _inner(
+    context: Context,
+    actor: Actor,
+    step: StepSpec,
+    known: Known,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+) -> Rehearsed:
+    """An inner workflow with what is known now, for the first and the last of its rows."""
+    spec = known.workflows[step.workflow]
+    names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
+    try:
+        rows = _rows(step, None, names)
+    except (ConditionError, ValueError) as error:
+        return Rehearsed(step, errors=(FieldError("over", str(error)),))
+    keys, asked = parameter_keys(spec, known), {one.key for one in spec.inputs}
+    errors: list[FieldError] = []
+    pending: tuple[str, ...] = ()
+    for row in [rows[0], *rows[-1:]][: len(rows)]:
+        named = names | {"item": row, "index": 0}
+        pending = tuple(key for key, value in step.parameters.items() if not _fills(value, named))
+        own = {key: value for key, value in {**step.parameters, **row}.items() if key not in pending}
+        given = {**parameters, **inputs, **LANGUAGE.fill(own, named)}
+        told = await rehearse(
+            context, actor, check(spec, known), known,
+            {key: value for key, value in given.items() if key in keys and key not in asked},
+            {key: value for key, value in given.items() if key in asked},
+        )  # fmt: skip
+        errors += [error for error in told.errors if error.field.rpartition(".")[2] not in pending]
+    return Rehearsed(step, None, len(rows), pending, tuple(dict.fromkeys(errors)))
 
 
 async def _step(
@@ -133,14 +171,14 @@ def _fills(value: Any, names: Mapping[str, Any]) -> bool:
     return True
 
 
-def _rows(step: StepSpec, template: TemplateSpec, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(step: StepSpec, template: TemplateSpec | None, names: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not step.over:
         return [{}]
     if isinstance(step.over, str):
         if not _fills("{{" + step.over.strip().removeprefix("{{").removesuffix("}}") + "}}", names):
             return [{}]
         return rows_of(step, {}, LANGUAGE.condition(step.over).value(names))
-    return rows_of(step, {one.key: one for one in template.fields})
+    return rows_of(step, {one.key: one for one in template.fields} if template is not None else {})
 
 
 def _pretended(template: TemplateSpec, raw: dict[str, Any], pending: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import read_resources
 from app.domain.states import Priority
-from app.domain.workflow_checks import Checked, Known, check
+from app.domain.workflow_checks import Known, check, parameter_keys
 from app.domain.workflows import StepSpec, WorkflowSpec, as_written
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
@@ -29,6 +29,7 @@ from app.services.context import Context
 from app.services.creation import check_fits, new_job_id
 from app.services.workflow_rehearsal import rehearse
 
+MAX_RUNS = 200
 MAX_DEPTH = 5
 """How deep workflows may run in workflows."""
 
@@ -49,49 +50,76 @@ class RunRequest:
 
 
 async def start(context: Context, actor: Actor, request: RunRequest, idempotency_key: str = "") -> WorkflowRun:
-    """Check everything, then write the run down; the orchestrator does the rest.
+    """Start one; see `start_all`."""
+    [run] = await start_all(context, actor, [request], idempotency_key)
+    return run
+
+
+async def start_all(
+    context: Context, actor: Actor, requests: Sequence[RunRequest], idempotency_key: str = ""
+) -> list[WorkflowRun]:
+    """Check everything, then write all runs down, or none; the orchestrator does the rest.
 
     Raises:
-        InvalidInput: names the steps and fields; nothing was submitted. Conflict: the key was used for another request.
+        InvalidInput: names the run, the steps and the fields; nothing was submitted. Conflict: the key was used for another
+            request.
     """
     require(actor, "job.create")
+    if not 1 <= len(requests) <= MAX_RUNS:
+        raise InvalidInput(f"{len(requests)} runs were asked for.", hint=f"Start 1 to {MAX_RUNS} at a time.")
     digest = hashlib.sha256(
-        json.dumps(
-            [as_written(request.spec), {k: v for k, v in vars(request).items() if k != "spec"}], sort_keys=True
-        ).encode()
+        json.dumps([_written(request) for request in requests], sort_keys=True).encode()
     ).hexdigest()
     async with context.database.read() as session:
         if earlier := await _earlier(session, actor, idempotency_key, digest):
             return earlier
     known = await workflow_library.known(context, actor)
+    inputs = []
+    for request in requests:
+        try:
+            inputs.append(await _checked(context, actor, request, known))
+        except InvalidInput as error:
+            if len(requests) > 1:
+                error.message = f"{request.name or 'A run'}: {error.message}"
+            raise
+    async with context.database.write() as session:
+        if earlier := await _earlier(session, actor, idempotency_key, digest):
+            return earlier
+        runs = []
+        for request, values in zip(requests, inputs, strict=True):
+            await _refuse_cluster(session, request)
+            runs.append(await write_run(session, actor.user_id, request, values))
+        if idempotency_key:
+            ids = [run.id for run in runs]
+            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key[:200], digest=digest, job_ids=ids))
+    context.broker.wake()
+    context.nudge.set()
+    return runs
+
+
+def _written(request: RunRequest) -> list[Any]:
+    return [as_written(request.spec), {key: value for key, value in vars(request).items() if key != "spec"}]
+
+
+async def _checked(context: Context, actor: Actor, request: RunRequest, known: Known) -> dict[str, Any]:
+    """Everything that can be checked before there are results; answers the inputs, read."""
     checked = check(request.spec, known)
     workflow_library.refuse(checked)
     inputs = _inputs(request)
-    _refuse_unknown(request, checked, known)
+    _refuse_unknown(request, known)
     _refuse_priority(request.priority)
     read_resources(dict(request.resources))
-    rehearsal = await rehearse(context, actor, checked, request.parameters, inputs)
+    rehearsal = await rehearse(context, actor, checked, known, request.parameters, inputs)
     if rehearsal.errors:
         told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
         raise InvalidInput(
             f"The workflow {request.spec.name} cannot run with these parameters: {told}.",
             hint="Correct the named fields; nothing was submitted.", fields=rehearsal.errors,
         )  # fmt: skip
-    async with context.database.write() as session:
-        if earlier := await _earlier(session, actor, idempotency_key, digest):
-            return earlier
-        await _refuse_cluster(session, request)
-        run = await write_run(session, actor.user_id, request, inputs)
-        if idempotency_key:
-            session.add(
-                IdempotencyKey(user_id=actor.user_id, key=idempotency_key[:200], digest=digest, job_ids=[run.id])
-            )
-    context.broker.wake()
-    context.nudge.set()
-    return run
+    return inputs
 
 
-async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -> WorkflowRun | None:
+async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
     if not key:
         return None
     query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key[:200])
@@ -102,7 +130,8 @@ async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -
         raise Conflict(
             "This Idempotency-Key was used for a different request.", hint="Use a new key for a new request."
         )
-    return await workflows.run(session, row.job_ids[0])
+    found = [await workflows.run(session, run_id) for run_id in row.job_ids]
+    return [run for run in found if run is not None]
 
 
 def _inputs(request: RunRequest) -> dict[str, Any]:
@@ -116,7 +145,7 @@ def _inputs(request: RunRequest) -> dict[str, Any]:
     return values
 
 
-def _refuse_unknown(request: RunRequest, checked: Checked, known: Known) -> None:
+def _refuse_unknown(request: RunRequest, known: Known) -> None:
     """A parameter that no step knows would be left out in silence."""
     keys = parameter_keys(request.spec, known)
     if unknown := sorted(set(request.parameters) - keys):
@@ -124,17 +153,6 @@ def _refuse_unknown(request: RunRequest, checked: Checked, known: Known) -> None
             f"{request.spec.name} has no parameter {unknown[0][:40]!r}.", hint="See the parameters of its steps' templates.",
             fields=[FieldError(f"parameters.{key}", "is a parameter of no step") for key in unknown],
         )  # fmt: skip
-
-
-def parameter_keys(spec: WorkflowSpec, known: Known) -> set[str]:
-    """Parameters that at least one step, or one of an inner workflow, can be given."""
-    keys: set[str] = set()
-    for step in spec.steps:
-        if step.template in known.templates:
-            keys |= {one.key for one in known.templates[step.template].fields}
-        elif step.workflow in known.workflows:
-            keys |= parameter_keys(known.workflows[step.workflow], known)
-    return keys
 
 
 def _refuse_priority(priority: str) -> None:

@@ -18,6 +18,7 @@ from app.services import workflow_editor, workflow_library
 from app.services.workflow_editor import EditorForm
 from tests.support.app import make_client
 from tests.support.service import mgo
+from tests.support.structures import rock_salt
 
 TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.05"
 
@@ -55,6 +56,7 @@ async def test_from_the_library_to_the_results(client: httpx.AsyncClient) -> Non
     assert 'name="p_input_shrinks"' in start
     assert 'name="p_shrink"' not in start
     assert 'name="p_guess_file"' not in start
+    assert "/attach/" not in start
     wrong = await client.post("/workflows/convergence/start", data=form(p_input_shrinks="2, 4", p_a="-1"))
     assert wrong.status_code == 422
     assert "must be at least 0.5" in wrong.text
@@ -90,6 +92,25 @@ async def test_from_the_library_to_the_results(client: httpx.AsyncClient) -> Non
     repeated = await client.post(f"/runs/{run_id}/rerun", data={"step": "final"})
     assert repeated.status_code == 303
     assert (await client.post(f"/runs/{run_id}/cancel")).status_code == 409
+
+
+async def test_a_run_for_each_of_several_files(client: httpx.AsyncClient) -> None:
+    files = [("structures", (f"MgO-{n}.cif", rock_salt("Mg", "O", 4.1 + n / 10), "chemical/x-cif")) for n in range(3)]
+    wrong = await client.post(
+        "/workflows/convergence/each", data=form(p_input_shrinks="2, 4"),
+        files=[*files, ("structures", ("no.cif", b"nothing", "text/plain"))],
+    )  # fmt: skip
+    assert wrong.status_code == 422
+    assert "no.cif" in wrong.text
+    assert (await client.get("/api/v1/runs")).json() == []
+    answer = await client.post(
+        "/workflows/convergence/each", data=form(p_input_shrinks="2, 4", p_input_tolerance="0.9", name="set"), files=files
+    )
+    assert answer.status_code == 303, answer.text
+    listed = (await client.get("/api/v1/runs")).json()
+    assert sorted(run["name"] for run in listed) == ["set-MgO-0", "set-MgO-1", "set-MgO-2"]
+    cells = [(await client.get(f"/api/v1/runs/{run['id']}")).json()["parameters"]["a"] for run in listed]
+    assert sorted(float(cell) for cell in cells) == [4.1, 4.2, 4.3]
 
 
 async def test_the_editor_without_a_script(client: httpx.AsyncClient) -> None:

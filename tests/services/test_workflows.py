@@ -293,6 +293,13 @@ async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
     inner = {"name": "inner", "steps": [step("one"), step("two", "one")],
              "outputs": [{"name": "energy", "value": "{{ steps.two.results.energy_total }}"}]}  # fmt: skip
     await deck.post("/workflows", definition=inner, comment="first")
+    # What is wrong inside is said before anything begins.
+    wrong = {"name": "x", "steps": [{"name": "each", "workflow": "inner", "over": [{"a": 4.1}, {"a": 0.1}]}]}
+    answer = await deck.client.post(
+        "/api/v1/runs", json={"definition": wrong, "cluster": "here", "parameters": mgo(GOOD)}
+    )
+    assert answer.status_code == 422
+    assert "at least 0.5" in answer.json()["detail"]
     outer = [
         {"name": "each", "workflow": "inner", "over": [{"a": 4.1}, {"a": 4.2}, {"a": 4.3}]},
         {"name": "gather", "values": {"all": "steps.each.outputs.energy"}},

@@ -174,6 +174,22 @@ async def start(request: Request, context: ContextDep, actor: ActorDep, name: st
     return RedirectResponse(f"/runs/{run.id}", status_code=303)
 
 
+@router.post("/workflows/{name}/each")
+async def start_each(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """A run for each of several structure files; all of them, or none."""
+    async with request.form(max_fields=2000, max_files=200) as form:
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+        sent = [item for item in form.getlist("structures") if isinstance(item, UploadFile) and item.filename]
+        files = [(item.filename or "", await item.read(MAX_BYTES + 1)) for item in sent]
+    draft = await workflow_forms.from_texts(context, actor, name, texts)
+    try:
+        asked = await workflow_forms.requests_for_each(context, actor, name, draft, files)
+        await workflow_starts.start_all(context, actor, asked, draft.key)
+    except CrystalDeckError as error:
+        return await _start(request, context, actor, name, draft.with_error(error), status=error.status)
+    return RedirectResponse("/workflows", status_code=303)
+
+
 async def _texts(request: Request) -> dict[str, str]:
     """Texts of a form; several ticks of one name become one text."""
     return {key: " ".join(values) for key, values in (await _several(request)).items()}
