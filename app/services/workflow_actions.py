@@ -99,6 +99,8 @@ async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> 
     await announce_jobs(session, going)
     run.state, run.remark, run.ended_at, run.busy = "cancelled", f"Cancelled by {actor.name}.", now(), True
     session.add(run)
+    if run.task_id is not None and (outer := await workflows.task(session, run.task_id)) is not None:
+        await workflows.wake(session, [outer.run_id])
     announce(session, Topic.WORKFLOW, run.id, state=run.state)
 
 

@@ -47,7 +47,7 @@ def test_from_the_library(page: Page, service: Service) -> None:
     expect(page.locator(".field-error")).to_have_count(0)
     assert serious(page) == []
     page.fill("#name", "lih")
-    page.click("button:has-text('Start')")
+    page.click("button.primary:has-text('Start')")
     expect(page).to_have_url(re.compile(r"/runs/\w+$"))
     # Live: nothing is clicked from here on until the bands are drawn.
     expect(page.locator("svg .node.state-running")).to_have_count(1, timeout=30000)
@@ -92,7 +92,7 @@ def test_by_hand(page: Page, service: Service) -> None:
     page.click("a.button:has-text('Start')")
     quick(page)
     expect(page.locator("#preview")).to_contain_text("Every step was rendered and checked")
-    page.click("button:has-text('Start')")
+    page.click("button.primary:has-text('Start')")
     expect(page.locator("#state .big")).to_contain_text("completed", timeout=120000)
     expect(page.locator("#step-optimization")).to_contain_text("computed before")
     expect(page.locator("#results")).to_contain_text("Band gap")

@@ -104,7 +104,9 @@ async def test_a_run_for_each_of_several_files(client: httpx.AsyncClient) -> Non
     assert "no.cif" in wrong.text
     assert (await client.get("/api/v1/runs")).json() == []
     answer = await client.post(
-        "/workflows/convergence/each", data=form(p_input_shrinks="2, 4", p_input_tolerance="0.9", name="set"), files=files
+        "/workflows/convergence/each",
+        data=form(p_input_shrinks="2, 4", p_input_tolerance="0.9", name="set"),
+        files=files,
     )
     assert answer.status_code == 303, answer.text
     listed = (await client.get("/api/v1/runs")).json()

@@ -244,11 +244,11 @@ async def test_a_pause_lets_nothing_begin(deck: Deck) -> None:
 
 async def test_a_cancelled_run_ends_its_jobs(deck: Deck) -> None:
     run_id = await deck.start(step("a", title=GOOD.replace("0.1", "60")), step("b", "a"))
-    await deck.until(run_id, "running", step="a")
-    job = tasks(await deck.get(f"/runs/{run_id}"), "a")[0]["job"]
     async with asyncio.timeout(30):
-        while (await deck.get(f"/jobs/{job}"))["state"] != "running":
+        # A task that is active shows the state of its job.
+        while not (listed := tasks(await deck.get(f"/runs/{run_id}"), "a")) or listed[0]["state"] != "running":
             await asyncio.sleep(0.05)
+    job = listed[0]["job"]
     await deck.post(f"/runs/{run_id}/cancel", 200)
     run = await deck.until(run_id, "cancelled", step="a")
     assert (run["state"], states(run)) == ("cancelled", {"a": "cancelled", "b": "cancelled"})
@@ -313,6 +313,19 @@ async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
     # What the gathered values came from is known through the inner runs.
     assert len(tasks(run, "gather")[0]["uses"][0]["jobs"]) == 6
     assert [one["name"] for one in await deck.get("/runs")] == ["test"]
+
+
+async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Deck) -> None:
+    inner = {"name": "inner", "steps": [step("one")]}
+    await deck.post("/workflows", definition=inner)
+    outer = [{"name": "each", "workflow": "inner"}, step("behind", "each")]
+    run_id = await deck.start(*outer, parameters=mgo(GOOD.replace("0.1", "60")))
+    async with asyncio.timeout(30):
+        while not (listed := tasks(await deck.get(f"/runs/{run_id}"), "each")) or listed[0]["run"] is None:
+            await asyncio.sleep(0.05)
+    await deck.post(f"/runs/{listed[0]['run']}/cancel", 200)
+    run = await deck.until(run_id)
+    assert (run["state"], states(run)) == ("cancelled", {"each": "cancelled", "behind": "skipped"})
 
 
 async def test_the_library_keeps_versions(deck: Deck) -> None:
