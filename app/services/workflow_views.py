@@ -106,6 +106,11 @@ class RunView:
         return found
 
     @property
+    def is_preview(self) -> bool:
+        """Something of it was computed by the preview engine, not by CRYSTAL."""
+        return any(task.preview for one in self.steps for task in one.tasks)
+
+    @property
     def asking(self) -> list[StepView]:
         return [one for one in self.steps if any(task.task.state == "asking" for task in one.tasks)]
 

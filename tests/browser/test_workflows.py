@@ -55,6 +55,7 @@ def test_from_the_library(page: Page, service: Service) -> None:
     expect(page.locator("#state .big")).to_contain_text("completed", timeout=300000)
     expect(page.locator("svg .node.state-completed")).to_have_count(3)
     expect(page.locator("#results")).to_contain_text("Energy of the optimised cell")
+    expect(page.locator("#results")).to_contain_text("preview engine")
     expect(page.locator("svg.bands polyline")).not_to_have_count(0)
     expect(page.locator("svg.bands")).to_contain_text("Γ")
     assert serious(page) == []

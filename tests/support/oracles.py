@@ -30,14 +30,24 @@ def environment(name: str) -> Path:
     stamp = folder / "complete"
     wanted = " ".join(PACKAGES[name])
     if not stamp.is_file() or stamp.read_text() != wanted:
-        try:
-            subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            subprocess.run(
-                [programs / "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[name]], check=True,
-                capture_output=True, timeout=840,
-            )  # fmt: skip
-        except (subprocess.SubprocessError, OSError) as error:
-            told = (getattr(error, "stderr", None) or b"").decode(errors="replace")[-300:]
-            raise NotInstalled(f"{wanted} cannot be installed: {told or error}") from error
+        told = ""
+        # Once more, since a registry may be away for a moment.
+        for _ in range(2):
+            told = _make(folder, PACKAGES[name])
+            if not told:
+                break
+        if told:
+            raise NotInstalled(f"{wanted} cannot be installed: {told}")
         stamp.write_text(wanted)
     return programs
+
+
+def _make(folder: Path, packages: tuple[str, ...]) -> str:
+    """A fresh environment with these packages; answers why not."""
+    try:
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
+        install = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", *packages]
+        subprocess.run(install, check=True, capture_output=True, timeout=400)
+    except (subprocess.SubprocessError, OSError) as error:
+        return (getattr(error, "stderr", None) or b"").decode(errors="replace")[-300:] or str(error)
+    return ""
