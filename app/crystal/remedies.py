@@ -6,7 +6,7 @@ Sources: the CRYSTAL manuals on GUESSP, RESTART, FMIXING and LEVSHIFT; the catal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,8 +98,3 @@ def _grown(key: str, resources: Mapping[str, Any], factor: float) -> Any:
     if key == "walltime":
         return format_walltime(int(parse_walltime(str(value)) * factor))
     return int(int(value) * factor)
-
-
-def known(names: Collection[str]) -> list[Remedy]:
-    """The remedies of these names, in their order."""
-    return [REMEDIES[name] for name in names if name in REMEDIES]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from app.domain.workflows import WorkflowSpec
 
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
-OPEN_TASKS = ("ready", "active", "later", "asking")
 RUN_ENDED = frozenset({"completed", "failed", "cancelled"})
 
 

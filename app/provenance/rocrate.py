@@ -68,7 +68,7 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     crate.files[WORKFLOW_FILE] = run.definition.encode()
     person = crate.add({"@id": f"#person-{run.person}", "@type": "Person", "name": run.person})
     engine = crate.add({"@id": "#crystaldeck", "@type": "SoftwareApplication", "name": run.software,
-                        "url": "https://crystaldeck.invalid/", "softwareVersion": run.software.rpartition(" ")[2]})  # fmt: skip
+                        "softwareVersion": run.software.rpartition(" ")[2]})  # fmt: skip
     tools = {job.id: _tool(crate, job) for job in run.jobs}
     actions = {job.id: _action(crate, job, tools[job.id]) for job in run.jobs}
     steps = _steps(crate, run, tools, actions)
@@ -136,7 +136,7 @@ def _action(crate: Crate, job: JobRecord, tool: dict[str, str]) -> dict[str, str
         if key in ("energy_total", "gap_ev", "verdict", "program_version") and value is not None
     ]
     usage = [
-        _value(crate, f"#{job.id}-resource-{key}", key, value, f"https://crystaldeck.invalid/terms#{key}")
+        _value(crate, f"#{job.id}-resource-{key}", key, value, key)
         for key, value in job.resources.items() if value not in (None, "", 0)
     ]  # fmt: skip
     return crate.add(

@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from app import __version__
-from app.db.repositories import jobs, library, users, workflows
+from app.db.repositories import library, users, workflows
 from app.db.tables import JobAttachment, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.permissions import Actor, require
 from app.domain.workflows import WorkflowSpec
@@ -55,7 +57,6 @@ async def record_of(context: Context, actor: Actor, run_id: str) -> RunRecord:
     """
     require(actor, "job.read")
     await refresh(context)
-    traced = await lineage.of_run(context, actor, run_id)
     async with context.database.read() as session:
         run = await workflows.run(session, run_id)
         if run is None:
@@ -63,35 +64,35 @@ async def record_of(context: Context, actor: Actor, run_id: str) -> RunRecord:
         people = await users.names(session)
         steps = await workflows.steps(session, run_id)
         tasks = await workflows.tasks(session, run_id)
-        attached = await library.attachments_of(session, list(traced.roots))
-        known = await jobs.get_all(session, traced.roots)
+        ids = await lineage.jobs_of_run(session, run_id)
+        attached = await library.attachments_of(session, ids)
+        known = await lineage.ancestry(session, ids)
+        places = await _places(session, steps, tasks)
     plan = plan_of(context, run)
-    own = [
-        _job(context, traced.jobs[job_id], attached.get(job_id, []), _place(job_id, steps, tasks))
-        for job_id in traced.roots
-        if job_id in known and job_id in traced.jobs
-    ]
+    own = [_job(context, one, attached.get(job_id, []), *places[job_id]) for job_id, one in known.items()]
     return _run(run, plan, people.get(run.owner_id, "?"), steps, tasks, own)
 
 
-def _place(job_id: str, steps: list[WorkflowStep], tasks: list[WorkflowTask]) -> tuple[str, WorkflowTask | None]:
-    """The step that a job belongs to, and its task; a job that another one followed belongs to its step too."""
+async def _places(
+    session: AsyncSession, steps: list[WorkflowStep], tasks: list[WorkflowTask]
+) -> dict[str, tuple[str, WorkflowTask | None]]:
+    """For each job the step that it belongs to, and its task where it is that task's own and last one."""
     names = {step.id: step.name for step in steps}
+    found: dict[str, tuple[str, WorkflowTask | None]] = {}
     for task in tasks:
-        if task.job_id == job_id:
-            return names[task.step_id], task
-    for task in tasks:
-        if any(entry.get("job") == job_id for entry in task.earlier):
-            return names[task.step_id], None
-    # Of an inner workflow: the step that runs it.
-    return next((names[task.step_id] for task in tasks if task.child_id), ""), None
+        step = names[task.step_id]
+        found |= {entry["job"]: (step, None) for entry in task.earlier if entry.get("job")}
+        if task.child_id:
+            found |= dict.fromkeys(await lineage.jobs_of_run(session, task.child_id), (step, None))
+        if task.job_id:
+            found[task.job_id] = step, task
+    return found
 
 
 def _job(
-    context: Context, one: Ancestry, attached: list[JobAttachment], place: tuple[str, WorkflowTask | None]
+    context: Context, one: Ancestry, attached: list[JobAttachment], step: str, task: WorkflowTask | None
 ) -> JobRecord:
     job, remote = one.job, one.remote
-    step, task = place
     return JobRecord(
         job.id, job.name, job.state, job.reason, job.template_id, job.template_revision, job.parameters, job.decks,
         job.resources, one.cluster, one.hostname, one.scheduler,

@@ -122,11 +122,11 @@ async def of_run(context: Context, actor: Actor, run_id: str) -> Lineage:
     async with context.database.read() as session:
         if await workflows.run(session, run_id) is None:
             raise NotFound(f"There is no run {run_id[:40]!r}.", hint="See the list of runs.")
-        own = await _jobs_of_run(session, run_id)
+        own = await jobs_of_run(session, run_id)
         return await _trace(session, own, down=False)
 
 
-async def _jobs_of_run(session: AsyncSession, run_id: str) -> list[str]:
+async def jobs_of_run(session: AsyncSession, run_id: str) -> list[str]:
     """Jobs of a run and of the runs of its inner workflows; those that failed before another one was tried, too."""
     found: list[str] = []
     for task in await workflows.tasks(session, run_id):
@@ -134,7 +134,7 @@ async def _jobs_of_run(session: AsyncSession, run_id: str) -> list[str]:
         if task.job_id:
             found.append(task.job_id)
         if task.child_id:
-            found += await _jobs_of_run(session, task.child_id)
+            found += await jobs_of_run(session, task.child_id)
     return list(dict.fromkeys(found))
 
 
@@ -160,7 +160,7 @@ async def _trace(session: AsyncSession, roots: list[str], *, down: bool) -> Line
             known[job_id] = None
         up, below = list(dict.fromkeys(fresh_up)), list(dict.fromkeys(fresh_below))
         cut = len(known) > MOST
-    return Lineage(await _ancestry(session, list(known)[:MOST]), list(passed.values()), uploads, tuple(roots), cut)
+    return Lineage(await ancestry(session, list(known)[:MOST]), list(passed.values()), uploads, tuple(roots), cut)
 
 
 async def _into(session: AsyncSession, ids: Collection[str]) -> list[Passed]:
@@ -198,7 +198,8 @@ def _file(row: JobAttachment) -> Passed:
     return Passed(owner if kind == "job" else f"upload:{owner}", row.job_id, "file", row.name, row.sha256)
 
 
-async def _ancestry(session: AsyncSession, ids: list[str]) -> dict[str, Ancestry]:
+async def ancestry(session: AsyncSession, ids: list[str]) -> dict[str, Ancestry]:
+    """Jobs with their origins, however many."""
     found = await jobs.get_all(session, ids)
     remotes = await jobs.remotes(session, ids)
     people = await users.names(session)

@@ -59,7 +59,7 @@ async def _prepared(
 ) -> Prepared | str:  # fmt: skip
     """The job of a task, or why there can be none."""
     if actor is None:
-        return "The account of the one who started the run was closed."
+        return "The account of the one who started the run was closed; somebody else can run it again."
     try:
         template = context.templates.get(step.template).spec
         files = file_references(plan, step, steps, tasks)
@@ -126,13 +126,14 @@ async def _inner(
 ) -> None:  # fmt: skip
     """A run of the inner workflow, with what its steps can be given of the outer one."""
     if actor is None:
-        raise InvalidInput("The account of the one who started the run was closed.", hint="")
+        raise InvalidInput("The account of the one who started the run was closed; somebody else can run it again.", hint="")
     named = {**names, "item": task.item, "index": task.number}
     try:
         own = LANGUAGE.fill({**step.parameters, **task.item}, named)
         resources = {**run.resources, **LANGUAGE.fill(step.resources, named)}
     except ConditionError as error:
         raise no_value(step.name, error) from error
-    changed = task.changes.get("parameters", {})
-    child = await workflow_starts.begin_inner(context, session, actor, run, step, task, {**own, **changed}, resources)
+    own |= task.changes.get("parameters", {})
+    resources |= task.changes.get("resources", {})
+    child = await workflow_starts.begin_inner(context, session, actor, run, step, task, own, resources)
     task.child_id, task.state, task.message = child.id, "active", ""

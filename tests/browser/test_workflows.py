@@ -99,8 +99,9 @@ def test_by_hand(page: Page, service: Service) -> None:
     expect(page.locator("#results")).to_contain_text("Band gap")
     page.click("text=Run it again with other parameters")
     page.fill("#again", "points = 14")
+    before = page.url
     page.click("button:has-text('Run again')")
-    expect(page).not_to_have_url(re.compile("never"))
+    expect(page).not_to_have_url(before)
     expect(page.locator("#state .big")).to_contain_text("completed", timeout=60000)
     expect(page.locator("#state")).to_contain_text("Repeats")
     page.set_viewport_size({"width": 390, "height": 800})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import shutil
+import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -303,6 +306,7 @@ async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
     outer = [
         {"name": "each", "workflow": "inner", "over": [{"a": 4.1}, {"a": 4.2}, {"a": 4.3}]},
         {"name": "gather", "values": {"all": "steps.each.outputs.energy"}},
+        {"name": "again", "workflow": "inner", "after": ["gather"]},
     ]
     run = await deck.until(await deck.start(*outer))
     assert run["state"] == "completed", run["remark"]
@@ -313,6 +317,10 @@ async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
     # What the gathered values came from is known through the inner runs.
     assert len(tasks(run, "gather")[0]["uses"][0]["jobs"]) == 6
     assert [one["name"] for one in await deck.get("/runs")] == ["test"]
+    exported = await deck.client.get(f"/api/v1/runs/{run['id']}/export")
+    with zipfile.ZipFile(io.BytesIO(exported.content)) as archive:
+        record = json.loads(archive.read("provenance.json"))
+    assert sorted(job["step"] for job in record["jobs"]) == ["again"] * 2 + ["each"] * 6
 
 
 async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Deck) -> None:
