@@ -126,7 +126,9 @@ async def _inner(
 ) -> None:  # fmt: skip
     """A run of the inner workflow, with what its steps can be given of the outer one."""
     if actor is None:
-        raise InvalidInput("The account of the one who started the run was closed; somebody else can run it again.", hint="")
+        raise InvalidInput(
+            "The account of the one who started the run was closed; somebody else can run it again.", hint=""
+        )
     named = {**names, "item": task.item, "index": task.number}
     try:
         own = LANGUAGE.fill({**step.parameters, **task.item}, named)
