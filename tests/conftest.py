@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,12 @@ def refuse_or_skip(reason: str) -> None:
     if os.environ.get("CRYSTALDECK_NO_SKIP"):
         pytest.fail(f"may not be skipped here: {reason}")
     pytest.skip(reason)
+
+
+def pytest_unconfigure() -> None:
+    """A thread that never ends must not keep the finished run from ending: tell where it stands, and fail."""
+    sys.stdout.flush()
+    faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")

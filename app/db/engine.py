@@ -9,6 +9,7 @@ waits for a network inside one.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,7 +30,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not self.is_sqlite)
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={"factory": _Connection} if self.is_sqlite else {},
+        )
         self._readers = self.engine.execution_options(**{_READ_ONLY: True})
         # Coroutines of this process queue here rather than in SQLite's busy timeout.
         self._writing = asyncio.Lock()
@@ -67,6 +72,19 @@ async def insert_rows(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
     if rows:
         unset = {"id"} if getattr(rows[0], "id", "") is None else set()
         await session.exec(insert(type(rows[0])), params=[row.model_dump(exclude=unset) for row in rows])
+
+
+class _Connection(sqlite3.Connection):
+    """Gives up its transaction before it closes.
+
+    SQLite keeps a closed connection alive, with its locks, as long as one of its statements is. A task that was cancelled in
+    the middle of a statement leaves such a one in its traceback: nobody could write until the garbage collector came.
+    """
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -186,3 +186,27 @@ async def test_one_leader_at_a_time(database: Database, tmp_path: Path) -> None:
     await first.release()
     assert await second.acquire()
     await second.release()
+
+
+async def test_a_writer_that_is_cancelled_locks_nobody_out(tmp_path: Path) -> None:
+    """Its traceback keeps the statement that it was in, and SQLite a closed connection with its locks as long as that lives."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/one.db"
+    first, second = Database(url), Database(url)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 3000000) SELECT x FROM n WHERE x % 1000000 = 0"
+
+    async def write() -> None:
+        async with first.write() as session:
+            await session.exec(text("CREATE TABLE t (x INTEGER)"))  # type: ignore[call-overload]
+            await session.exec(text(endless))  # type: ignore[call-overload]
+
+    cancelled = []
+    for _ in range(10):
+        task = asyncio.create_task(write())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        cancelled += await asyncio.gather(task, return_exceptions=True)
+    await first.close()
+    async with second.write() as session:
+        await session.exec(text("CREATE TABLE t (x INTEGER)"))  # type: ignore[call-overload]
+    await second.close()
+    assert all(isinstance(one, asyncio.CancelledError) for one in cancelled)
