@@ -14,7 +14,7 @@ import typer
 from app.crystal.checker import check_deck
 from app.crystal.deck import read_deck
 from app.crystal.decks import MAX_DECK
-from app.crystal.output import OutputReader
+from app.crystal.outputs.reader import OutputReader
 from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
 from app.domain.permissions import Actor, Role

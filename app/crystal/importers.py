@@ -23,7 +23,7 @@ from app.crystal.flatten import flatten, low_dimensional_parameters
 from app.crystal.fort34 import VACUUM, External, read_fort34, refuse_impossible
 from app.crystal.geometries import DIMENSIONS
 from app.crystal.lowdimensional import LowDimensional
-from app.crystal.output import read_output
+from app.crystal.outputs.reader import read_output
 from app.crystal.structures import (
     TOLERANCE,
     Bulk,

@@ -1,16 +1,31 @@
-"""A band structure as numbers that a page draws: energies over the path, in eV from the Fermi energy. Pure."""
+"""Bands and densities of states as numbers that a page draws: energies in eV from the Fermi energy, on one axis. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from app.domain.charts import Tick, nice_ticks
 
 WIDTH, HEIGHT = 640, 420
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 40
+GAP, BESIDE = 18, 210
+"""Between the two panels, and width of the second one."""
 WINDOW = (-12.0, 12.0)
-"""eV around the Fermi energy that are drawn where the bands reach further."""
+"""eV around the Fermi energy that are drawn where nothing else is asked for."""
+NARROWEST = 0.1
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The density of states: a line for each projection and spin, its name, and ticks of the density."""
+
+    lines: list[tuple[int, str, str]]
+    ticks: list[Tick]
+    left: float
+    right: float
+    centre: float | None
+    """Where the density is zero, in the middle of two spins."""
 
 
 @dataclass(frozen=True)
@@ -28,40 +43,111 @@ class BandChart:
     right: int = WIDTH - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
+    dos: Panel | None = None
+    names: list[str] = field(default_factory=list)
+    """Of the projections, in the order of their line styles."""
+
+
+@dataclass(frozen=True)
+class DosLine:
+    """A projected density of states in states/(eV·cell), at the energies of the chart."""
+
+    name: str
+    spin: int
+    energies: Sequence[float]
+    densities: Sequence[float]
+
+
+def electronic_chart(
+    distances: Sequence[float], energies: Sequence[Sequence[Sequence[float]]], nodes: Sequence[tuple[float, str]],
+    *, dos: Sequence[DosLine] = (), window: tuple[float, float] | None = None,
+) -> BandChart | None:  # fmt: skip
+    """Bands, densities of states beside them, or one of both.
+
+    Args:
+        distances: along the path, one for each point; energies: eV from the Fermi energy by spin, band and point.
+        nodes: where the lines of the path end, with their names.
+        window: eV; otherwise what there is, at most `WINDOW`.
+    """
+    flat = [value for spin in energies for band in spin for value in band]
+    flat += [value for line in dos for value in (line.energies[0], line.energies[-1])] if not flat else []
+    with_bands = bool(energies) and len(distances) > 1 and distances[-1] > distances[0]
+    if not flat or not (with_bands or dos):
+        return None
+    low, high = _limits(flat, window)
+    width = WIDTH + (BESIDE + GAP if with_bands and dos else 0)
+    right = WIDTH - RIGHT
+
+    def down(energy: float) -> float:
+        return HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    lines: list[tuple[int, str]] = []
+    ticks: list[Tick] = []
+    if with_bands:
+        scale = (right - LEFT) / (distances[-1] - distances[0])
+        across = [LEFT + (distance - distances[0]) * scale for distance in distances]
+        lines = _band_lines(across, energies, low, high, down)
+        ticks = [Tick(LEFT + (at - distances[0]) * scale, name) for at, name in nodes]
+    panel = None
+    if dos:
+        panel = _panel(dos, low, high, down, right + GAP if with_bands else LEFT, width - RIGHT)
+    return BandChart(
+        lines, ticks, [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)], down(0.0), (low, high), width=width,
+        right=right, dos=panel, names=list(dict.fromkeys(line.name for line in dos)),
+    )  # fmt: skip
 
 
 def band_chart(
     distances: Sequence[float], energies: Sequence[Sequence[Sequence[float]]], nodes: Sequence[tuple[float, str]]
 ) -> BandChart | None:
-    """Bands as lines.
+    """Bands alone."""
+    return electronic_chart(distances, energies, nodes)
 
-    Args:
-        distances: along the path, one for each point; energies: eV from the Fermi energy by spin, band and point.
-        nodes: where the lines of the path end, with their names.
-    """
-    flat = [value for spin in energies for band in spin for value in band]
-    if not flat or len(distances) < 2 or distances[-1] <= distances[0]:
-        return None
+
+def _limits(flat: Sequence[float], window: tuple[float, float] | None) -> tuple[float, float]:
+    if window is not None and window[1] - window[0] >= NARROWEST:
+        return window
     low, high = max(min(flat), WINDOW[0]), min(max(flat), WINDOW[1])
-    low, high = min(low, 0.0) - 0.5, max(high, 0.0) + 0.5
+    return min(low, 0.0) - 0.5, max(high, 0.0) + 0.5
 
-    def across(distance: float) -> float:
-        return LEFT + (distance - distances[0]) / (distances[-1] - distances[0]) * (WIDTH - LEFT - RIGHT)
 
-    def down(energy: float) -> float:
-        return HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
+def _band_lines(
+    across: Sequence[float],
+    energies: Sequence[Sequence[Sequence[float]]],
+    low: float,
+    high: float,
+    down: Callable[[float], float],
+) -> list[tuple[int, str]]:
     lines = []
+    margin = (high - low) / 2
     for spin, bands in enumerate(energies):
         for band in bands:
             # What lies far outside is left out; what crosses the edge is cut there by the page's clip path.
             if max(band) < low or min(band) > high:
                 continue
-            points = zip(distances, band, strict=True)
+            points = zip(across, band, strict=True)
             lines.append(
-                (spin, " ".join(f"{across(x):.1f},{down(min(max(y, low - 9), high + 9)):.1f}" for x, y in points))
+                (spin, " ".join(f"{x:.1f},{down(min(max(y, low - margin), high + margin)):.1f}" for x, y in points))
             )
-    return BandChart(
-        lines, [Tick(across(at), name) for at, name in nodes], [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)],
-        down(0.0), (low, high),
-    )  # fmt: skip
+    return lines
+
+
+def _panel(
+    dos: Sequence[DosLine], low: float, high: float, down: Callable[[float], float], left: float, right: float
+) -> Panel:
+    """Densities to the right, of the second spin to the left of a line in the middle."""
+    inside = [[(e, d) for e, d in zip(line.energies, line.densities, strict=True) if low <= e <= high] for line in dos]
+    most = max((density for points in inside for _, density in points), default=0.0) or 1.0
+    both = any(line.spin for line in dos)
+    centre = (left + right) / 2 if both else left
+    scale = (right - centre) * 0.94 / most
+    names = list(dict.fromkeys(line.name for line in dos))
+    lines = []
+    for line, points in zip(dos, inside, strict=True):
+        sign = -1 if line.spin else 1
+        path = " ".join(f"{centre + sign * density * scale:.1f},{down(energy):.1f}" for energy, density in points)
+        lines.append((names.index(line.name), f"{line.name}{' β' if line.spin else ' α' if both else ''}", path))
+    ticks = [Tick(centre + value * scale, f"{value:g}") for value in nice_ticks(0.0, most, 3)]
+    if both:
+        ticks += [Tick(centre - value * scale, f"{value:g}") for value in nice_ticks(0.0, most, 3) if value]
+    return Panel(lines, ticks, left, right, centre if both else None)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.domain.spectra import Spectrum
+
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 92, 16, 16, 44
 
@@ -109,4 +111,49 @@ def line_chart(
     return Chart(
         [Series(name, [Point(across(x), down(y - offset), words) for x, y, words in points]) for name, points in lines],
         x_ticks, [Tick(down(y), f"{y:.6g}") for y in nice_ticks(low, high)], x_label, y_label, offset, band,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CurveChart:
+    """A curve with sticks under it, all in the units of the picture."""
+
+    path: str
+    sticks: list[tuple[float, float, str]]
+    """Place, top, and the line in words."""
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    x_label: str
+    y_label: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
+def spectrum_chart(found: Spectrum, x_label: str, y_label: str) -> CurveChart:
+    """A broadened spectrum with its lines as sticks, the highest of which is as high as the curve."""
+    low, high = found.wavenumbers[0], found.wavenumbers[-1]
+    most = max(found.intensities) or 1.0
+    strongest = max((height for _, height in found.lines), default=1.0) or 1.0
+
+    def across(x: float) -> float:
+        return LEFT + (x - low) / (high - low) * (WIDTH - RIGHT - LEFT)
+
+    def down(share: float) -> float:
+        return HEIGHT - BOTTOM - share * 0.95 * (HEIGHT - BOTTOM - TOP)
+
+    path = " ".join(
+        f"{across(x):.1f},{down(y / most):.1f}" for x, y in zip(found.wavenumbers, found.intensities, strict=True)
+    )
+    sticks = [
+        (across(at), down(height / strongest), f"{at:.2f} cm⁻¹: {height:g}")
+        for at, height in found.lines
+        if low <= at <= high
+    ]
+    return CurveChart(
+        path, sticks, [Tick(across(x), f"{x:g}") for x in nice_ticks(low, high, 8)],
+        [Tick(down(y / most), f"{y:g}") for y in nice_ticks(0.0, most)], x_label, y_label,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app import __version__
 from app.crystal.elements import SYMBOLS
 from app.crystal.fort34 import External
-from app.crystal.results import HARTREE_EV
+from app.crystal.outputs.results import HARTREE_EV
 from app.crystal.structures import Bulk
 
 _STARS = " " + "*" * 79

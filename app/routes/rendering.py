@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from jinja2_fragments.fastapi import Jinja2Blocks
 
-from app.crystal.results import HARTREE_EV
+from app.crystal.outputs.results import HARTREE_EV
 from app.domain.fields import FieldSpec
 from app.domain.resources import format_walltime
 from app.domain.states import Priority

@@ -12,6 +12,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from app.db.engine import Database
 from app.domain.queueing import Budget
 from app.events.broker import Broker
+from app.services.readings import Readings
 from app.services.structures import StructureReader
 from app.services.templates import TemplateLibrary
 from app.settings import Settings
@@ -29,6 +30,7 @@ class Context:
     broker: Broker
     limiter: MovingWindowRateLimiter
     structures: StructureReader
+    readings: Readings = field(default_factory=Readings)
     budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
     """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
 

@@ -17,11 +17,12 @@ from app.domain.fields import FieldSpec
 from app.domain.permissions import Actor, require
 from app.domain.states import Priority
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
-from app.services import jobs
+from app.services import jobs, rerun
 from app.services.attachments import keep_upload
 from app.services.context import Context
 from app.services.creation import JobRequest
 from app.services.library import refresh
+from app.services.rerun import Difference
 from app.services.structures import textbook_crystal
 from app.services.template_files import Template
 from app.services.templates import Rendering, form_values
@@ -57,6 +58,9 @@ class Draft:
     """The form is as its author left it some time ago."""
     reuse: bool = True
     """Of a workflow: take what was computed before."""
+    remedy: str = ""
+    """What was changed against the job that this is a clone of, in a sentence; `differences` say it value by value."""
+    differences: tuple[Difference, ...] = ()
     asked: bool = False
     """True once a person changed or submitted something: only then are empty fields wrong."""
 
@@ -80,7 +84,7 @@ class Draft:
 
 async def start(
     context: Context, actor: Actor, template_id: str, *, example: bool = False, clone: str = "", fresh: bool = False,
-    batch: str = "",
+    batch: str = "", remedy: str = "",
 ) -> Draft:  # fmt: skip
     """A form: the template's example, the answers of an earlier job, the user's own draft, or the defaults."""
     require(actor, "job.create")
@@ -91,7 +95,7 @@ async def start(
     resources = {"nodes": "1", "ntasks": "1", "cpus_per_task": "1", "walltime": "01:00:00", "memory_mb": ""}
     draft = Draft(template, values, resources, key=secrets.token_urlsafe(16))
     if clone:
-        return await _clone(context, actor, draft, clone)
+        return await _clone(context, actor, draft, clone, remedy)
     if batch:
         async with context.database.read() as session:
             kept_batch = await batches.get(session, batch)
@@ -107,15 +111,30 @@ async def start(
     return draft
 
 
-async def _clone(context: Context, actor: Actor, draft: Draft, job_id: str) -> Draft:
+async def _clone(context: Context, actor: Actor, draft: Draft, job_id: str, remedy: str) -> Draft:
+    """The form of an earlier job, with what a remedy changes.
+
+    Raises:
+        NotFound: no such job, or the remedy does not fit it.
+    """
     view = await jobs.get(context, actor, job_id)
     own = jobs.resources_of(view.job)
     texts = {key: str(value or "") for key, value in own.model_dump(exclude={"walltime_s"}).items()}
     spec = draft.template.spec
+    parameters, words = view.job.parameters, ""
+    differences: tuple[Difference, ...] = ()
+    if remedy:
+        offered = await rerun.offer(context, actor, job_id, remedy)
+        parameters = parameters | offered.change.parameters
+        texts |= {key: str(value) for key, value in offered.change.resources.items()}
+        own = own.model_copy(
+            update={key: value for key, value in offered.change.resources.items() if key == "walltime"}
+        )
+        words, differences = offered.change.words, tuple(offered.differences)
     return replace(
-        draft, values=draft.values | form_values(spec.fields, view.job.parameters), cluster=view.row.cluster,
+        draft, values=draft.values | form_values(spec.fields, parameters), cluster=view.row.cluster,
         resources=texts | {"walltime": own.walltime}, name=view.job.name, parent=view.job.id, asked=True,
-        priority=str(jobs.priority_of(view.job)),
+        priority=str(jobs.priority_of(view.job)), remedy=words, differences=differences,
     )  # fmt: skip
 
 

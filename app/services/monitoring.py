@@ -17,7 +17,6 @@ from pathlib import Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import written_roles
-from app.crystal.output import OutputReader
 from app.db.repositories import clusters, jobs
 from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
@@ -74,7 +73,6 @@ class Monitor:
         self._context = context
         self._finisher = Finisher(context)
         self._rhythms: dict[tuple[str, str], Rhythm] = {}
-        self._readers: dict[str, OutputReader] = {}
         self._cancelled: dict[str, float] = {}
 
     def hurry(self, key: tuple[str, str]) -> None:
@@ -172,8 +170,6 @@ class Monitor:
             ended = {job_id: word for job_id, word in ended.items() if word.phase is Phase.ENDED}
             markers = {job_id: glimpse.marker for job_id, glimpse in sight.glimpses.items()}
             await self._finisher.finish(runner, ending, ended, markers)
-            for job, _ in ending:
-                self._readers.pop(job.id, None)
         return bool(ending), changed
 
     async def _watched(self, account: Account, states: Iterable[JobState] = ON_CLUSTER) -> Watched:
@@ -294,19 +290,14 @@ class Monitor:
         return True, Move(job, standing.state, words, {"started_at": started})
 
     def _advance(self, job: Job, glimpse: Glimpse) -> dict[str, object]:
-        """Add the new bytes of the output to the live copy and to its reader; returns the progress."""
+        """Add the new bytes of the output to the live copy; returns the progress that it shows."""
         live = self._live_file(job)
-        reader = self._readers.get(job.id)
-        if reader is None:
-            reader = self._readers[job.id] = OutputReader()
-            if live.exists():
-                reader.feed(live.read_bytes())
-        if glimpse.data:
+        if glimpse.data or not live.exists():
             live.parent.mkdir(parents=True, exist_ok=True)
             with live.open("ab") as file:
                 file.write(glimpse.data)
-            reader.feed(glimpse.data)
-        return {**reader.progress.as_dict(), "output_size": glimpse.size, "output_mtime": glimpse.mtime}
+        progress = self._context.readings.look(live, lambda reader: reader.progress.as_dict())
+        return {**progress, "output_size": glimpse.size, "output_mtime": glimpse.mtime}
 
 
 def _moment(word: SchedulerWord | None) -> datetime | None:

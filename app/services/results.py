@@ -18,8 +18,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.bands import BandError, read_bands
 from app.crystal.decks import written_roles
-from app.crystal.output import OutputReader
-from app.crystal.results import BandSummary, Results
+from app.crystal.outputs.diagnosis import diagnose
+from app.crystal.outputs.reader import OutputReader
+from app.crystal.outputs.results import BandSummary, Results
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, library
 from app.db.repositories.jobs import Move
@@ -37,6 +38,8 @@ GRACE = 60.0
 """Seconds that the scheduler may take to confirm an end that the job's own marker shows."""
 ATTEMPTS = 3
 _READ = 1 << 20
+_LOG_BYTES, _LOG_LINES = 1 << 16, 200
+"""How much of the end of a log is looked at."""
 log = logging.getLogger(__name__)
 
 ROLES = {
@@ -226,9 +229,20 @@ class Finisher:
             path = self._context.job_folder(job.id) / "files" / output
             if path.is_file():
                 read[output] = read_file(path)
+                if read[output].verdict != "completed" and not read[output].diagnosis_code:
+                    self._explain(job, read[output], path)
                 if output.endswith(".outp"):
                     read[output].bands = _bands_beside(path)
         return read
+
+    def _explain(self, job: Job, results: Results, output: Path) -> None:
+        """What the output itself does not tell, the logs may: of the launcher, the scheduler and the file system."""
+        folder = self._context.job_folder(job.id) / "files"
+        lines = [line for path in (folder / "fort.87", folder / "job.log", output) for line in _last_lines(path)]
+        signature = diagnose(lines)
+        if signature is not None:
+            results.diagnosis_code, results.remedy = signature.code, signature.remedy
+            results.diagnosis = f"{results.diagnosis or ''} {signature.meaning}".strip()
 
     async def _keep_files(self, session: AsyncSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
         known = await jobs.files_of(session, job_ids)
@@ -286,6 +300,16 @@ def _bands_beside(output: Path) -> BandSummary | None:
         return read_bands(path.read_text(encoding="utf-8", errors="replace")).summary() if path.is_file() else None
     except (BandError, OSError):
         return None
+
+
+def _last_lines(path: Path) -> list[str]:
+    """The last lines of a text; none where it is not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LOG_BYTES))
+            return file.read().decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        return []
 
 
 def read_file(path: Path) -> Results:

@@ -10,17 +10,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal import remedies
 from app.db.repositories import jobs, workflows
-from app.db.tables import Job, JobResult, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.orchestration import RUN_ENDED
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Ending, ending_of
 from app.domain.workflows import StepSpec
 from app.services.context import Context
+from app.services.rerun import code_of, files_left
 from app.services.workflow_tasks import Plan
 
 MACHINE = (Ending.NODE, Ending.PREEMPTED)
 """Ends for which the calculation is not to blame: the job is started anew."""
-_BATCH_ENDS = {Ending.TIMEOUT: remedies.TIMEOUT, Ending.MEMORY: remedies.MEMORY}
 
 
 async def settle(
@@ -67,7 +67,7 @@ async def _failed(
         task.retries += 1
         task.state, task.not_before = "later", now() + timedelta(seconds=wait)
         return
-    if change := await _remedy(session, plan, step, task, job, _BATCH_ENDS.get(ending) if ending else None):
+    if change := await _remedy(session, plan, step, task, job):
         name, found = change
         _again(task, job, f"Remedy {name}: {found.words}", remedy=name)
         changes = task.changes
@@ -88,7 +88,7 @@ def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:
 
 
 async def _remedy(
-    session: AsyncSession, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job, end: str | None
+    session: AsyncSession, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
 ) -> tuple[str, remedies.Change] | None:
     """The first remedy of the step that fits this end and was not tried yet."""
     tried = {entry.get("remedy") for entry in task.earlier}
@@ -96,15 +96,10 @@ async def _remedy(
     template = plan.templates.get(step.template)
     if not open_ones or template is None:
         return None
-    code = end or _code(await jobs.results(session, job.id))
-    files = {file.name: f"job:{job.id}/{file.name}" for file in await jobs.files(session, job.id) if file.size > 0}
+    code = code_of(job, await jobs.results(session, job.id))
+    files = files_left(job.id, await jobs.files(session, job.id))
     for name in open_ones:
         change = remedies.apply(name, code, template, job.parameters, job.resources, files)
         if change is not None:
             return name, change
     return None
-
-
-def _code(results: Sequence[JobResult]) -> str:
-    """What the catalogue of diagnoses calls the end of a calculation."""
-    return next((str(code) for row in results if (code := row.results.get("diagnosis_code"))), "")

@@ -14,8 +14,8 @@ from typing import Any
 import tomli_w
 
 from app.crystal.equation_of_state import fit_eos
+from app.crystal.outputs.results import shape_of_results
 from app.crystal.remedies import REMEDIES
-from app.crystal.results import shape_of_results
 from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
 from app.db.repositories import users, workflows
 from app.db.tables import WorkflowVersion

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.crystal.output import OutputReader, read_output
+from app.crystal.outputs.reader import OutputReader, read_output
 from tests.support.lab import RECORDED
 
 FAILED = {"c17-nio-afm-maxcycle", "c17-one-cycle", "c14-fe-scf-failed", "c17-mackinawite-opt-failed", "c17-elastic-failed",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.crystal.output import read_output
+from app.crystal.outputs.reader import read_output
 from app.preview.cli import run
 from app.preview.deck import read_deck
 from app.preview.refusal import Refusal

@@ -364,7 +364,7 @@ async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path, recorded: Pa
     (tmp_path / "data").symlink_to(recorded)
     settings = settings_for(tmp_path, data=tmp_path / "deck")
     run_id, token = "", ""
-    for _ in range(60):
+    for _ in range(200):
         async with running(settings) as app:
             if not run_id:
                 client = await make_client(app)

@@ -12,6 +12,9 @@ PACKAGES = {
     "aiida": ("aiida-core==2.9.4",),
     # The second one ships the JSON-LD context that the first would fetch from the network.
     "crates": ("roc-validator==0.13.0", "rocrate==0.13.0"),
+    # Two readers of outputs that agree with us or have their reasons; only for `bench/parse.py`.
+    "pycrystal": ("pycrystal==1.1.0",),
+    "crystalclear": ("CRYSTALClear==0.2.18",),
 }
 
 

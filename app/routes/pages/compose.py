@@ -37,11 +37,14 @@ async def form(
     clone: str = "",
     fresh: bool = False,
     batch: str = "",
+    remedy: str = "",
 ) -> Response:
     context.structures.prepare()
     if fresh:
         await forms.forget(context, actor, template_id)
-    draft = await forms.start(context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch)
+    draft = await forms.start(
+        context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy
+    )
     return await _show(request, context, actor, draft)
 
 

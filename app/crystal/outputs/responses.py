@@ -1,0 +1,127 @@
+"""How a crystal answers: elastic constants, dielectric tensors, energy over volume."""
+
+from __future__ import annotations
+
+import re
+
+from app.crystal.outputs.marks import NUMBER
+from app.crystal.outputs.results import Dielectric, Elasticity, EnergyVolume
+from app.crystal.outputs.sheet import Section, Sheet
+
+_COMPONENT = re.compile(rf"^ +0\.000 +(?P<axes>[XYZ]{{2}}) +{NUMBER} +{NUMBER} +(?P<value>{NUMBER})")
+_ROW_OF_THREE = re.compile(rf"^ +({NUMBER}) +({NUMBER}) +({NUMBER}) *$")
+_VOLUME_ROW = re.compile(rf"^ +(?P<volume>\d+\.\d+) +(?P<energy>{NUMBER})")
+_ELASTIC_WIDTH = 9
+_AVERAGE_WIDTH = 8
+_AVERAGES = ("K_V", "G_V", "K_R", "G_R", "bulk_modulus", "shear_modulus", "youngs_modulus", "poisson_ratio")
+
+
+class ResponseSection(Section):
+    """What ELASTCON, CPHF, INTENS and EOS print."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        super().__init__(sheet)
+        self._rows: list[list[float]] = []
+
+    # -- elastic constants -------------------------------------------------------------------------------------
+
+    def on_elastic(self, match: re.Match[str], line: str) -> None:
+        self._rows = []
+        self.sheet.table = self._row_elastic
+
+    def _row_elastic(self, line: str) -> bool:
+        """Rows of the upper triangle between bars; the numbers are nine wide and may touch."""
+        text = line.strip()
+        if not text:
+            return not self._rows
+        if not (text.startswith("|") and text.endswith("|")):
+            return False
+        wanted = 6 - len(self._rows)
+        row = text.strip("|").strip().rjust(_ELASTIC_WIDTH * wanted)
+        try:
+            values = [float(row[place : place + _ELASTIC_WIDTH]) for place in range(0, len(row), _ELASTIC_WIDTH)]
+        except ValueError:
+            return False
+        if len(values) != wanted:
+            return False
+        self._rows.append(values)
+        if len(self._rows) == 6:
+            self.sheet.table = None
+            full = [[self._rows[min(i, j)][abs(i - j)] for j in range(6)] for i in range(6)]
+            self._elasticity().constants = full
+        return True
+
+    def on_averages(self, match: re.Match[str], line: str) -> None:
+        self.sheet.table = self._row_averages
+
+    def _row_averages(self, line: str) -> bool:
+        if not line.strip():
+            return True
+        self.sheet.table = None
+        parts = [
+            line.rstrip()[place : place + _AVERAGE_WIDTH] for place in range(0, len(line.rstrip()), _AVERAGE_WIDTH)
+        ]
+        values = [part for part in parts if part.strip()]
+        if len(values) != len(_AVERAGES):
+            return False
+        for name, text in zip(_AVERAGES, values, strict=True):
+            if hasattr(Elasticity, name) and "*" not in text:
+                setattr(self._elasticity(), name, float(text))
+        return True
+
+    def _elasticity(self) -> Elasticity:
+        if self.sheet.results.elasticity is None:
+            self.sheet.results.elasticity = Elasticity()
+        return self.sheet.results.elasticity
+
+    # -- dielectric tensors ------------------------------------------------------------------------------------
+
+    def on_dielectric(self, match: re.Match[str], line: str) -> None:
+        self._dielectric().electronic = None
+        self.sheet.table = self._row_component
+
+    def _row_component(self, line: str) -> bool:
+        match = _COMPONENT.match(line)
+        tensor = self._dielectric().electronic
+        if match is None:
+            return tensor is None and not line.startswith((" TTT", " ***"))
+        if tensor is None:
+            tensor = self._dielectric().electronic = [[0.0] * 3 for _ in range(3)]
+        i, j = ("XYZ".index(axis) for axis in match["axes"])
+        tensor[i][j] = tensor[j][i] = float(match["value"])
+        return True
+
+    def on_vib_dielectric(self, match: re.Match[str], line: str) -> None:
+        self._rows = []
+        self.sheet.table = self._row_vibrational
+
+    def _row_vibrational(self, line: str) -> bool:
+        match = _ROW_OF_THREE.match(line)
+        if match is None:
+            return not line.strip() and not self._rows
+        self._rows.append([float(value) for value in match.groups()])
+        if len(self._rows) == 3:
+            self._dielectric().vibrational = self._rows
+            self.sheet.table = None
+        return True
+
+    def _dielectric(self) -> Dielectric:
+        if self.sheet.results.dielectric is None:
+            self.sheet.results.dielectric = Dielectric()
+        return self.sheet.results.dielectric
+
+    # -- equation of state -------------------------------------------------------------------------------------
+
+    def on_volumes(self, match: re.Match[str], line: str) -> None:
+        self.sheet.results.energy_volume = EnergyVolume()
+        self.sheet.table = self._row_volume
+
+    def _row_volume(self, line: str) -> bool:
+        found = self.sheet.results.energy_volume
+        assert found is not None
+        match = _VOLUME_ROW.match(line)
+        if match is None:
+            return not found.volumes and not line.startswith((" TTT", " ***"))
+        found.volumes.append(float(match["volume"]))
+        found.energies.append(float(match["energy"]))
+        return True

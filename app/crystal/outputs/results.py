@@ -1,0 +1,231 @@
+"""What is read from an output, as one versioned schema that page, REST, client and exports share.
+
+`Results` are the facts: small, kept in the database. What grows with the calculation stands in `series`.
+docs/developer/results.md explains every field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+SCHEMA_VERSION = 2
+HARTREE_EV = 27.211386245988
+"""CODATA 2018."""
+IMAGINARY_CM1 = -10.0
+"""Below this a mode counts as imaginary: translations and rotations come out as a few cm⁻¹ of either sign."""
+
+
+@dataclass
+class Optimization:
+    """State of a geometry optimisation. Energies in hartree, dispersion included where the functional has it.
+
+    Gradients (hartree/bohr) and displacements (bohr) are those of the last point that printed them.
+    """
+
+    converged: bool | None = None
+    points: int = 0
+    energy: float | None = None
+    max_gradient: float | None = None
+    rms_gradient: float | None = None
+    max_displacement: float | None = None
+    rms_displacement: float | None = None
+
+
+@dataclass
+class Atom:
+    """Label, atomic number and position: fractional along periodic directions, Å along the others."""
+
+    number: int
+    symbol: str
+    x: float
+    y: float
+    z: float
+    asymmetric: bool
+
+
+@dataclass
+class Geometry:
+    """Last geometry printed. Cells are a, b, c in Å and α, β, γ in degrees; volume in Å³.
+
+    `lattice` are the vectors of the primitive cell as rows in Å, in the axes that displacements of vibrations refer to.
+    """
+
+    primitive_cell: list[float] | None = None
+    conventional_cell: list[float] | None = None
+    volume: float | None = None
+    lattice: list[list[float]] | None = None
+    atoms: list[Atom] = field(default_factory=list)
+    optimized: bool = False
+
+
+@dataclass
+class BandSummary:
+    """Bands along a path: energies in hartree, on the absolute scale of the calculation. Edges are None for a metal."""
+
+    count: int = 0
+    spins: int = 1
+    points: int = 0
+    fermi_energy: float | None = None
+    valence_top: float | None = None
+    conduction_bottom: float | None = None
+    means: list[float] = field(default_factory=list)
+    """Of each band of the first spin, over the path."""
+
+
+@dataclass
+class Populations:
+    """Mulliken's, of the last SCF cycle that printed them: electrons, charges and spins (α − β) by atom, in |e|.
+
+    A charge is None for an atom whose nuclear charge the output does not tell (ghosts, pseudopotentials).
+    """
+
+    electrons: list[float] = field(default_factory=list)
+    charges: list[float | None] = field(default_factory=list)
+    spins: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Mode:
+    """A set of degenerate vibrations at Γ. Frequency in cm⁻¹, infrared intensity in km/mol, Raman in arbitrary units."""
+
+    first: int
+    last: int
+    frequency_cm1: float
+    irrep: str | None = None
+    ir_active: bool | None = None
+    ir_intensity: float | None = None
+    raman_active: bool | None = None
+    raman_intensity: float | None = None
+
+
+@dataclass
+class Thermodynamics:
+    """At one temperature (K) and pressure (MPa): hartree per cell; entropy and heat capacity in mHa/(cell·K)."""
+
+    temperature: float
+    pressure: float
+    thermal_energy: float | None = None
+    pressure_volume: float | None = None
+    temperature_entropy: float | None = None
+    gibbs_energy: float | None = None
+    """EL + E0 + ET + PV − TS."""
+    entropy: float | None = None
+    heat_capacity: float | None = None
+
+
+@dataclass
+class Elasticity:
+    """Elastic constants in GPa, 6 × 6 in Voigt's order; averages (Hill) in GPa, Poisson's ratio without unit."""
+
+    constants: list[list[float]] = field(default_factory=list)
+    bulk_modulus: float | None = None
+    shear_modulus: float | None = None
+    youngs_modulus: float | None = None
+    poisson_ratio: float | None = None
+
+
+@dataclass
+class Dielectric:
+    """Dielectric tensors, 3 × 3, Cartesian, relative to vacuum: of the electrons, and what vibrations add at rest."""
+
+    electronic: list[list[float]] | None = None
+    vibrational: list[list[float]] | None = None
+
+
+@dataclass
+class EnergyVolume:
+    """An equation of state: volumes in Å³ and energies in hartree, per primitive cell."""
+
+    volumes: list[float] = field(default_factory=list)
+    energies: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """Everything small that one output tells. Energies in hartree, gap in eV, frequencies in cm⁻¹, wall time in s."""
+
+    schema_version: int = SCHEMA_VERSION
+    program: str | None = None
+    release: str | None = None
+    program_version: str | None = None
+    preview: bool = False
+    title: str | None = None
+    dimensionality: int | None = None
+    hamiltonian: str | None = None
+    energy_scf: float | None = None
+    """Of the first SCF: without dispersion, without the entropy of smearing."""
+    energy_total: float | None = None
+    energy_kind: str | None = None
+    energy_dispersion: float | None = None
+    energy_gcp: float | None = None
+    scf_cycles: int | None = None
+    scf_converged: bool | None = None
+    optimization: Optimization | None = None
+    gap_ev: float | None = None
+    gap_kind: str | None = None
+    gap_spin_ev: dict[str, float] | None = None
+    gap_spin_kind: dict[str, str] | None = None
+    fermi_energy: float | None = None
+    k_mesh: list[int] | None = None
+    geometry: Geometry | None = None
+    populations: Populations | None = None
+    frequencies_cm1: list[list[float]] | None = None
+    modes: list[Mode] | None = None
+    imaginary_modes: int | None = None
+    zero_point_energy: float | None = None
+    thermodynamics: list[Thermodynamics] = field(default_factory=list)
+    dielectric: Dielectric | None = None
+    elasticity: Elasticity | None = None
+    energy_volume: EnergyVolume | None = None
+    bands: BandSummary | None = None
+    wall_time_s: float | None = None
+    normal_end: bool = False
+    verdict: str = "incomplete"
+    diagnosis: str | None = None
+    diagnosis_code: str | None = None
+    remedy: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Progress:
+    """Where a running calculation is. `cycle` counts SCF cycles, `point` optimisation points."""
+
+    phase: str = "waiting"
+    cycle: int | None = None
+    energy: float | None = None
+    delta: float | None = None
+    point: int | None = None
+    step: int | None = None
+    steps: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def shape_of_results() -> dict[str, Any]:
+    """What `Results` holds, for those who name a value before there is one: by name its kind, or a shape of its own.
+
+    Kinds: number, boolean, text, list, mapping.
+    """
+    return _shape(Results)
+
+
+def _shape(owner: type) -> dict[str, Any]:
+    return {name: _kind(hint) for name, hint in get_type_hints(owner).items()}
+
+
+def _kind(hint: Any) -> Any:
+    parts = [part for part in get_args(hint) if part is not NoneType] if get_origin(hint) is UnionType else [hint]
+    found = parts[0]
+    if is_dataclass(found):
+        return _shape(found)  # type: ignore[arg-type]
+    if found in (int, float):
+        return "number"
+    return {bool: "boolean", str: "text", dict: "mapping", list: "list"}.get(get_origin(found) or found, "any")

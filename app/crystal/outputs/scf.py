@@ -1,0 +1,202 @@
+"""The self-consistent field: cycles, energies with their corrections, band gaps, Mulliken populations."""
+
+from __future__ import annotations
+
+import re
+
+from app.crystal.outputs.results import HARTREE_EV, Populations
+from app.crystal.outputs.series import NOTHING
+from app.crystal.outputs.sheet import Section, Sheet, number
+
+_POPULATION_ROW = re.compile(r"^ *(\d+) +[A-Z]+ +\d+ +(-?\d+\.\d+) ")
+_MARGIN = re.compile(r"^ {15,}")
+_VALUES = re.compile(r"-?\d+\.\d{7}")
+SUSPICIOUS_Z = 100
+"""From this conventional atomic number on, the nuclear charge does not follow from the label alone."""
+
+
+class ScfSection(Section):
+    """Everything between the first cycle and the end of an SCF."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        super().__init__(sheet)
+        self._gaps: dict[str, tuple[float, str | None]] = {}
+        self._valence: dict[str, tuple[int, float]] = {}
+        self._shifted = False
+        self._electrons: list[float] = []
+        self._spins: list[float] = []
+        self._rows: list[float] = []
+        self._difference = False
+
+    # -- cycles ------------------------------------------------------------------------------------------------
+
+    def on_tolerance(self, match: re.Match[str], line: str) -> None:
+        self.sheet.series.tolerance = 10.0 ** -int(match["toldee"])
+
+    def on_limit(self, match: re.Match[str], line: str) -> None:
+        self.sheet.series.max_cycles = int(match["maxcyc"])
+
+    def on_cycle(self, match: re.Match[str], line: str) -> None:
+        cycle, energy = int(match["cyc_n"]), number(match["cyc_e"])
+        # The difference that the first cycle prints is its energy.
+        delta = number(match["cyc_d"]) if cycle else None
+        progress, series = self.sheet.progress, self.sheet.series
+        progress.phase = "SCF"
+        progress.cycle, progress.energy, progress.delta = cycle, energy, delta
+        run = series.scf[-1] if series.scf else None
+        if run is None or run.ended or (run.cycles and run.cycles[-1] >= cycle):
+            run = series.begin_scf(progress.point)
+        gap = min((gap for gap, _ in self._gaps.values()), default=NOTHING)
+        tester = number(match["cyc_t"]) if match["cyc_t"] and cycle > 1 else NOTHING
+        run.add(cycle, energy, NOTHING if delta is None else delta, tester, gap)
+
+    def on_scf_end(self, match: re.Match[str], line: str) -> None:
+        results, how = self.sheet.results, match["se_how"].strip()
+        converged = how.startswith("CONVERGENCE")
+        if self.sheet.series.scf:
+            self.sheet.series.scf[-1].converged = converged
+            self.sheet.series.scf[-1].ended = how
+        if results.energy_scf is None:
+            results.energy_scf = number(match["se_e"])
+            results.scf_cycles = int(match["se_n"])
+            results.scf_converged = converged
+        if not converged:
+            self.sheet.complain(line)
+
+    # -- band edges --------------------------------------------------------------------------------------------
+
+    def on_insulating(self, match: re.Match[str], line: str) -> None:
+        for edges in (self._gaps, self._valence):
+            edges.pop(self.sheet.spin, None)
+        # A level shifter moves the virtual bands: their distance is then not a gap.
+        self._shifted = "LEVEL SHIFTER" in line
+
+    def on_conducting(self, match: re.Match[str], line: str) -> None:
+        self._gaps.clear()
+        self.sheet.results.fermi_energy = number(match["ef"])
+
+    def on_spin(self, match: re.Match[str], line: str) -> None:
+        self.sheet.spin = match["spin_name"].lower()
+
+    def on_valence(self, match: re.Match[str], line: str) -> None:
+        """Several lines stand in one cycle; the first names the top, the others its neighbours in k."""
+        if self.sheet.spin not in self._valence:
+            self._valence[self.sheet.spin] = (int(match["tv_k"]), number(match["tv_e"]))
+            self.sheet.results.fermi_energy = max(energy for _, energy in self._valence.values())
+
+    def on_virtual(self, match: re.Match[str], line: str) -> None:
+        """CRYSTAL14 and older print no gap line: take it from the band edges; a printed gap overwrites it."""
+        spin = self.sheet.spin
+        top = self._valence.get(spin)
+        if top is not None and spin not in self._gaps and not self._shifted:
+            gap = (number(match["bv_e"]) - top[1]) * HARTREE_EV
+            self._gaps[spin] = (round(gap, 4), "direct" if int(match["bv_k"]) == top[0] else "indirect")
+
+    def on_gap(self, match: re.Match[str], line: str) -> None:
+        self._gaps[self.sheet.spin] = (number(match["gap_v"]), match["gap_kind"].lower())
+
+    def on_final_gap(self, match: re.Match[str], line: str) -> None:
+        self._gaps[(match["fg_spin"] or "").lower()] = (number(match["fg_v"]), None)
+
+    def on_opt_end(self, match: re.Match[str], line: str) -> None:
+        # What was printed before is the gap of an earlier geometry.
+        self._gaps.clear()
+
+    def finish(self) -> None:
+        self._set_gap()
+        self._set_populations()
+
+    def _set_gap(self) -> None:
+        results = self.sheet.results
+        results.gap_ev = results.gap_kind = results.gap_spin_ev = results.gap_spin_kind = None
+        spins = {spin: gap for spin, gap in self._gaps.items() if spin}
+        pool = spins if len(spins) == 2 else self._gaps if not spins else {}
+        if pool:
+            results.gap_ev, results.gap_kind = min(pool.values(), key=lambda gap: gap[0])
+        if len(spins) == 2:
+            results.gap_spin_ev = {spin: gap[0] for spin, gap in spins.items()}
+            results.gap_spin_kind = {spin: gap[1] for spin, gap in spins.items() if gap[1]} or None
+
+    # -- energies ----------------------------------------------------------------------------------------------
+
+    def on_total(self, match: re.Match[str], line: str) -> None:
+        if self.sheet.in_frequencies:
+            return
+        results = self.sheet.results
+        results.hamiltonian = match["tot_h"]
+        correction = (results.energy_kind or "").partition("+")[2]
+        later = (self.sheet.progress.point or 1) > 1
+        if later and correction and "DE (AU)" not in line:
+            # An SCF inside of a later point, without the dispersion that the point's own line includes.
+            return
+        self._take(number(match["tot_e"]), match["tot_h"] + (f"+{correction}" if later and correction else ""))
+
+    def on_correction(self, match: re.Match[str], line: str) -> None:
+        if not self.sheet.in_frequencies:
+            name = "energy_dispersion" if match["dc_kind"] == "D3 DISPERSION" else "energy_gcp"
+            setattr(self.sheet.results, name, number(match["dc_e"]))
+
+    def on_corrected(self, match: re.Match[str], line: str) -> None:
+        if not self.sheet.in_frequencies:
+            hamiltonian = self.sheet.results.hamiltonian or "DFT"
+            self._take(number(match["cor_e"]), f"{hamiltonian}+{match['cor_kind'].replace(' ', '')}")
+
+    def _take(self, energy: float, kind: str) -> None:
+        results, points = self.sheet.results, self.sheet.series.points
+        results.energy_total, results.energy_kind = energy, kind
+        if results.optimization is not None:
+            results.optimization.energy = energy
+        if points:
+            point = points[-1]
+            point.energy = energy
+            before = points[-2].energy if len(points) > 1 else None
+            point.delta = None if before is None else energy - before
+
+    # -- populations -------------------------------------------------------------------------------------------
+
+    def on_charges(self, match: re.Match[str], line: str) -> None:
+        self._collect("electrons")
+
+    def on_spins(self, match: re.Match[str], line: str) -> None:
+        self._collect("spins")
+
+    def _collect(self, what: str) -> None:
+        self._rows = []
+        setattr(self, "_" + what, self._rows)
+        self.sheet.table = self._row_values
+
+    def _row_values(self, line: str) -> bool:
+        found = _VALUES.findall(line)
+        # A row is nothing but numbers of seven digits.
+        if not found or _VALUES.sub("", line).strip():
+            return False
+        self._rows += [float(value) for value in found]
+        return True
+
+    def on_population(self, match: re.Match[str], line: str) -> None:
+        """The analysis at the end: electrons (α + β) first, then spins (α − β)."""
+        self._collect("spins" if self._difference else "electrons")
+        self.sheet.table = self._row_population
+
+    def on_spin_sum(self, match: re.Match[str], line: str) -> None:
+        self._difference = match["sum_sign"] == "-"
+
+    def _row_population(self, line: str) -> bool:
+        if "SHELL POPULATION" in line or "OVERLAP" in line or line.startswith((" T", " M", " E")):
+            return False
+        if (match := _POPULATION_ROW.match(line)) and not _MARGIN.match(line) and int(match[1]) == len(self._rows) + 1:
+            self._rows.append(float(match[2]))
+        return True
+
+    def _set_populations(self) -> None:
+        geometry = self.sheet.results.geometry
+        if not self._electrons:
+            return
+        atoms = geometry.atoms if geometry else []
+        known = len(atoms) == len(self._electrons)
+        charges: list[float | None] = [
+            round(atom.number - electrons, 7) if 0 < atom.number < SUSPICIOUS_Z else None
+            for atom, electrons in zip(atoms, self._electrons, strict=True)
+        ] if known else []  # fmt: skip
+        spins = self._spins if len(self._spins) == len(self._electrons) else []
+        self.sheet.results.populations = Populations(list(self._electrons), charges, list(spins))

@@ -1,0 +1,151 @@
+"""What grows with a calculation: SCF cycles, points of an optimisation with their geometries, phonon branches, vibrations.
+
+Read again from the output when somebody looks at it; bounded, so that the memory of a reader does not grow with the file.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_CYCLES = 20_000
+"""SCF cycles that are kept with their numbers; of older SCFs only the end stays."""
+MAX_FRAME_ATOMS = 200_000
+"""Atoms in all kept geometries; beyond, every second geometry is let go."""
+MAX_POINTS = 20_000
+MAX_MODE_ATOMS = 500
+"""Atoms up to which the displacements of vibrations are kept."""
+NOTHING = float("nan")
+
+
+@dataclass
+class ScfRun:
+    """One SCF, by column: number of the cycle, energy (Ha), change (Ha), tester, gap (eV). NaN where nothing was printed."""
+
+    point: int | None = None
+    cycles: array[int] = field(default_factory=lambda: array("l"))
+    energies: array[float] = field(default_factory=lambda: array("d"))
+    deltas: array[float] = field(default_factory=lambda: array("d"))
+    testers: array[float] = field(default_factory=lambda: array("d"))
+    gaps: array[float] = field(default_factory=lambda: array("d"))
+    converged: bool | None = None
+    """None while it runs, or where it was cut."""
+    ended: str = ""
+
+    def add(self, cycle: int, energy: float, delta: float, tester: float, gap: float) -> None:
+        self.cycles.append(cycle)
+        self.energies.append(energy)
+        self.deltas.append(delta)
+        self.testers.append(tester)
+        self.gaps.append(gap)
+
+    def forget(self) -> None:
+        """Let go of all but the last cycle."""
+        for column in (self.cycles, self.energies, self.deltas, self.testers, self.gaps):
+            del column[:-1]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A quantity of a point, and what it has to fall below. Gradients in Ha/bohr, displacements in bohr."""
+
+    value: float
+    threshold: float
+    met: bool
+
+
+@dataclass
+class OptimizationPoint:
+    """One point of an optimisation: energy in hartree with all corrections, change to the point before."""
+
+    number: int
+    energy: float | None = None
+    delta: float | None = None
+    criteria: dict[str, Criterion] = field(default_factory=dict)
+    """By `max_gradient`, `rms_gradient`, `max_displacement`, `rms_displacement`."""
+
+
+@dataclass
+class Frame:
+    """A geometry: point of the optimisation, cell (Å, degrees), atomic numbers, positions as in `Geometry`, row after row."""
+
+    point: int
+    cell: list[float] | None
+    numbers: list[int]
+    positions: array[float]
+
+
+@dataclass
+class PhononPoint:
+    """Frequencies (cm⁻¹) at a k point, given in units of 1/`shrink` of the reciprocal vectors where known."""
+
+    coordinates: list[int]
+    weight: float
+    frequencies: array[float] = field(default_factory=lambda: array("d"))
+
+
+@dataclass
+class Series:
+    """All of them, for one output."""
+
+    scf: list[ScfRun] = field(default_factory=list)
+    points: list[OptimizationPoint] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    phonons: list[PhononPoint] = field(default_factory=list)
+    vibrations: list[array[float]] = field(default_factory=list)
+    """Displacements of each mode at Γ, x y z of every atom, in bohr (classical amplitude)."""
+    tolerance: float | None = None
+    """Hartree: TOLDEE of the SCF."""
+    max_cycles: int | None = None
+    forgotten: int = 0
+    """SCFs of which only the end was kept."""
+    _cycles: int = 0
+    _atoms: int = 0
+
+    def begin_scf(self, point: int | None) -> ScfRun:
+        """A new SCF; the oldest ones lose their cycles where there are too many."""
+        self._cycles += len(self.scf[-1].cycles) if self.scf else 0
+        while self._cycles > MAX_CYCLES and self.forgotten < len(self.scf):
+            oldest = self.scf[self.forgotten]
+            self._cycles -= len(oldest.cycles)
+            oldest.forget()
+            self.forgotten += 1
+        self.scf.append(ScfRun(point=point))
+        return self.scf[-1]
+
+    def begin_point(self, number: int) -> OptimizationPoint:
+        if len(self.points) >= MAX_POINTS:
+            del self.points[: MAX_POINTS // 2]
+        self.points.append(OptimizationPoint(number))
+        return self.points[-1]
+
+    def keep_frame(self, frame: Frame) -> None:
+        """A geometry, in place of an earlier one of the same point; they become sparser where there are too many."""
+        if self.frames and self.frames[-1].point == frame.point:
+            self._atoms -= len(self.frames.pop().numbers)
+        self.frames.append(frame)
+        self._atoms += len(frame.numbers)
+        if self._atoms > MAX_FRAME_ATOMS:
+            self.frames = [*self.frames[:-1:2], frame]
+            self._atoms = sum(len(one.numbers) for one in self.frames)
+
+
+def finite(values: Sequence[float]) -> list[float | None]:
+    """The values, with None for NaN: JSON knows no NaN."""
+    return [None if value != value else value for value in values]
+
+
+def scf_columns(run: ScfRun, since: int = 0) -> dict[str, Any]:
+    """An SCF as JSON, from the cycle at place `since` on."""
+    return {
+        "point": run.point,
+        "since": since,
+        "cycle": list(run.cycles[since:]),
+        "energy": finite(run.energies[since:]),
+        "delta": finite(run.deltas[since:]),
+        "tester": finite(run.testers[since:]),
+        "gap": finite(run.gaps[since:]),
+        "converged": run.converged,
+    }

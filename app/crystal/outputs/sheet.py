@@ -1,0 +1,58 @@
+"""What all sections of a reader share: the results that they fill, where the calculation is, and which table is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.crystal.outputs.results import Progress, Results
+from app.crystal.outputs.series import Series
+
+Row = Callable[[str], bool]
+"""Reads a line of a table. False: the table has ended, and the line is an ordinary one."""
+Handler = Callable[[re.Match[str], str], None]
+_MAX_KEPT = 50
+
+
+@dataclass
+class Sheet:
+    """`table` reads the next lines, one by one, until it has enough."""
+
+    results: Results = field(default_factory=Results)
+    progress: Progress = field(default_factory=Progress)
+    series: Series = field(default_factory=Series)
+    table: Row | None = None
+    spin: str = ""
+    """The spin that the lines which follow speak of: alpha, beta, or none."""
+    frequencies_asked: bool = False
+    in_frequencies: bool = False
+    """The SCFs at displaced geometries have begun: their energies are nobody's result."""
+
+    def complain(self, line: str) -> None:
+        keep(self.results.errors, line)
+
+
+class Section:
+    """A part of the output with what it means. A method `on_<kind>` takes the lines of that kind of mark."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+
+    def handlers(self) -> dict[str, Handler]:
+        return {name[3:]: getattr(self, name) for name in dir(self) if name.startswith("on_")}
+
+    def finish(self) -> None:
+        """Write into the results what only the end of the lines read so far decides. May be called again."""
+
+
+def keep(kept: list[str], line: str) -> None:
+    """Keep a line once, without its padding."""
+    text = " ".join(line.split())
+    if text not in kept and len(kept) < _MAX_KEPT:
+        kept.append(text)
+
+
+def number(text: str) -> float:
+    """A number as Fortran writes it."""
+    return float(text.replace("D", "E").replace("d", "e"))

@@ -1,0 +1,100 @@
+"""How a calculation ended, from its output alone: a normal end is needed, and is not enough."""
+
+from __future__ import annotations
+
+import re
+
+from app.crystal.outputs.diagnosis import diagnose
+from app.crystal.outputs.sheet import Section, Sheet, keep, number
+
+
+class VerdictSection(Section):
+    """Banner, end line, errors and warnings."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        super().__init__(sheet)
+        self._starts = self._ends = 0
+        self._abort = self._test_only = False
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def on_banner(self, match: re.Match[str], line: str) -> None:
+        self.sheet.results.program = match["prog"]
+        self._name_version()
+
+    def on_release(self, match: re.Match[str], line: str) -> None:
+        if self.sheet.results.release is None:
+            self.sheet.results.release = match["rel"]
+            self._name_version()
+
+    def on_preview(self, match: re.Match[str], line: str) -> None:
+        self.sheet.results.program = "CrystalDeck preview engine"
+        self.sheet.results.release = match["pv"]
+        self.sheet.results.preview = True
+        self._name_version()
+
+    def _name_version(self) -> None:
+        known = (self.sheet.results.program, self.sheet.results.release)
+        self.sheet.results.program_version = " ".join(part for part in known if part) or None
+
+    def on_started(self, match: re.Match[str], line: str) -> None:
+        self._starts += 1
+        self.sheet.table = self._row_title if self._starts == 1 else None
+
+    def _row_title(self, line: str) -> bool:
+        if line.strip():
+            self.sheet.results.title = line.strip()
+            self.sheet.table = None
+        return True
+
+    def on_ended(self, match: re.Match[str], line: str) -> None:
+        self._ends += 1
+        self.sheet.results.normal_end = True
+        self.sheet.progress.phase = "ended"
+
+    def on_elapsed(self, match: re.Match[str], line: str) -> None:
+        if match["el_stage"] == "END" or not self._ends:
+            self.sheet.results.wall_time_s = number(match["el_s"])
+        self._abort = self._abort or match["el_stage"] == "ERR"
+
+    def on_mesh(self, match: re.Match[str], line: str) -> None:
+        self.sheet.results.k_mesh = [int(part) for part in match["mk"].split()]
+
+    # -- what went wrong ---------------------------------------------------------------------------------------
+
+    def on_test_only(self, match: re.Match[str], line: str) -> None:
+        self._test_only = True
+
+    def on_error(self, match: re.Match[str], line: str) -> None:
+        self.sheet.complain(line)
+
+    def on_warning(self, match: re.Match[str], line: str) -> None:
+        self._test_only = self._test_only or "TESTGEOM" in line
+        keep(self.sheet.results.warnings, line)
+
+    def finish(self) -> None:
+        results, optimization = self.sheet.results, self.sheet.results.optimization
+        reasons: list[str] = []
+        signature = diagnose(results.errors)
+        ended = bool(self._ends) and self._ends >= self._starts
+        if results.errors or self._abort:
+            first = results.errors[0] if results.errors else "abort"
+            reasons.append(signature.meaning if signature else "The program reported an error: " + first)
+        elif ended:
+            if optimization is not None and optimization.converged is None:
+                reasons.append("The program ended, but the geometry optimisation has no end.")
+            if self.sheet.frequencies_asked and not results.frequencies_cm1:
+                reasons.append("The program ended, but no frequencies were printed.")
+        failed = bool(reasons)
+        results.verdict = "failed" if failed else "completed" if ended else "incomplete"
+        if results.verdict == "incomplete":
+            reasons.append(
+                "The output stops before the program's end line."
+                if self._starts
+                else "This is not an output of CRYSTAL, or it stops before the calculation began."
+            )
+        if results.verdict == "completed" and self._test_only and results.energy_scf is None:
+            reasons.append("A test run: the geometry was checked, nothing was computed.")
+        results.diagnosis = " ".join(reasons) or None
+        results.diagnosis_code = signature.code if failed and signature else None
+        results.remedy = signature.remedy if failed and signature else None

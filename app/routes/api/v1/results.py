@@ -1,0 +1,129 @@
+"""What a job computed, as numbers: the same that its page draws. JSON, and CSV where columns are of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse, Response
+
+from app.domain.spectra import Shape
+from app.domain.tabular import as_csv
+from app.routes.deps import ActorDep, ContextDep
+from app.services import curves, electronic, equations, pictures, rerun, vibrations
+
+router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["results"])
+Format = Annotated[Literal["json", "csv"], Query(alias="format")]
+Limit = Annotated[float | None, Query(ge=0, le=20_000)]
+
+
+def _csv(columns: Mapping[str, Sequence[Any]], name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return PlainTextResponse(as_csv(columns), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/convergence", response_model=None)
+async def get_convergence(
+    context: ContextDep, actor: ActorDep, job_id: str, scf: int = -1, since: int = 0, points: int = 0, form: Format = "json",
+) -> dict[str, Any] | Response:  # fmt: skip
+    """SCF cycles and points of an optimisation, while the job runs too; `since` and `points` ask for what is new."""
+    found = await curves.convergence(context, actor, job_id, scf=scf, since=since, points=points)
+    return _csv(curves.csv_columns(found), f"{job_id}-convergence") if form == "csv" else found
+
+
+@router.get("/bands", response_model=None)
+async def get_bands(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Bands and density of states. Energies in hartree from the Fermi energy; as CSV the bands in eV."""
+    found = await electronic.electronic(context, actor, job_id)
+    return _csv(found.band_columns(), f"{job_id}-bands") if form == "csv" else found.as_dict()
+
+
+@router.get("/dos", response_model=None)
+async def get_dos(
+    context: ContextDep, actor: ActorDep, job_id: str, dos_of: str = "", form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Densities of states by projection and spin. Hartree and states/(Ha·cell); as CSV eV and states/(eV·cell)."""
+    found = await electronic.electronic(context, actor, job_id, dos_of=dos_of)
+    return _csv(found.dos_columns(), f"{job_id}-dos") if form == "csv" else found.as_dict()
+
+
+@router.get("/modes", response_model=None)
+async def get_modes(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Vibrations at Γ: frequency in cm⁻¹, irrep, infrared intensity in km/mol, Raman intensity in arbitrary units."""
+    modes = await vibrations.modes_of(context, actor, job_id)
+    if form == "csv":
+        return _csv({key: [mode.get(key) for mode in modes] for key in modes[0]}, f"{job_id}-modes")
+    return {"job": job_id, "modes": modes}
+
+
+@router.get("/modes/{mode}")
+async def get_mode(context: ContextDep, actor: ActorDep, job_id: str, mode: int) -> dict[str, Any]:
+    """How the atoms move in one mode; the farthest moves 1 Å."""
+    return await pictures.vibration(context, actor, job_id, mode)
+
+
+@router.get("/spectrum", response_model=None)
+async def get_spectrum(
+    context: ContextDep, actor: ActorDep, job_id: str, kind: vibrations.Kind = "ir", width: float = vibrations.WIDTH,
+    shape: Shape = "lorentzian", low: Limit = None, high: Limit = None, form: Format = "json",
+) -> dict[str, Any] | Response:  # fmt: skip
+    """An infrared or Raman spectrum, broadened: `width` is the full width at half maximum in cm⁻¹."""
+    limits = (low, high) if low is not None and high is not None and high > low else None
+    found = await vibrations.spectrum(context, actor, job_id, kind, width, shape, limits)
+    if form == "csv":
+        columns = {"wavenumber_cm1": found.wavenumbers, "intensity": found.intensities}
+        return _csv(columns, f"{job_id}-{kind}")
+    return {
+        "job": job_id, "kind": kind, "width": width, "shape": shape, "lines": found.lines,
+        "wavenumbers_cm1": found.wavenumbers, "intensities": found.intensities,
+    }  # fmt: skip
+
+
+@router.get("/phonons")
+async def get_phonons(context: ContextDep, actor: ActorDep, job_id: str) -> dict[str, Any]:
+    """Phonon branches by k point."""
+    return await vibrations.dispersion(context, actor, job_id)
+
+
+@router.get("/trajectory", response_model=None)
+async def get_trajectory(
+    context: ContextDep,
+    actor: ActorDep,
+    job_id: str,
+    form: Annotated[Literal["json", "xyz"], Query(alias="format")] = "json",
+) -> dict[str, Any] | Response:
+    """Geometries by point of the optimisation, in Å; as extended XYZ for other programs."""
+    if form == "xyz":
+        headers = {"content-disposition": f'attachment; filename="{job_id}.xyz"'}
+        return PlainTextResponse(await pictures.as_xyz(context, actor, job_id), headers=headers)
+    return await pictures.trajectory(context, actor, job_id)
+
+
+@router.get("/cubes/{name:path}")
+async def get_cube(context: ContextDep, actor: ActorDep, job_id: str, name: str) -> dict[str, Any]:
+    """A cube file, coarser where it is large, for a picture; the file itself is among the job's files."""
+    text, value = await pictures.surface(context, actor, job_id, name)
+    return {"job": job_id, "name": name, "value": value, "cube": text}
+
+
+@router.get("/equation-of-state", response_model=None)
+async def get_equation(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Energy over volume with the Birch–Murnaghan fit. Å³, hartree, GPa."""
+    found = await equations.equation_of_state(context, actor, job_id)
+    if form == "csv":
+        return _csv({"volume_a3": found.volumes, "energy_ha": found.energies}, f"{job_id}-eos")
+    return {"job": job_id, "volumes": found.volumes, "energies": found.energies, "fit": found.fit}
+
+
+@router.get("/remedies")
+async def get_remedies(context: ContextDep, actor: ActorDep, job_id: str) -> dict[str, Any]:
+    """Why a job failed, and what can be done: each remedy with the parameters and resources that it would change."""
+    found = await rerun.remedies_of(context, actor, job_id)
+    return {"job": job_id, **found.as_dict()}

@@ -1,0 +1,229 @@
+"""Bands and densities of states of a job: from the files that it left, with names from its decks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.crystal.bands import BandError, Bands, read_bands
+from app.crystal.dos import Dos, DosError, projection_names, read_dos
+from app.crystal.fort25 import bands_of as fort25_bands
+from app.crystal.fort25 import dos_of as fort25_dos
+from app.crystal.fort25 import read_blocks
+from app.crystal.outputs.results import HARTREE_EV
+from app.db.repositories import jobs, library
+from app.db.tables import Job
+from app.domain.band_charts import BandChart, DosLine, electronic_chart
+from app.domain.permissions import Actor
+from app.errors import NotFound
+from app.services.context import Context
+from app.services.outputs import first_of, job_of
+
+BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
+DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
+
+
+@dataclass(frozen=True)
+class Electronic:
+    """What a job left of its electrons; `dos_job` names the job that the density of states is of, where it is another one."""
+
+    job: Job
+    bands: Bands | None = None
+    nodes: list[tuple[float, str]] = field(default_factory=list)
+    dos: Dos | None = None
+    names: list[str] = field(default_factory=list)
+    """Of the projections; the last is the total."""
+    dos_job: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """The picture in a sentence."""
+        parts = [_band_words(self.bands)] if self.bands is not None else []
+        if self.dos is not None:
+            parts.append(
+                f"density of states with {', '.join(self.names)}"
+                + (", two spins" if len(self.dos.densities) == 2 else "")
+            )
+        return "; ".join(parts)
+
+    def chart(self, window: tuple[float, float] | None = None) -> BandChart | None:
+        """Both on one axis, in eV."""
+        bands = self.bands
+        shift = 0.0
+        if bands is not None and self.dos is not None and bands.fermi is not None and self.dos.fermi is not None:
+            # Each file counts from its own Fermi energy; the bands' one is the zero of the picture.
+            shift = self.dos.fermi - bands.fermi
+        lines = _dos_lines(self.dos, self.names, shift) if self.dos is not None else []
+        if bands is None:
+            return electronic_chart([], [], [], dos=lines, window=window)
+        return electronic_chart(
+            bands.distances.tolist(), (bands.energies * HARTREE_EV).tolist(), self.nodes, dos=lines, window=window
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Both as numbers, hartree from the Fermi energy."""
+        found: dict[str, Any] = {"job": self.job.id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
+        if self.bands is not None:
+            found["bands"] = {
+                "fermi_energy": self.bands.fermi, "nodes": [{"at": at, "name": name} for at, name in self.nodes],
+                "distances": self.bands.distances.tolist(), "energies": self.bands.energies.tolist(),
+            }  # fmt: skip
+        if self.dos is not None:
+            found["dos"] = {
+                "fermi_energy": self.dos.fermi, "names": self.names, "energies": self.dos.energies.tolist(),
+                "densities": self.dos.densities.tolist(),
+            }  # fmt: skip
+        return found
+
+    def band_columns(self) -> dict[str, Sequence[Any]]:
+        """Bands by column: distance along the path (1/bohr), then one energy (eV from the Fermi energy) for each band."""
+        if self.bands is None:
+            return {}
+        columns: dict[str, Sequence[Any]] = {"distance_1_bohr": self.bands.distances.tolist()}
+        for spin, bands in enumerate(self.bands.energies):
+            mark = ("_alpha", "_beta")[spin] if len(self.bands.energies) == 2 else ""
+            columns |= {f"band_{place + 1}{mark}_ev": (band * HARTREE_EV).tolist() for place, band in enumerate(bands)}
+        return columns
+
+    def dos_columns(self) -> dict[str, Sequence[Any]]:
+        """Densities by column: energy (eV from the Fermi energy), then states/(eV·cell) for each projection."""
+        if self.dos is None:
+            return {}
+        columns: dict[str, Sequence[Any]] = {"energy_ev": (self.dos.energies * HARTREE_EV).tolist()}
+        for spin, projections in enumerate(self.dos.densities):
+            mark = (" alpha", " beta")[spin] if len(self.dos.densities) == 2 else ""
+            columns |= {
+                f"{name}{mark}": (density / HARTREE_EV).tolist()
+                for name, density in zip(self.names, projections, strict=True)
+            }
+        return columns
+
+
+async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str = "") -> Electronic:
+    """Bands and densities of states of a job; the latter of job `dos_of`, or of one on the same wave function.
+
+    Raises:
+        NotFound: no such job, or it left none of both.
+    """
+    job = await job_of(context, actor, job_id)
+    found = await _of(context, job)
+    other = dos_of
+    if not other and found.bands is not None and found.dos is None:
+        other = await _companion(context, job)
+    if other and other != job_id:
+        beside = await _of(context, await job_of(context, actor, other))
+        if beside.dos is not None:
+            found = Electronic(
+                job, found.bands, found.nodes, beside.dos, beside.names, beside.job.id, found.problems + beside.problems
+            )
+    if found.bands is None and found.dos is None:
+        why = f" ({'; '.join(found.problems)})" if found.problems else ""
+        raise NotFound(f"Job {job_id} left no bands and no density of states here{why}.", hint="See its files.")
+    return found
+
+
+async def shown(context: Context, job: Job) -> Electronic | None:
+    """What can be drawn of a job, if anything."""
+    found = await _of(context, job)
+    return found if found.bands is not None or found.dos is not None else None
+
+
+async def _of(context: Context, job: Job) -> Electronic:
+    async with context.database.read() as session:
+        names = [row.name for row in await jobs.files(session, job.id)]
+        symbols = _symbols([row.results for row in await jobs.results(session, job.id)])
+    band_file = first_of(context, job.id, names, BAND_FILES)
+    dos_file = first_of(context, job.id, names, DOS_FILES)
+    if band_file is None and dos_file is None:
+        return Electronic(job)
+    return await asyncio.to_thread(_read, job, band_file, dos_file, symbols)
+
+
+def _read(job: Job, band_file: Path | None, dos_file: Path | None, symbols: Mapping[int, str]) -> Electronic:
+    problems: list[str] = []
+    bands, dos = None, None
+    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
+    if band_file is not None:
+        try:
+            text = _text(band_file)
+            bands = fort25_bands(read_blocks(text)) if _is_fort25(band_file) else read_bands(text)
+        except (ValueError, OSError) as error:
+            if not (_is_fort25(band_file) and isinstance(error, BandError)):
+                problems.append(f"{band_file.name}: {error}")
+    if dos_file is not None:
+        try:
+            text = _text(dos_file)
+            dos = fort25_dos(read_blocks(text)) if _is_fort25(dos_file) else read_dos(text)
+        except (ValueError, OSError) as error:
+            if not (_is_fort25(dos_file) and isinstance(error, DosError)):
+                problems.append(f"{dos_file.name}: {error}")
+    if dos is not None and bands is not None:
+        dos = dos.from_fermi(bands.fermi)
+    return Electronic(
+        job, bands, _nodes(bands, deck) if bands is not None else [], dos,
+        _names(dos, projection_names(deck, symbols)) if dos is not None else [], problems=problems,
+    )  # fmt: skip
+
+
+def _is_fort25(path: Path) -> bool:
+    return path.name.endswith(("fort.25", ".f25"))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _nodes(bands: Bands, deck: str) -> list[tuple[float, str]]:
+    """Nodes of the path with the names that the title of BAND gives them: `G-X-U|K-G`."""
+    lines = deck.split("\n")
+    place = next((index for index, line in enumerate(lines) if line.strip() == "BAND"), len(lines))
+    title = (lines[place + 1].split() or [""])[0] if place + 1 < len(lines) else ""
+    labels = [{"G": "Γ"}.get(part, part) for part in title.split("-")]
+    if len(labels) == len(bands.nodes):
+        return [(at, label) for (at, _), label in zip(bands.nodes, labels, strict=True)]
+    return bands.nodes
+
+
+def _names(dos: Dos, wanted: Sequence[str]) -> list[str]:
+    count = dos.densities.shape[1]
+    if count == len(wanted) + 1:
+        return [*wanted, "total"]
+    return [*(f"projection {place}" for place in range(1, count)), "total"]
+
+
+def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Elements of the atoms by their number, from the first results that hold a geometry."""
+    for one in results:
+        atoms = (one.get("geometry") or {}).get("atoms") or []
+        if atoms:
+            return {place: atom["symbol"] for place, atom in enumerate(atoms, 1)}
+    return {}
+
+
+def _dos_lines(dos: Dos, names: Sequence[str], shift: float) -> list[DosLine]:
+    energies = ((dos.energies + shift) * HARTREE_EV).tolist()
+    return [
+        DosLine(name, spin, energies, (density / HARTREE_EV).tolist())
+        for spin, projections in enumerate(dos.densities)
+        for name, density in zip(names, projections, strict=True)
+    ]
+
+
+def _band_words(bands: Bands) -> str:
+    found = bands.summary()
+    if found.valence_top is None or found.conduction_bottom is None:
+        gap = "the bands cross the Fermi energy" if found.count > 1 else ""
+    else:
+        gap = f"gap along the path {(found.conduction_bottom - found.valence_top) * HARTREE_EV:.3f} eV"
+    spins = ", two spins" if found.spins == 2 else ""
+    return f"{found.count} bands{spins} at {found.points} points; {gap}".rstrip("; ")
+
+
+async def _companion(context: Context, job: Job) -> str:
+    """Another job that took along the same wave function and left a density of states; empty: none."""
+    async with context.database.read() as session:
+        return await library.sibling_with_file(session, job.id, "fort.9", DOS_FILES[:1])

@@ -1,0 +1,79 @@
+"""Where the files of a job lie that people look into: the main output, also while it grows, and what programs wrote beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.crystal.decks import written_roles
+from app.db.repositories import jobs
+from app.db.tables import Job, JobFile
+from app.domain.permissions import Actor, require
+from app.domain.states import TERMINAL, JobState
+from app.errors import NotFound
+from app.runners.base import output_name
+from app.services.context import Context
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a job: its name, where it lies here, and whether it still grows."""
+
+    job: Job
+    name: str
+    path: Path
+    growing: bool
+
+
+async def job_of(context: Context, actor: Actor, job_id: str) -> Job:
+    """
+    Raises:
+        NotFound: no such job.
+    """
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        job = await jobs.get(session, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
+    return job
+
+
+async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
+    """The output of the first program that the job runs.
+
+    Raises:
+        NotFound: no such job, or nothing of its output is here yet.
+    """
+    job = await job_of(context, actor, job_id)
+    found = output_of(context, job)
+    if found is None:
+        raise NotFound(f"Nothing of the output of job {job_id} is here yet.", hint="It comes when the job has begun.")
+    return found
+
+
+def output_of(context: Context, job: Job) -> Output | None:
+    name = output_name(next(iter(written_roles(job.decks))))
+    folder = context.job_folder(job.id)
+    for place in ("files", "live"):
+        path = folder / place / name
+        if path.is_file():
+            return Output(job, name, path, place == "live" and JobState(job.state) not in TERMINAL)
+    return None
+
+
+async def local_files(context: Context, job_id: str) -> list[JobFile]:
+    """Files of a job that are here."""
+    async with context.database.read() as session:
+        return list(await jobs.files(session, job_id))
+
+
+def first_of(context: Context, job_id: str, names: Sequence[str], wanted: Sequence[str]) -> Path | None:
+    """The first file that bears one of the wanted names, or ends with one that begins with a dot."""
+    for name in wanted:
+        for own in names:
+            if own == name or (name.startswith(".") and own.endswith(name)):
+                path = context.job_folder(job_id) / "files" / own
+                if path.is_file():
+                    return path
+    return None
