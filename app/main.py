@@ -19,6 +19,7 @@ from app.routes.api.v1 import batches as api_batches
 from app.routes.api.v1 import jobs as api_jobs
 from app.routes.api.v1 import library as api_library
 from app.routes.api.v1 import queue as api_queue
+from app.routes.api.v1 import results as api_results
 from app.routes.api.v1 import structures as api_structures
 from app.routes.api.v1 import templates as api_templates
 from app.routes.api.v1 import workflows as api_workflows
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = context
     for router in (
         health.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
-        api_batches.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router,
+        api_batches.router, api_results.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router,
         job_pages.router, template_pages.router, compose.router, batch_pages.router, workflow_pages.router, run_pages.router,
         cluster_pages.router,
     ):  # fmt: skip

@@ -14,7 +14,7 @@ from app.background.leader import LeaderLock
 from app.db.tables import now
 from app.errors import CrystalDeckError
 from app.events import outbox
-from app.services import batch_work, orchestrator
+from app.services import batch_work, orchestrator, rereading
 from app.services.access import Account, runner_for
 from app.services.context import Context
 from app.services.monitoring import Monitor, cluster_ids
@@ -26,6 +26,8 @@ RUN_TICK = 1.0
 """Only for what no event tells: a back-off that is over, or a change that another process made."""
 USAGE_TICK = 15.0
 FOLLOW_RETRY = 10.0
+REREAD_TICK = 3.0
+"""Until all results are of this release's schema."""
 OUTBOX_KEPT = timedelta(hours=6)
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Background:
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._again: dict[object, Callable[[], Awaitable[None]]] = {}
         self._stopping = False
+        self._all_read = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
     async def start(self) -> None:
@@ -51,6 +54,7 @@ class Background:
             (self._runs, RUN_TICK),
             (self._usage, USAGE_TICK),
             (self._tidy, 600.0),
+            (self._reread, REREAD_TICK),
         ]
         for work, seconds in ticks:
             self._scheduler.add_job(
@@ -158,6 +162,10 @@ class Background:
         except CrystalDeckError as error:
             log.info("no events from %s: %s", account.cluster, error.message)
         await asyncio.sleep(FOLLOW_RETRY)
+
+    async def _reread(self) -> None:
+        if not self._all_read and await self._leader.acquire():
+            self._all_read = not await rereading.reread(self._context)
 
     async def _tidy(self) -> None:
         if await self._leader.acquire():

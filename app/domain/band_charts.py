@@ -9,7 +9,7 @@ from app.domain.charts import Tick, nice_ticks
 
 WIDTH, HEIGHT = 640, 420
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 40
-GAP, BESIDE = 18, 210
+GAP, BESIDE = 40, 210
 """Between the two panels, and width of the second one."""
 WINDOW = (-12.0, 12.0)
 """eV around the Fermi energy that are drawn where nothing else is asked for."""

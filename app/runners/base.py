@@ -87,6 +87,15 @@ class Glimpse:
 
 
 @dataclass(frozen=True)
+class RemoteEntry:
+    """A file in a job's directory as a list shows it: size in bytes, time of its last change (seconds since 1970)."""
+
+    name: str
+    size: int
+    mtime: float
+
+
+@dataclass(frozen=True)
 class RemoteFile:
     job_id: str
     name: str
@@ -256,6 +265,24 @@ class BaseRunner(ABC):
         lines = "".join(f"{job.job_id}\t{job.directory}\n" for job in jobs)
         done = await self._run("list", self.settings.workdir, stdin=lines.encode(), doing="listing files", timeout=600)
         return _listing(done.stdout.decode("utf-8", "surrogateescape"), {job.directory: job.job_id for job in jobs})
+
+    async def browse(self, directory: str, most: int) -> list[RemoteEntry]:
+        """What lies in one directory now, at most so many files. One remote command."""
+        done = await self._run(
+            "browse", self.settings.workdir, str(most), stdin=f"{directory}\n".encode(), doing="listing files"
+        )
+        found = []
+        for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
+            size, _, rest = line.partition("\t")
+            mtime, _, name = rest.partition("\t")
+            if size.isdigit() and safe_name(name):
+                found.append(RemoteEntry(name, int(size), float(mtime or 0)))
+        return sorted(found, key=lambda entry: entry.name)
+
+    async def read(self, directory: str, name: str, offset: int) -> tuple[bytes, int]:
+        """Bytes of a file from `offset` on, at most as many as one look brings, and its size. One remote command."""
+        glimpse = (await self._peek([Handle("file", "", directory, name, offset)], "all")).get("file")
+        return (glimpse.data, glimpse.size) if glimpse else (b"", 0)
 
     async def fetch(self, jobs: Sequence[Handle], files: Sequence[RemoteFile], sink: Sink) -> None:
         """Small files of many jobs as one tar stream into `sink`; members are `<directory>/<name>`."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.crystal.outputs.results import HARTREE_EV
 from app.db.repositories import jobs
 from app.db.repositories.jobs import JobFilter, JobRow
+from app.db.tables import JobResult
+from app.domain.charts import Chart
 from app.domain.permissions import Actor, require
 from app.errors import InvalidInput
+from app.services import overlays
 from app.services.context import Context
+from app.services.overlays import Study
 
 MAX_JOBS = 50
+TOLERANCE = 1.0
+"""meV per atom."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,35 @@ class Comparison:
     relative: list[float | None]
     """To the lowest one: per cell where all cells hold equally many atoms, else per atom."""
     relative_per_atom: bool
+    formulas: list[str]
+    """Of each job, such as MgO; empty where its output tells no geometry."""
+    per_formula: list[float | None]
+    """Energies per formula unit, hartree."""
+    gaps: list[float | None]
+    scf: Chart | None = None
+    densities: Chart | None = None
+    study: Study | None = None
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The table by column, for a spreadsheet: one row for each job."""
+        found: dict[str, list[Any]] = {
+            "id": [row.job.id for row in self.rows], "name": [row.job.name for row in self.rows],
+            "state": [row.job.state for row in self.rows], "formula": list(self.formulas),
+        }  # fmt: skip
+        found |= {key: list(values) for key, values in self.differing}
+        return found | {
+            "energy_ha": list(self.energies), "energy_per_formula_ha": list(self.per_formula),
+            "energy_per_atom_ha": list(self.per_atom),
+            "relative_mev": [None if value is None else value * HARTREE_EV * 1000 for value in self.relative],
+            "gap_ev": list(self.gaps),
+        }  # fmt: skip
 
 
-async def compare(context: Context, actor: Actor, ids: Sequence[str]) -> Comparison:
+async def compare(context: Context, actor: Actor, ids: Sequence[str], tolerance: float = TOLERANCE) -> Comparison:
     """What differs between jobs.
+
+    Args:
+        tolerance: of a convergence study, meV per atom.
 
     Raises:
         InvalidInput: fewer than two jobs exist, or too many were named.
@@ -59,7 +92,34 @@ async def compare(context: Context, actor: Actor, ids: Sequence[str]) -> Compari
     basis = energies if same else per_atom
     lowest = min((value for value in basis if value is not None), default=None)
     relative = [value - lowest if value is not None and lowest is not None else None for value in basis]
-    return Comparison(found, differing, energies, per_atom, relative, not same)
+    async with context.database.read() as session:
+        held = await jobs.results_of(session, [row.job.id for row in found])
+    units = [_formula(_of(held, row)) for row in found]
+    return Comparison(
+        found, differing, energies, per_atom, relative, not same, [formula for formula, _ in units],
+        [
+            energy / count if energy is not None and count else None
+            for energy, (_, count) in zip(energies, units, strict=True)
+        ],
+        [_of(held, row).get("gap_ev") for row in found], await overlays.scf_courses(context, found),
+        await overlays.densities(context, found),
+        overlays.study(found, differing, per_atom, tolerance),
+    )  # fmt: skip
+
+
+def _of(held: Mapping[tuple[str, str], JobResult], row: JobRow) -> Mapping[str, Any]:
+    """The results of a job's first output that tells an energy, else of any."""
+    own = [one.results for (job_id, _), one in held.items() if job_id == row.job.id]
+    return next((one for one in own if one.get("energy_total") is not None), own[0] if own else {})
+
+
+def _formula(results: Mapping[str, Any]) -> tuple[str, int]:
+    """The formula unit of a cell, elements in the order of the alphabet, and how many of it the cell holds."""
+    counts: dict[str, int] = {}
+    for atom in (results.get("geometry") or {}).get("atoms") or []:
+        counts[atom["symbol"]] = counts.get(atom["symbol"], 0) + 1
+    units = math.gcd(*counts.values()) if counts else 0
+    return "".join(f"{name}{count // units if count > units else ''}" for name, count in sorted(counts.items())), units
 
 
 def _facts(row: JobRow) -> dict[str, Any]:

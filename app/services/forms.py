@@ -84,7 +84,7 @@ class Draft:
 
 async def start(
     context: Context, actor: Actor, template_id: str, *, example: bool = False, clone: str = "", fresh: bool = False,
-    batch: str = "", remedy: str = "",
+    batch: str = "", remedy: str = "", take: str = "",
 ) -> Draft:  # fmt: skip
     """A form: the template's example, the answers of an earlier job, the user's own draft, or the defaults."""
     require(actor, "job.create")
@@ -94,6 +94,8 @@ async def start(
     values = form_values(spec.fields, spec.example if example else {})
     resources = {"nodes": "1", "ntasks": "1", "cpus_per_task": "1", "walltime": "01:00:00", "memory_mb": ""}
     draft = Draft(template, values, resources, key=secrets.token_urlsafe(16))
+    if take:
+        return _taking(draft, take)
     if clone:
         return await _clone(context, actor, draft, clone, remedy)
     if batch:
@@ -109,6 +111,26 @@ async def start(
             restored = from_form(context, template_id, kept.form)
             return replace(restored, key=secrets.token_urlsafe(16), restored=True)
     return draft
+
+
+async def takers(context: Context, actor: Actor, name: str) -> list[tuple[str, str]]:
+    """Templates, by id and title, with a field that takes a file of this name."""
+    require(actor, "job.read")
+    await refresh(context)
+    return [
+        (template.spec.id, template.spec.title)
+        for template in context.templates.all()
+        if any(need.accept and name.rpartition("/")[2] in need.accept for need in template.spec.needs)
+    ]
+
+
+def _taking(draft: Draft, reference: str) -> Draft:
+    """The form with a file of an earlier job in the first field that takes one of this name."""
+    name = reference.rpartition("/")[2]
+    key = next((need.key for need in draft.template.spec.needs if name in need.accept), None)
+    return (
+        draft if key is None else replace(draft, values=draft.values | {key: reference}, notice=f"Takes {reference}.")
+    )
 
 
 async def _clone(context: Context, actor: Actor, draft: Draft, job_id: str, remedy: str) -> Draft:

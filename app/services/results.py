@@ -232,7 +232,7 @@ class Finisher:
                 if read[output].verdict != "completed" and not read[output].diagnosis_code:
                     self._explain(job, read[output], path)
                 if output.endswith(".outp"):
-                    read[output].bands = _bands_beside(path)
+                    read[output].bands = bands_beside(path)
         return read
 
     def _explain(self, job: Job, results: Results, output: Path) -> None:
@@ -293,7 +293,7 @@ def _times(row: Job, marker: Marker | None) -> dict[str, datetime | None]:
     return {"started_at": began, "ended_at": ended}
 
 
-def _bands_beside(output: Path) -> BandSummary | None:
+def bands_beside(output: Path) -> BandSummary | None:
     """What the BAND.DAT beside an output holds, where there is one that can be read."""
     path = output.with_name("BAND.DAT")
     try:

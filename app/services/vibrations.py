@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -119,7 +120,7 @@ async def shown(
 
 def _branches(reader: OutputReader) -> BandChart | None:
     """Branches along the path, in cm⁻¹."""
-    path = phonon_path(reader.series.phonons, _reciprocal(reader))
+    path = phonon_path(reader.series.phonons, _reciprocal(reader), reader.series.phonon_shrink)
     if path is None:
         return None
     distances, branches, nodes = path
@@ -129,11 +130,11 @@ def _branches(reader: OutputReader) -> BandChart | None:
 
 
 def phonon_path(
-    phonons: Sequence[PhononPoint], reciprocal: np.ndarray
+    phonons: Sequence[PhononPoint], reciprocal: np.ndarray, shrink: Sequence[int] = ()
 ) -> tuple[list[float], list[list[float]], list[tuple[float, str]]] | None:
     """Distances along the path (its unit is that of `reciprocal` over the shrinking factor), branches, and nodes with names.
 
-    A node is where the path turns or jumps; Γ bears its name, other points their coordinates.
+    A node is where the path turns or jumps; Γ bears its name, other points their fractions of the reciprocal vectors.
     """
     whole = [point for point in phonons if point.frequencies and len(point.frequencies) == len(phonons[0].frequencies)]
     if len(whole) < 3:
@@ -144,23 +145,29 @@ def phonon_path(
     usual = float(np.median(lengths[lengths > _TURN])) if (lengths > _TURN).any() else 0.0
     if not usual:
         return None
-    distances, nodes = [0.0], [(0.0, _name(whole[0]))]
+    distances, nodes = [0.0], [(0.0, _name(whole[0], shrink))]
     for place, length in enumerate(lengths):
         jump = length > 3 * usual
         distances.append(distances[-1] + (0.0 if jump else float(length)))
         before = steps[place - 1] if place else steps[place]
         cosine = float(steps[place] @ before) / (length * np.linalg.norm(before) or 1.0) if length > _TURN else 0.0
         if place and (jump or cosine < 1 - _TURN) and nodes[-1][0] < distances[-2] + _TURN * usual:
-            name = _name(whole[place]) + (f"|{_name(whole[place + 1])}" if jump else "")
+            name = _name(whole[place], shrink) + (f"|{_name(whole[place + 1], shrink)}" if jump else "")
             if distances[-2] - nodes[-1][0] > _TURN * usual:
                 nodes.append((distances[-2], name))
-    nodes.append((distances[-1], _name(whole[-1])))
+    nodes.append((distances[-1], _name(whole[-1], shrink)))
     branches = [[point.frequencies[branch] for point in whole] for branch in range(len(whole[0].frequencies))]
     return distances, branches, nodes
 
 
-def _name(point: PhononPoint) -> str:
-    return "Γ" if not any(point.coordinates) else "({})".format(" ".join(map(str, point.coordinates)))
+def _name(point: PhononPoint, shrink: Sequence[int]) -> str:
+    if not any(point.coordinates):
+        return "Γ"
+    if not shrink:
+        return "({})".format(" ".join(map(str, point.coordinates)))
+    return "({})".format(
+        " ".join(str(Fraction(part, whole)) for part, whole in zip(point.coordinates, shrink, strict=False))
+    )
 
 
 def _reciprocal(reader: OutputReader) -> np.ndarray:
@@ -183,7 +190,12 @@ async def dispersion(context: Context, actor: Actor, job_id: str) -> dict[str, A
     points = await context.readings.ask(
         output.path,
         lambda reader: [
-            {"k": point.coordinates, "weight": point.weight, "frequencies_cm1": list(point.frequencies)}
+            {
+                "k": point.coordinates,
+                "shrink": reader.series.phonon_shrink or None,
+                "weight": point.weight,
+                "frequencies_cm1": list(point.frequencies),
+            }
             for point in reader.series.phonons
         ],
     )

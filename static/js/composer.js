@@ -1,5 +1,7 @@
 // The composer: a field in focus lights up its lines, a line under the pointer explains itself, the structure is drawn.
 
+import { STYLE, drawCell, library, lookAt, viewerIn } from "./structure.js";
+
 const fields = document.getElementById("fields");
 
 // A field in focus lights up what it writes.
@@ -21,16 +23,7 @@ document.addEventListener("mouseover", ({ target }) => {
 });
 
 // The structure is drawn when somebody looks at it; the library is loaded then.
-let drawing;
 let drawn = "";
-const library = (address) => drawing ??= new Promise((resolve, reject) => {
-  const script = document.createElement("script");
-  script.src = address;
-  script.onload = () => resolve(window.$3Dmol);
-  script.onerror = reject;
-  document.head.append(script);
-});
-
 const draw = async () => {
   const place = document.getElementById("viewer");
   if (!place || !document.getElementById("tab-structure").checked) return;
@@ -39,34 +32,12 @@ const draw = async () => {
   drawn = wanted;
   const mol = await library(place.dataset.library);
   const { lattice, atoms, dimension } = JSON.parse(wanted);
-  const style = getComputedStyle(place);
-  const viewer = mol.createViewer(place, { backgroundColor: style.getPropertyValue("--surface").trim() });
+  const { viewer, color } = viewerIn(mol, place);
   const model = viewer.addModel();
   model.addAtoms(atoms.map(([elem, x, y, z]) => ({ elem, x, y, z, bonds: [], bondOrder: [] })));
-  model.setStyle({}, { sphere: { scale: 0.3, colorscheme: "Jmol" } });
-  const color = style.getPropertyValue("--quiet").trim();
-  for (const [start, end] of edges(lattice, dimension)) viewer.addLine({ start, end, color });
-  viewer.zoomTo();
-  viewer.rotate(-70, "x");
-  viewer.rotate(10, "y");
-  viewer.render();
-};
-
-// The edges of the cell along its periodic directions.
-const edges = (lattice, dimension) => {
-  const at = (corner) => [0, 1, 2].reduce(
-    (sum, axis) => ({ x: sum.x + corner[axis] * lattice[axis][0], y: sum.y + corner[axis] * lattice[axis][1], z: sum.z + corner[axis] * lattice[axis][2] }),
-    { x: 0, y: 0, z: 0 },
-  );
-  const found = [];
-  for (let corner = 0; corner < 8; corner += 1) {
-    const bits = [corner & 1, (corner >> 1) & 1, (corner >> 2) & 1];
-    if (bits.some((bit, axis) => bit && axis >= dimension)) continue;
-    for (let axis = 0; axis < dimension; axis += 1) {
-      if (!bits[axis]) found.push([at(bits), at(bits.map((bit, other) => (other === axis ? 1 : bit)))]);
-    }
-  }
-  return found;
+  model.setStyle({}, STYLE);
+  drawCell(viewer, lattice, dimension, color);
+  lookAt(viewer);
 };
 
 document.querySelector(".tabs").addEventListener("change", draw);

@@ -57,7 +57,7 @@ def test_vendored_files_are_unchanged_and_have_licences() -> None:
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split()
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    assert {path.stem for path in (folder / "LICENSES").iterdir()} == {"htmx", "lucide", "3Dmol"}
+    assert {path.stem for path in (folder / "LICENSES").iterdir()} == {"htmx", "lucide", "3Dmol", "uPlot"}
 
 
 def test_links_between_documents_lead_somewhere() -> None:

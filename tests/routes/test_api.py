@@ -138,7 +138,7 @@ async def test_without_a_token_nothing_is_told(app: FastAPI) -> None:
             for method in app.openapi()["paths"][path]:
                 answer = await bare.request(
                     method,
-                    path.format(template_id="scf", job_id="x", name="y", batch_id="z", run_id="r", step="s"),
+                    path.format(template_id="scf", job_id="x", name="y", batch_id="z", run_id="r", step="s", mode=1),
                     json={},
                 )
                 assert answer.status_code == 401, (method, path)

@@ -71,6 +71,10 @@ _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         "DISPERSION K POINT NUMBER",
         r"DISPERSION K POINT NUMBER +\d+ +COORD: +[RC]\( *(?P<dk>-?\d+(?: +-?\d+)*) *\) +WEIGHT: *(?P<dw>\d+\.\d*)",
     ),
+    "shrinks": (
+        "WITH SHRINKING FACTORS",
+        r"WITH SHRINKING FACTORS: +IS1 = +(?P<is1>\d+) +IS2 = +(?P<is2>\d+) +IS3 = +(?P<is3>\d+)",
+    ),
     "raman": ("POLYCRYSTALLINE ISOTROPIC", r"POLYCRYSTALLINE ISOTROPIC INTENSITIES"),
     "vectors": ("NORMAL MODES NORMALIZED", r"NORMAL MODES NORMALIZED TO CLASSICAL AMPLITUDES"),
     "thermodynamics": ("HARMONIC VIBRATIONAL", r"HARMONIC VIBRATIONAL CONTRIBUTIONS TO THERMODYNAMIC"),

@@ -79,7 +79,7 @@ class Frame:
 
 @dataclass
 class PhononPoint:
-    """Frequencies (cm⁻¹) at a k point, given in units of 1/`shrink` of the reciprocal vectors where known."""
+    """Frequencies (cm⁻¹) at a k point, whose coordinates count in units of the reciprocal vectors over `phonon_shrink`."""
 
     coordinates: list[int]
     weight: float
@@ -96,6 +96,8 @@ class Series:
     phonons: list[PhononPoint] = field(default_factory=list)
     vibrations: list[array[float]] = field(default_factory=list)
     """Displacements of each mode at Γ, x y z of every atom, in bohr (classical amplitude)."""
+    phonon_shrink: list[int] = field(default_factory=list)
+    """Three shrinking factors of the phonons' k points; empty where they were not printed."""
     tolerance: float | None = None
     """Hartree: TOLDEE of the SCF."""
     max_cycles: int | None = None

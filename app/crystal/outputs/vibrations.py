@@ -71,6 +71,9 @@ class VibrationSection(Section):
         self.sheet.series.phonons.append(PhononPoint(place, number(match["dw"])))
         self.sheet.table = self._row_phonon
 
+    def on_shrinks(self, match: re.Match[str], line: str) -> None:
+        self.sheet.series.phonon_shrink = [int(match[name]) for name in ("is1", "is2", "is3")]
+
     def _row_mode(self, line: str) -> bool:
         match = _MODE_ROW.match(line)
         if match is None:

@@ -302,6 +302,15 @@ async def results(session: AsyncSession, job_id: str) -> list[JobResult]:
     return list((await session.exec(query)).all())
 
 
+async def older_results(session: AsyncSession, version: int, limit: int) -> list[JobResult]:
+    """Results of an older schema, newest jobs first."""
+    stored = col(JobResult.results)["schema_version"].as_integer()
+    query = (
+        select(JobResult).where(or_(stored.is_(None), stored < version)).order_by(col(JobResult.id).desc()).limit(limit)
+    )
+    return list((await session.exec(query)).all())
+
+
 async def results_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobResult]:
     """Results of many jobs, by job id and output."""
     query = select(JobResult).where(col(JobResult.job_id).in_(list(job_ids)))

@@ -38,12 +38,13 @@ async def form(
     fresh: bool = False,
     batch: str = "",
     remedy: str = "",
+    take: str = "",
 ) -> Response:
     context.structures.prepare()
     if fresh:
         await forms.forget(context, actor, template_id)
     draft = await forms.start(
-        context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy
+        context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy, take=take
     )
     return await _show(request, context, actor, draft)
 

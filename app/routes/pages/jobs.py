@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from app.db.repositories.jobs import JobFilter
+from app.domain.spectra import Shape
+from app.domain.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import job_filter, next_cursor
 from app.routes.rendering import is_fragment, page
-from app.services import actions, archives, jobs, queue
+from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, vibrations
 from app.services.actions import Selection
+from app.services.comparison import TOLERANCE
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
 
 router = APIRouter(include_in_schema=False)
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
+Number = Annotated[float | None, Query(allow_inf_nan=False)]
+Tolerance = Annotated[float, Query(gt=0, le=1e6, allow_inf_nan=False)]
 Ids = Annotated[Sequence[str], Query()]
 
 
@@ -86,14 +93,28 @@ async def download(
 
 
 @router.get("/jobs/compare")
-async def compare(request: Request, context: ContextDep, actor: ActorDep, id: Ids = ()) -> Response:
-    return page(request, "compare.html", found=await compare_jobs(context, actor, id))
+async def compare(
+    request: Request,
+    context: ContextDep,
+    actor: ActorDep,
+    id: Ids = (),
+    tolerance: Tolerance = TOLERANCE,
+    format: str = "",
+) -> Response:
+    found = await compare_jobs(context, actor, id, tolerance)
+    if format == "csv":
+        headers = {"content-disposition": 'attachment; filename="comparison.csv"'}
+        return Response(as_csv(found.columns()), media_type="text/csv; charset=utf-8", headers=headers)
+    return page(
+        request, "compare.html", found=found, query=urlencode([("id", one) for one in id]),
+        base_url=str(request.base_url).rstrip("/"),
+    )  # fmt: skip
 
 
 @router.get("/jobs/{job_id}")
 async def job_page(
     request: Request, context: ContextDep, actor: ActorDep, job_id: str,
-    part: Annotated[str, Query(pattern="^(status|progress|)$")] = "",
+    part: Annotated[str, Query(pattern="^(status|progress|course|record|)$")] = "",
 ) -> Response:  # fmt: skip
     since = await newest_event(context)
     view = await jobs.get(context, actor, job_id)
@@ -101,7 +122,22 @@ async def job_page(
     return page(
         request, "job.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
         priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
-        waiting=await queue.explain(context, actor, view.job),
+        waiting=await queue.explain(context, actor, view.job), course=await curves.course(context, view.job),
+        remedies=rerun.shown(context, view.job, view.results, view.files),
+    )  # fmt: skip
+
+
+@router.get("/jobs/{job_id}/figures")
+async def figure_page(
+    request: Request, context: ContextDep, actor: ActorDep, job_id: str, e_low: Number = None, e_high: Number = None,
+    width: float = vibrations.WIDTH, shape: Shape = "lorentzian",
+) -> Response:  # fmt: skip
+    """Bands, spectra and structure: a part of the job's page, and a page of its own."""
+    found = await figures.figures(context, actor, job_id, figures.Wanted(e_low, e_high, width, shape))
+    job = (await jobs.get(context, actor, job_id)).job
+    return page(
+        request, "job_figures.html", block="figures" if is_fragment(request) else None, job=job, figures=found,
+        base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 
 
@@ -111,12 +147,48 @@ async def cancel(context: ContextDep, actor: ActorDep, job_id: str) -> Response:
     return RedirectResponse(f"/jobs/{job_id}", status_code=303)
 
 
+@router.get("/jobs/{job_id}/files.zip")
+async def job_files_zip(context: ContextDep, actor: ActorDep, job_id: str, name: Ids = ()) -> Response:
+    """The named files of a job, or all that are here, streamed."""
+    files = await file_views.chosen(context, actor, job_id, list(name))
+    headers = {"content-disposition": f'attachment; filename="{job_id}.zip"'}
+    return StreamingResponse(archives.zipped(files), media_type="application/zip", headers=headers)
+
+
+@router.get("/jobs/{job_id}/cluster-files")
+async def cluster_files(request: Request, context: ContextDep, actor: ActorDep, job_id: str) -> Response:
+    """What lies in the job's directory on its cluster now."""
+    view = await jobs.get(context, actor, job_id)
+    entries = await file_views.listing(context, actor, job_id)
+    return page(
+        request, "job_file.html", block="entries" if is_fragment(request) else None, job=view.job, entries=entries,
+        here={file.name for file in view.files}, piece=None,
+    )  # fmt: skip
+
+
+@router.get("/jobs/{job_id}/look/{name:path}")
+async def look(
+    request: Request, context: ContextDep, actor: ActorDep, job_id: str, name: str, at: int = 0, find: str = "",
+    where: Annotated[str, Query(pattern="^(here|cluster)$")] = "here",
+) -> Response:  # fmt: skip
+    """A piece of a file: its beginning, its end, or where a text stands."""
+    view = await jobs.get(context, actor, job_id)
+    picture = Path(name).suffix.lower().lstrip(".") in file_views.PICTURES and where == "here"
+    remote = where == "cluster"
+    found = await file_views.piece(context, actor, job_id, name, at=at, find=find[:200], remote=remote)
+    return page(
+        request, "job_file.html", job=view.job, entries=None, here=set(), piece=found, find=find, where=where, picture=picture,
+        takers=await forms.takers(context, actor, name),
+    )  # fmt: skip
+
+
 @router.get("/jobs/{job_id}/files/{name:path}")
 async def job_file(context: ContextDep, actor: ActorDep, job_id: str, name: str, view: bool = False) -> Response:
     path, row = await jobs.open_file(context, actor, job_id, name)
+    picture = file_views.PICTURES.get(path.suffix.lower().lstrip("."))
     return FileResponse(
         path,
-        media_type="text/plain; charset=utf-8" if view else "application/octet-stream",
+        media_type=(picture or "text/plain; charset=utf-8") if view else "application/octet-stream",
         filename=None if view else row.name.rpartition("/")[2],
         headers={"content-security-policy": "sandbox; default-src 'none'"},
     )

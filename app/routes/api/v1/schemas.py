@@ -165,6 +165,9 @@ class ComparisonTable(BaseModel):
     per_atom: list[float | None]
     relative: list[float | None]
     relative_per_atom: bool
+    formulas: list[str]
+    per_formula: list[float | None]
+    gaps: list[float | None]
 
 
 class PauseRequest(BaseModel):
@@ -439,4 +442,5 @@ def comparison_table(found: Comparison) -> ComparisonTable:
     return ComparisonTable(
         jobs=[row.job.id for row in found.rows], differing=dict(found.differing), energies=found.energies,
         per_atom=found.per_atom, relative=found.relative, relative_per_atom=found.relative_per_atom,
+        formulas=found.formulas, per_formula=found.per_formula, gaps=found.gaps,
     )  # fmt: skip

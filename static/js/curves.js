@@ -1,0 +1,104 @@
+// Live curves of a job: log |ΔE| of the SCF, energy and gradient of the optimisation. Only new points are asked for.
+
+const box = document.querySelector("[data-curves]");
+const job = box?.dataset.job;
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const known = { scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], max_gradient: [], rms_gradient: [] };
+const plots = {};
+let asking = false;
+let again = false;
+
+const axis = (label, more = {}) => ({ label, stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") }, labelSize: 22, font: "12px system-ui", ...more });
+const powers = (_, __, low, high) => {
+  const found = [];
+  for (let n = Math.ceil(Math.log10(low) - 1e-9); n <= Math.log10(high) + 1e-9; n += 1) found.push(10 ** n);
+  return found;
+};
+const power = (value) => (value == null ? "" : Math.abs(Math.log10(value) % 1) < 1e-9 ? `1e${Math.round(Math.log10(value))}` : "");
+
+// A plot over whole numbers; dragging across it zooms, a double click shows all again.
+const make = (place, series, axes, scales, data) => new window.uPlot({
+  width: Math.min(704, place.clientWidth || 640), height: 260, cursor: { drag: { x: true, y: false } },
+  legend: { live: true }, scales: { x: { time: false, range: (_, low, high) => [low, Math.max(high, low + 1)] }, ...scales }, axes, series,
+}, data, place);
+
+const spans = (value, length) => Array(length).fill(value);
+// A logarithmic axis knows neither zero nor a single value.
+const logRange = (_, low, high) => {
+  const from = Math.floor(Math.log10(Math.max(low || 1e-12, 1e-14)));
+  const to = Math.ceil(Math.log10(Math.max(high || 1, 1e-13)));
+  return [10 ** from, 10 ** Math.max(to, from + 1)];
+};
+
+const show = (name, series, axes, scales, data) => {
+  const place = box.querySelector(`[data-plot="${name}"]`);
+  place.closest("figure").hidden = !data[0].length;
+  if (!data[0].length) return;
+  if (plots[name]) plots[name].setData(data);
+  else plots[name] = make(place, series, axes, scales, data);
+  place.dataset.points = data[0].length;
+};
+
+const draw = (found) => {
+  const sizes = known.delta.map((value) => (value == null || value === 0 ? null : Math.abs(value)));
+  show("scf", [
+    { label: "cycle" },
+    { label: "|ΔE| / Ha", stroke: css("--accent"), width: 1.5, points: { show: known.cycle.length < 200 } },
+    { label: "TOLDEE", stroke: css("--good"), dash: [6, 4], points: { show: false } },
+  ], [axis("SCF cycle", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }), axis("|ΔE| / Ha", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
+  [known.cycle, sizes, spans(found.tolerance, known.cycle.length)]);
+  const points = axis("point", { incrs: [1, 2, 5, 10, 20, 50, 100] });
+  show("energy", [
+    { label: "point" }, { label: "E / Ha", stroke: css("--accent"), width: 1.5, points: { show: true }, value: (_, value) => value?.toFixed(8) ?? "–" },
+  ], [points, axis("E / Ha", { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) })], {}, [known.number, known.energy]);
+  show("gradient", [
+    { label: "point" },
+    { label: "max gradient", stroke: css("--bad"), width: 1.5, dash: [6, 3], points: { show: true } },
+    { label: "RMS gradient", stroke: css("--accent"), width: 1.5, points: { show: true } },
+    { label: "threshold (RMS)", stroke: css("--good"), dash: [3, 3], points: { show: false } },
+  ], [points, axis("gradient / (Ha/bohr)", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
+  [known.number, known.max_gradient, known.rms_gradient, spans(found.thresholds?.rms_gradient ?? null, known.number.length)]);
+};
+
+const take = (found) => {
+  if (found.scf) {
+    if (found.scf.index !== known.scf || found.scf.since === 0) {
+      known.scf = found.scf.index;
+      for (const name of ["cycle", "delta", "gap"]) known[name] = [];
+    }
+    for (const name of ["cycle", "delta", "gap"]) known[name].push(...found.scf[name]);
+  }
+  for (const name of ["number", "energy", "max_gradient", "rms_gradient"]) {
+    known[name].length = found.points.since;
+    known[name].push(...found.points[name]);
+  }
+};
+
+// One request at a time; what happens meanwhile is asked for by the next.
+const update = async () => {
+  if (asking) { again = true; return; }
+  asking = true;
+  try {
+    // The newest point has no energy when it begins: it is asked for once more.
+    const query = new URLSearchParams({ scf: known.scf, since: known.cycle.length, points: Math.max(0, known.number.length - 1) });
+    const answer = await fetch(`/api/v1/jobs/${job}/convergence?${query}`);
+    if (answer.ok) {
+      const found = await answer.json();
+      take(found);
+      box.hidden = !known.cycle.length && !known.number.length;
+      if (!box.hidden) draw(found);
+    }
+  } catch { /* the next event tries again */ }
+  asking = false;
+  if (again) { again = false; await update(); }
+};
+
+if (box) {
+  document.body.addEventListener("cd-progress", update);
+  document.body.addEventListener("cd-job", update);
+  document.querySelector("[data-theme-toggle]")?.addEventListener("click", () => {
+    for (const name of Object.keys(plots)) { plots[name].destroy(); delete plots[name]; }
+    requestAnimationFrame(update);
+  });
+  update();
+}
