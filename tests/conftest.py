@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import lab as lab_module
+from tests.support import reference
 from tests.support.lab import RECORDED, Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
@@ -22,6 +23,13 @@ def refuse_or_skip(reason: str) -> None:
     if os.environ.get("CRYSTALDECK_NO_SKIP"):
         pytest.fail(f"may not be skipped here: {reason}")
     pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines := reference.lines():
+        terminalreporter.section("recorded files against their reference values")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def pytest_unconfigure() -> None:

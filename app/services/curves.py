@@ -11,8 +11,9 @@ from app.crystal.outputs.series import OptimizationPoint, Series, scf_columns
 from app.db.tables import Job
 from app.domain.charts import Chart, line_chart
 from app.domain.permissions import Actor
+from app.domain.states import TERMINAL, JobState
 from app.services.context import Context
-from app.services.outputs import main_output, output_of
+from app.services.outputs import job_of, output_of
 
 CRITERIA = ("max_gradient", "rms_gradient", "max_displacement", "rms_displacement")
 LAST_ROWS = 12
@@ -28,9 +29,14 @@ async def convergence(
         since: how many of its cycles are known; points: how many points of the optimisation are.
 
     Raises:
-        NotFound: no such job, or no output yet.
+        NotFound: no such job.
     """
-    output = await main_output(context, actor, job_id)
+    job = await job_of(context, actor, job_id)
+    output = output_of(context, job)
+    if output is None:
+        # Nothing has come yet: there are no curves, which is no error for somebody who waits for them.
+        growing = JobState(job.state) not in TERMINAL
+        return {"job": job_id, "output": None, "growing": growing, **_answer(OutputReader(), scf, since, points)}
     found = await context.readings.ask(output.path, lambda reader: _answer(reader, scf, since, points))
     return {"job": job_id, "output": output.name, "growing": output.growing, **found}
 

@@ -38,6 +38,8 @@ class Piece:
     where: str
     found: bool | None = None
     """Whether the text that was looked for is here; None: nothing was looked for."""
+    after: int = 0
+    """Where to look on for the next occurrence."""
 
     @property
     def previous(self) -> int | None:
@@ -71,14 +73,15 @@ def _local_piece(path: Path, name: str, at: int, needle: bytes) -> Piece:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = min(size, at) if at >= 0 else max(0, size + at)
-        found = None
+        found, after = None, 0
         if needle:
             place = _find(file.fileno(), needle, start)
             found = place is not None
+            after = 0 if place is None else place + len(needle)
             start = start if place is None else _line_start(file.fileno(), place)
         file.seek(start)
         data = file.read(PIECE)
-    return _as_text(name, size, start, data, "here", found)
+    return _as_text(name, size, start, data, "here", found, after)
 
 
 def _find(file: int, needle: bytes, start: int) -> int | None:
@@ -99,17 +102,19 @@ def _line_start(file: int, place: int) -> int:
     return first + os.pread(file, place - first, first).rfind(b"\n") + 1
 
 
-def _as_text(name: str, size: int, start: int, data: bytes, where: str, found: bool | None = None) -> Piece:
+def _as_text(
+    name: str, size: int, start: int, data: bytes, where: str, found: bool | None = None, after: int = 0
+) -> Piece:
     strange = sum(byte not in _TEXT for byte in data[:4096])
     binary = strange > len(data[:4096]) / 20
     if binary:
         text = "\n".join(
             f"{start + row:08x}  {data[row : row + 16].hex(' ')}" for row in range(0, min(len(data), 1024), 16)
         )
-        return Piece(name, size, start, start + min(len(data), 1024), text, True, where, found)
+        return Piece(name, size, start, start + min(len(data), 1024), text, True, where, found, after)
     if start + len(data) < size and (last := data.rfind(b"\n")) > 0:
         data = data[: last + 1]
-    return Piece(name, size, start, start + len(data), data.decode("utf-8", "replace"), False, where, found)
+    return Piece(name, size, start, start + len(data), data.decode("utf-8", "replace"), False, where, found, after)
 
 
 # -- on the cluster ------------------------------------------------------------------------------------------------------------

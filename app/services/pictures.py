@@ -42,10 +42,13 @@ def _trajectory(reader: OutputReader) -> dict[str, Any]:
     dimension = reader.results().dimensionality
     dimension = 3 if dimension is None else dimension
     energies = {point.number: point.energy for point in reader.series.points}
-    frames = []
+    frames: list[dict[str, Any]] = []
+    shifts: np.ndarray | None = None
     for frame in reader.series.frames:
         rows = _rows(frame.cell)
-        atoms = _atoms(frame.numbers, frame.positions, rows, dimension)
+        if shifts is None or len(shifts) != min(len(frame.numbers), MAX_ATOMS):
+            shifts = _into_cell(frame.positions, dimension)
+        atoms = _atoms(frame.numbers, frame.positions, rows, dimension, shifts)
         energy = energies.get(frame.point)
         frames.append({"point": frame.point, "energy": energy, "lattice": rows.round(6).tolist(), "atoms": atoms})
     return {"dimension": dimension, "frames": frames}
@@ -92,7 +95,9 @@ def _vibration(reader: OutputReader, mode: int) -> dict[str, Any] | None:
     positions = array("d", [value for atom in geometry.atoms for value in (atom.x, atom.y, atom.z)])
     return {
         "dimension": dimension, "lattice": rows.round(6).tolist(),
-        "atoms": _atoms([atom.number for atom in geometry.atoms], positions, rows, dimension),
+        "atoms": _atoms(
+            [atom.number for atom in geometry.atoms], positions, rows, dimension, _into_cell(positions, dimension)
+        ),
         "vectors": (vectors / farthest).round(4).tolist(),
     }  # fmt: skip
 
@@ -122,9 +127,19 @@ def _rows(cell: Sequence[float] | None) -> np.ndarray:
         return np.eye(3)
 
 
-def _atoms(numbers: Sequence[int], positions: Sequence[float], rows: np.ndarray, dimension: int) -> list[list[Any]]:
-    """Elements and Cartesian positions; along directions without translations they are in Å already."""
+def _into_cell(positions: Sequence[float], dimension: int) -> np.ndarray:
+    """Translations that bring each atom into the cell; of a trajectory the first geometry's, so that no atom jumps."""
     given = np.array(positions[: 3 * MAX_ATOMS]).reshape(-1, 3)
+    shifts = -np.floor(given + 1e-6)
+    shifts[:, dimension:] = 0.0
+    return shifts
+
+
+def _atoms(
+    numbers: Sequence[int], positions: Sequence[float], rows: np.ndarray, dimension: int, shifts: np.ndarray
+) -> list[list[Any]]:
+    """Elements and Cartesian positions; along directions without translations they are in Å already."""
+    given = np.array(positions[: 3 * MAX_ATOMS]).reshape(-1, 3) + shifts
     places = given[:, :dimension] @ rows[:dimension]
     places[:, dimension:] += given[:, dimension:]
     return [

@@ -49,12 +49,14 @@ const draw = async (box) => {
   viewer.stopAnimate();
   viewer.removeAllModels();
   viewer.removeAllShapes();
-  const model = viewer.addModel();
-  model.addAtoms(repeated(shown, dimension, count));
+  const atoms = repeated(shown, dimension, count);
+  // Only a model that was read from text has the frames that a vibration is made of; its last columns are displacements.
+  const rows = atoms.map(({ elem, x, y, z, dx, dy, dz }) => `${elem} ${x} ${y} ${z} ${dx} ${dy} ${dz}`);
+  const model = viewer.addModel(`${atoms.length}\n\n${rows.join("\n")}\n`, "xyz", { assignBonds: false });
   model.setStyle({}, STYLE);
   drawCell(viewer, shown.lattice, dimension, own.color);
   if (own.mode) {
-    model.vibrate(12, 0.6, true, { radius: 0.08, color: own.color });
+    model.vibrate(12, 1, true, { radius: 0.08, color: own.color });
     if (!still.matches) viewer.animate({ loop: "backAndForth", interval: 60 });
     tell(box, `Mode ${own.mode.mode}: arrows show how far each atom moves, the farthest 1 Å.`);
   } else {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.crystal.remedies import REMEDIES
 from app.crystal.outputs.results import shape_of_results
+from app.crystal.remedies import REMEDIES
 from app.domain.graphs import draw
 from app.domain.orchestration import behind, blocked_by, may_begin, run_verdict, step_verdict
 from app.domain.timelines import duration

@@ -182,6 +182,8 @@ class Results:
     bands: BandSummary | None = None
     wall_time_s: float | None = None
     normal_end: bool = False
+    aborted: bool = False
+    """The program's last stage is ERR."""
     verdict: str = "incomplete"
     diagnosis: str | None = None
     diagnosis_code: str | None = None

@@ -14,7 +14,7 @@ class VerdictSection(Section):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._starts = self._ends = 0
-        self._abort = self._test_only = False
+        self._test_only = False
 
     # -- identity ----------------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ class VerdictSection(Section):
     def on_elapsed(self, match: re.Match[str], line: str) -> None:
         if match["el_stage"] == "END" or not self._ends:
             self.sheet.results.wall_time_s = number(match["el_s"])
-        self._abort = self._abort or match["el_stage"] == "ERR"
+        self.sheet.results.aborted |= match["el_stage"] == "ERR"
 
     def on_mesh(self, match: re.Match[str], line: str) -> None:
         self.sheet.results.k_mesh = [int(part) for part in match["mk"].split()]
@@ -77,7 +77,7 @@ class VerdictSection(Section):
         reasons: list[str] = []
         signature = diagnose(results.errors)
         ended = bool(self._ends) and self._ends >= self._starts
-        if results.errors or self._abort:
+        if results.errors or results.aborted:
             first = results.errors[0] if results.errors else "abort"
             reasons.append(signature.meaning if signature else "The program reported an error: " + first)
         elif ended:
