@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,9 +45,11 @@ def _trajectory(reader: OutputReader) -> dict[str, Any]:
     shifts: np.ndarray | None = None
     for frame in reader.series.frames:
         rows = _rows(frame.cell)
-        if shifts is None or len(shifts) != min(len(frame.numbers), MAX_ATOMS):
-            shifts = _into_cell(frame.positions, dimension)
-        atoms = _atoms(frame.numbers, frame.positions, rows, dimension, shifts)
+        printed = frame.atoms()[:MAX_ATOMS]
+        positions = [value for atom in printed for value in atom[2:5]]
+        if shifts is None or len(shifts) != len(printed):
+            shifts = _into_cell(positions, dimension)
+        atoms = _atoms([atom[0] for atom in printed], positions, rows, dimension, shifts)
         energy = energies.get(frame.point)
         frames.append({"point": frame.point, "energy": energy, "lattice": rows.round(6).tolist(), "atoms": atoms})
     return {"dimension": dimension, "frames": frames}
@@ -92,7 +93,7 @@ def _vibration(reader: OutputReader, mode: int) -> dict[str, Any] | None:
     # Displacements refer to the program's own Cartesian axes.
     rows = np.array(geometry.lattice) if geometry.lattice else _rows(geometry.primitive_cell)
     dimension = 3 if results.dimensionality is None else results.dimensionality
-    positions = array("d", [value for atom in geometry.atoms for value in (atom.x, atom.y, atom.z)])
+    positions = [value for atom in geometry.atoms for value in (atom.x, atom.y, atom.z)]
     return {
         "dimension": dimension, "lattice": rows.round(6).tolist(),
         "atoms": _atoms(

@@ -1,4 +1,4 @@
-"""Every diagnosis of the catalogue on an output or log that shows it: recorded where there is one, else as the program writes it."""
+"""Every diagnosis of the catalogue on an output or log that shows it: recorded where there is one, else rebuilt."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _gap(case: str, results: Results, wanted: dict[str, Any]) -> float | None:
     """The reference names the last gap line of the file; what we call the gap is that of the last state."""
     if wanted.get("gap_after_opt_eV") or case == "c17-guessp-cut":
         # Of an earlier geometry, or of an earlier cycle than the last, conducting ones: read, and rightly not kept.
-        assert results.gap_ev != wanted["gap_last_eV"] or len(wanted.get("opt", [])) and "scf_last" in wanted
+        assert results.gap_ev != wanted["gap_last_eV"] or (len(wanted.get("opt", [])) and "scf_last" in wanted)
         return float(wanted["gap_last_eV"])
     return results.gap_spin_ev["beta"] if results.gap_spin_ev else results.gap_ev
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.crystal.outputs import series as limits
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.series import Series
+from app.crystal.outputs.series import Criterion, Series
 
 
 def read(path: Path) -> OutputReader:
@@ -37,7 +37,7 @@ def test_points_with_their_thresholds_and_geometries(recorded: Path) -> None:
     assert points[1].energy == -271.25359848987
     assert points[1].delta == pytest.approx(-3.545e-02, abs=1e-5)
     second = points[1].criteria
-    assert (second["max_gradient"].value, second["max_gradient"].threshold, second["max_gradient"].met) == (0.221641, 0.00045, False)
+    assert second["max_gradient"] == Criterion(0.221641, 0.00045, False)
     assert set(points[0].criteria) == {"max_gradient", "rms_gradient"}
     assert all(one.met for one in points[-1].criteria.values())
     assert [frame.cell[0] for frame in frames if frame.cell][:2] == [2.97691955, 2.82724429]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from array import array
 
-from app.crystal.outputs.marks import NUMBER
 from app.crystal.outputs.results import Atom, Geometry, Optimization
-from app.crystal.outputs.series import Criterion, Frame
+from app.crystal.outputs.series import Criterion, Frame, read_atom
 from app.crystal.outputs.sheet import Section, Sheet, number
 
-_ATOM_ROW = re.compile(rf"^ +\d+ (?P<flag>[TF]) +(?P<z>\d+) +(?P<symbol>[A-Z]+) +({NUMBER}) *({NUMBER}) *({NUMBER})")
 _QUANTITIES = {
     ("MAX", "GRADIENT"): "max_gradient", ("RMS", "GRADIENT"): "rms_gradient",
     ("MAX", "DISPLAC."): "max_displacement", ("RMS", "DISPLAC."): "rms_displacement",
@@ -23,10 +20,14 @@ class GeometrySection(Section):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._geometry = Geometry()
+        self._rows: list[str] = []
+        """Atoms of the last geometry, as they stand."""
         self._in_conventional = False
 
     def finish(self) -> None:
         geometry = self._geometry
+        found = (atom for row in self._rows if (atom := read_atom(row)) is not None)
+        geometry.atoms = [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in found]
         self.sheet.results.geometry = geometry if geometry.primitive_cell or geometry.atoms else None
 
     def on_started(self, match: re.Match[str], line: str) -> None:
@@ -35,6 +36,7 @@ class GeometrySection(Section):
     def on_dimension(self, match: re.Match[str], line: str) -> None:
         self.sheet.results.dimensionality = int(match["dim"])
         self._geometry = Geometry(optimized=match["geo"].startswith("FINAL"))
+        self._rows = []
 
     def on_primitive(self, match: re.Match[str], line: str) -> None:
         self._in_conventional = False
@@ -86,29 +88,24 @@ class GeometrySection(Section):
     def on_atoms(self, match: re.Match[str], line: str) -> None:
         if not self._in_conventional:
             self.sheet.table = self._row_atoms
-            self._geometry.atoms = []
+            self._rows = []
 
     def _row_atoms(self, line: str) -> bool:
+        # What the row says is read when somebody asks: of most geometries nobody does.
+        if " T " in line or " F " in line:
+            self._rows.append(line)
+            return True
         if line.startswith(" ****"):
             return True
-        match = _ATOM_ROW.match(line)
-        if match is None:
-            self._keep_frame()
-            return False
-        x, y, z = (number(text) for text in match.groups()[3:])
-        atom = Atom(int(match["z"]), match["symbol"].capitalize(), x, y, z, match["flag"] == "T")
-        self._geometry.atoms.append(atom)
-        return True
+        self._keep_frame()
+        return False
 
     def _keep_frame(self) -> None:
         """The geometry for the wave function is that of the first point; the final one repeats the last point's."""
-        atoms, series = self._geometry.atoms, self.sheet.series
-        if not atoms or self._geometry.optimized:
-            return
-        point = self.sheet.progress.point or 1
-        positions = array("d", [value for atom in atoms for value in (atom.x, atom.y, atom.z)])
-        cell = self._geometry.primitive_cell
-        series.keep_frame(Frame(point, list(cell) if cell else None, [atom.number for atom in atoms], positions))
+        if self._rows and not self._geometry.optimized:
+            cell = self._geometry.primitive_cell
+            frame = Frame(self.sheet.progress.point or 1, list(cell) if cell else None, self._rows)
+            self.sheet.series.keep_frame(frame)
 
     # -- optimisation ------------------------------------------------------------------------------------------
 
@@ -122,11 +119,10 @@ class GeometrySection(Section):
         series.begin_point(place)
 
     def on_criterion(self, match: re.Match[str], line: str) -> None:
-        name = _QUANTITIES[match["cr_of"], match["cr_what"]]
-        value = number(match["cr_v"])
+        kind, what, size, threshold, met = match.groups()
+        name, value = _QUANTITIES[kind, what], number(size)
         if self.sheet.series.points:
-            met = Criterion(value, number(match["cr_t"]), match["cr_met"] == "YES")
-            self.sheet.series.points[-1].criteria[name] = met
+            self.sheet.series.points[-1].criteria[name] = Criterion(value, number(threshold), met == "YES")
         if self.sheet.results.optimization is not None:
             setattr(self.sheet.results.optimization, name, value)
 

@@ -9,6 +9,7 @@ from app.crystal.outputs.series import NOTHING
 from app.crystal.outputs.sheet import Section, Sheet, number
 
 _POPULATION_ROW = re.compile(r"^ *(\d+) +[A-Z]+ +\d+ +(-?\d+\.\d+) ")
+_ONLY_NUMBERS = re.compile(r" *-?\d+\.\d{7}[-\d. ]*$")
 _MARGIN = re.compile(r"^ {15,}")
 _VALUES = re.compile(r"-?\d+\.\d{7}")
 SUSPICIOUS_Z = 100
@@ -23,9 +24,10 @@ class ScfSection(Section):
         self._gaps: dict[str, tuple[float, str | None]] = {}
         self._valence: dict[str, tuple[int, float]] = {}
         self._shifted = False
-        self._electrons: list[float] = []
-        self._spins: list[float] = []
-        self._rows: list[float] = []
+        self._electrons: list[float | str] = []
+        self._spins: list[float | str] = []
+        self._values: list[float | str] = []
+        """Of the open table: numbers, or rows that hold some."""
         self._difference = False
 
     # -- cycles ------------------------------------------------------------------------------------------------
@@ -155,27 +157,27 @@ class ScfSection(Section):
     # -- populations -------------------------------------------------------------------------------------------
 
     def on_charges(self, match: re.Match[str], line: str) -> None:
-        self._collect("electrons")
+        self._electrons = self._values = []
+        self.sheet.table = self._row_values
 
     def on_spins(self, match: re.Match[str], line: str) -> None:
-        self._collect("spins")
-
-    def _collect(self, what: str) -> None:
-        self._rows = []
-        setattr(self, "_" + what, self._rows)
+        self._spins = self._values = []
         self.sheet.table = self._row_values
 
     def _row_values(self, line: str) -> bool:
-        found = _VALUES.findall(line)
-        # A row is nothing but numbers of seven digits.
-        if not found or _VALUES.sub("", line).strip():
+        # A row is nothing but numbers of seven digits; they are read when somebody asks.
+        if not _ONLY_NUMBERS.match(line):
             return False
-        self._rows += [float(value) for value in found]
+        self._values.append(line)
         return True
 
     def on_population(self, match: re.Match[str], line: str) -> None:
         """The analysis at the end: electrons (α + β) first, then spins (α − β)."""
-        self._collect("spins" if self._difference else "electrons")
+        self._values = []
+        if self._difference:
+            self._spins = self._values
+        else:
+            self._electrons = self._values
         self.sheet.table = self._row_population
 
     def on_spin_sum(self, match: re.Match[str], line: str) -> None:
@@ -184,19 +186,28 @@ class ScfSection(Section):
     def _row_population(self, line: str) -> bool:
         if "SHELL POPULATION" in line or "OVERLAP" in line or line.startswith((" T", " M", " E")):
             return False
-        if (match := _POPULATION_ROW.match(line)) and not _MARGIN.match(line) and int(match[1]) == len(self._rows) + 1:
-            self._rows.append(float(match[2]))
+        if (
+            (match := _POPULATION_ROW.match(line))
+            and not _MARGIN.match(line)
+            and int(match[1]) == len(self._values) + 1
+        ):
+            self._values.append(float(match[2]))
         return True
 
     def _set_populations(self) -> None:
         geometry = self.sheet.results.geometry
-        if not self._electrons:
+        electrons, spins = _numbers(self._electrons), _numbers(self._spins)
+        if not electrons:
             return
         atoms = geometry.atoms if geometry else []
-        known = len(atoms) == len(self._electrons)
-        charges: list[float | None] = [
-            round(atom.number - electrons, 7) if 0 < atom.number < SUSPICIOUS_Z else None
-            for atom, electrons in zip(atoms, self._electrons, strict=True)
-        ] if known else []  # fmt: skip
-        spins = self._spins if len(self._spins) == len(self._electrons) else []
-        self.sheet.results.populations = Populations(list(self._electrons), charges, list(spins))
+        charges: list[float | None] = []
+        if len(atoms) == len(electrons):
+            charges = [
+                round(atom.number - own, 7) if 0 < atom.number < SUSPICIOUS_Z else None
+                for atom, own in zip(atoms, electrons, strict=True)
+            ]
+        self.sheet.results.populations = Populations(electrons, charges, spins if len(spins) == len(electrons) else [])
+
+
+def _numbers(values: list[float | str]) -> list[float]:
+    return [part for one in values for part in ([one] if isinstance(one, float) else map(float, _VALUES.findall(one)))]

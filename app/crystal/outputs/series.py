@@ -5,16 +5,19 @@ Read again from the output when somebody looks at it; bounded, so that the memor
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from app.crystal.outputs.marks import NUMBER
 
 MAX_CYCLES = 20_000
 """SCF cycles that are kept with their numbers; of older SCFs only the end stays."""
-MAX_FRAME_ATOMS = 200_000
+MAX_FRAME_ATOMS = 100_000
 """Atoms in all kept geometries; beyond, every second geometry is let go."""
-MAX_POINTS = 20_000
+MAX_POINTS = 5_000
 MAX_MODE_ATOMS = 500
 """Atoms up to which the displacements of vibrations are kept."""
 NOTHING = float("nan")
@@ -47,8 +50,7 @@ class ScfRun:
             del column[:-1]
 
 
-@dataclass(frozen=True)
-class Criterion:
+class Criterion(NamedTuple):
     """A quantity of a point, and what it has to fall below. Gradients in Ha/bohr, displacements in bohr."""
 
     value: float
@@ -67,14 +69,31 @@ class OptimizationPoint:
     """By `max_gradient`, `rms_gradient`, `max_displacement`, `rms_displacement`."""
 
 
+AtomRow = tuple[int, str, float, float, float, bool]
+"""Conventional atomic number, symbol, position, and whether the atom is of the asymmetric unit."""
+_ATOM_ROW = re.compile(rf"^ +\d+ ([TF]) +(\d+) +([A-Z]+) +({NUMBER}) *({NUMBER}) *({NUMBER})")
+
+
+def read_atom(line: str) -> AtomRow | None:
+    """A row of a table of atoms; numbers may touch each other."""
+    match = _ATOM_ROW.match(line)
+    if match is None:
+        return None
+    flag, z, symbol, x, y, w = match.groups()
+    return int(z), symbol, float(x), float(y), float(w), flag == "T"
+
+
 @dataclass
 class Frame:
-    """A geometry: point of the optimisation, cell (Å, degrees), atomic numbers, positions as in `Geometry`, row after row."""
+    """A geometry as it was printed: point of the optimisation, cell (Å, degrees), rows of atoms, which are read when asked for."""
 
     point: int
     cell: list[float] | None
-    numbers: list[int]
-    positions: array[float]
+    rows: list[str]
+
+    def atoms(self) -> list[AtomRow]:
+        """Positions as in `Geometry`."""
+        return [atom for row in self.rows if (atom := read_atom(row)) is not None]
 
 
 @dataclass
@@ -126,12 +145,12 @@ class Series:
     def keep_frame(self, frame: Frame) -> None:
         """A geometry, in place of an earlier one of the same point; they become sparser where there are too many."""
         if self.frames and self.frames[-1].point == frame.point:
-            self._atoms -= len(self.frames.pop().numbers)
+            self._atoms -= len(self.frames.pop().rows)
         self.frames.append(frame)
-        self._atoms += len(frame.numbers)
+        self._atoms += len(frame.rows)
         if self._atoms > MAX_FRAME_ATOMS:
             self.frames = [*self.frames[:-1:2], frame]
-            self._atoms = sum(len(one.numbers) for one in self.frames)
+            self._atoms = sum(len(one.rows) for one in self.frames)
 
 
 def finite(values: Sequence[float]) -> list[float | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,7 +10,6 @@ from app.crystal.outputs.series import Series
 
 Row = Callable[[str], bool]
 """Reads a line of a table. False: the table has ended, and the line is an ordinary one."""
-Handler = Callable[[re.Match[str], str], None]
 _MAX_KEPT = 50
 
 
@@ -39,9 +37,6 @@ class Section:
     def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
 
-    def handlers(self) -> dict[str, Handler]:
-        return {name[3:]: getattr(self, name) for name in dir(self) if name.startswith("on_")}
-
     def finish(self) -> None:
         """Write into the results what only the end of the lines read so far decides. May be called again."""
 
@@ -55,4 +50,7 @@ def keep(kept: list[str], line: str) -> None:
 
 def number(text: str) -> float:
     """A number as Fortran writes it."""
-    return float(text.replace("D", "E").replace("d", "e"))
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.replace("D", "E").replace("d", "e"))

@@ -16,6 +16,7 @@ _MODE_ROW = re.compile(
     rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})(?: +{NUMBER})?"
     rf"(?: +\((?P<irrep>[^)]*)\))?(?: +(?P<ir>[AI]) +\( *(?P<i>{NUMBER}) *\) +(?P<raman>[AI]))?"
 )
+_BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
 _RAMAN_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +\([^)]*\) +(\S+) +(\S+) +(\S+) *$")
 _VECTOR_HEAD = re.compile(r"^ +FREQ\(CM\*\*-1\)((?: *-?\d+\.\d+)+) *$")
 _VECTOR_ROW = re.compile(r"^ +(?:AT\. *\d+ *\w+)? +[XYZ]((?: *-?\d+\.\d+)+) *$")
@@ -83,13 +84,12 @@ class VibrationSection(Section):
 
     def _row_phonon(self, line: str) -> bool:
         phonons = self.sheet.series.phonons
-        match = _MODE_ROW.match(line)
+        match = _BRANCH_ROW.match(line)
         if match is None:
             return not phonons[-1].frequencies and not find_mark(line)
-        mode = _mode(match)
-        phonons[-1].frequencies.extend([mode.frequency_cm1] * (mode.last - mode.first + 1))
-        if len(phonons) == 1:
-            self._modes.append(mode)
+        phonons[-1].frequencies.extend([number(match[3])] * (int(match[2]) - int(match[1]) + 1))
+        if len(phonons) == 1 and (whole := _MODE_ROW.match(line)):
+            self._modes.append(_mode(whole))
         return True
 
     def on_raman(self, match: re.Match[str], line: str) -> None:

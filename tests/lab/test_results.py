@@ -1,0 +1,102 @@
+"""Results on the real SLURM, looked at in Chromium: live curves while jobs run, and failed jobs that are started again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.support.service import PASSWORD, Service, lih, replayed
+
+pytestmark = [pytest.mark.lab, pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def page(chromium: str, lab_service: Service) -> Iterator[Page]:
+    """A page of the admin; anything on the console is a failure."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{lab_service.url}/login")
+        page.fill("[name=name]", "ada")
+        page.fill("[name=password]", PASSWORD)
+        page.click("form button.primary")
+        expect(page).to_have_url(f"{lab_service.url}/jobs")
+        yield page
+        browser.close()
+        assert complaints == []
+
+
+def points(page: Page, name: str) -> int:
+    place = page.locator(f"[data-plot='{name}']")
+    return int(place.get_attribute("data-points") or 0)
+
+
+def test_the_curve_of_an_scf_grows_while_it_runs(page: Page, lab_service: Service) -> None:
+    [job_id] = lab_service.submit(replayed("c06-quartz-freq/qua_hf_2d_f.out", seconds=25))
+    page.goto(f"{lab_service.url}/jobs/{job_id}")
+    page.evaluate("window.notReloaded = true")
+    expect(page.locator("[data-plot='scf'] canvas")).to_be_visible(timeout=60000)
+    seen = {points(page, "scf")}
+    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) > 40", timeout=60000)
+    seen.add(points(page, "scf"))
+    expect(page.locator("[data-hint]").first).to_be_visible()
+    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == 101", timeout=60000)
+    assert len(seen) == 2
+    expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
+    expect(page.locator("#course .hint-converged")).to_contain_text("Converged")
+    expect(page.locator("#figure-vibrations")).to_contain_text("143.63")
+    assert page.evaluate("window.notReloaded") is True
+
+
+def test_the_curves_of_an_optimisation_grow_while_it_runs(page: Page, lab_service: Service) -> None:
+    [job_id] = lab_service.submit(replayed("c14-slab-opt-70pts/cry14_scf_and_opt_slab.out", seconds=25))
+    page.goto(f"{lab_service.url}/jobs/{job_id}")
+    expect(page.locator("[data-plot='gradient'] canvas")).to_be_visible(timeout=60000)
+    first = points(page, "energy")
+    assert 0 < first < 70
+    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='gradient']\").dataset.points) == 70", timeout=60000)
+    assert points(page, "energy") == 70
+    expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
+    expect(page.locator("#course")).to_contain_text("Optimisation: Converged.")
+
+
+@pytest.mark.preview
+def test_too_many_cycles_are_applied_and_finish(page: Page, lab_service: Service) -> None:
+    """The remedy is looked at in the composer, submitted, and goes on from the wave function of the failed job."""
+    [job_id] = lab_service.submit({"template": "scf", "parameters": lih(maxcycle=3), "cluster": "real"})
+    [failed] = lab_service.wait([job_id], 280)
+    assert failed["state"] == "failed"
+    page.goto(f"{lab_service.url}/jobs/{job_id}")
+    expect(page.locator("#diagnosis")).to_contain_text("did not converge within MAXCYCLE")
+    # Twice three cycles might not do; a person looks at the change and corrects it.
+    page.click("#diagnosis .remedy >> text=Apply and look")
+    expect(page.locator("#remedy")).to_contain_text("Twice as many SCF cycles")
+    expect(page.locator("#preview .diff, #preview pre").filter(has_text="+GUESSP").first).to_be_visible()
+    page.fill("#p_maxcycle", "60")
+    page.click("button:has-text('Submit')")
+    expect(page.locator("#status .big")).to_contain_text("completed", timeout=280000)
+    again = lab_service.job(page.url.rpartition("/")[2])
+    assert again["results"]["scf_converged"] is True
+    sent = lab_service.client.get(f"/jobs/{again['id']}/provenance").json()
+    assert {(one["source"], one["name"]) for one in sent["passed"]} == {(job_id, "fort.20")}
+
+
+def test_a_time_limit_is_applied_and_finishes(page: Page, lab_service: Service) -> None:
+    job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=75) | {"resources": {"walltime": "00:01:00"}}
+    [job_id] = lab_service.submit(job)
+    [failed] = lab_service.wait([job_id], 200)
+    assert (failed["state"], "time limit" in failed["reason"]) == ("failed", True)
+    offered = lab_service.client.get(f"/jobs/{job_id}/remedies").json()
+    assert (offered["code"], offered["remedies"][0]["resources"]) == ("timeout", {"walltime": "00:02:00"}), failed["reason"]
+    page.goto(f"{lab_service.url}/jobs/{job_id}")
+    page.click("#diagnosis .remedy >> text=Apply and look")
+    expect(page.locator("#remedy")).to_contain_text("00:02:00")
+    expect(page.locator("#r_walltime")).to_have_value("00:02:00")
+    page.click("button:has-text('Submit')")
+    expect(page.locator("#status .big")).to_contain_text("completed", timeout=280000)

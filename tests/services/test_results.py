@@ -1,0 +1,252 @@
+"""What a job computed, as page and notebook ask for it: a real program replays recorded outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlmodel import select
+
+from app.db.tables import JobResult
+from app.services.context import Context
+from app.services.rereading import reread
+from tests.support.app import make_client
+from tests.support.service import mgo
+
+ENDED = ("completed", "failed", "cancelled")
+
+
+class Deck:
+    def __init__(self, app: FastAPI, client: httpx.AsyncClient) -> None:
+        self.app, self.client = app, client
+
+    @property
+    def context(self) -> Context:
+        found: Context = self.app.state.context
+        return found
+
+    async def job(self, title: str, *, wait: bool = True, template: str = "scf", **parameters: Any) -> str:
+        body = {"template": template, "cluster": "here", "parameters": mgo(f"replay {title}", **parameters)}
+        answer = await self.client.post("/api/v1/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        job_id = str(answer.json()["id"])
+        async with asyncio.timeout(60):
+            while wait and (await self.get(f"/{job_id}"))["state"] not in ENDED:
+                await asyncio.sleep(0.05)
+        return job_id
+
+    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        answer = await self.client.get(f"/api/v1/jobs{path}", params=query)
+        assert answer.status_code == status, answer.text
+        return answer.json() if "json" in answer.headers["content-type"] else answer.text
+
+    async def page(self, path: str) -> str:
+        """A page, as somebody sees it who is logged in."""
+        answer = await self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+
+@pytest.fixture
+async def deck(start: Callable[..., Any]) -> AsyncIterator[Deck]:
+    async with start() as app, await make_client(app) as client:
+        yield Deck(app, client)
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+async def test_a_growing_course_tells_only_what_is_new(deck: Deck) -> None:
+    job = await deck.job("c06-quartz-freq/qua_hf_2d_f.out seconds=6", wait=False)
+    seen: list[int] = []
+    hints = set()
+    async with asyncio.timeout(60):
+        while True:
+            scf = 0 if seen else -1
+            found = await deck.get(f"/{job}/convergence", scf=scf, since=len(seen))
+            if found["scf"]:
+                assert found["scf"]["since"] == len(seen)
+                seen += found["scf"]["cycle"]
+            hints.add(found["hint"]["kind"])
+            if (await deck.get(f"/{job}"))["state"] in ENDED and len(seen) == 101:
+                break
+            await asyncio.sleep(0.1)
+    assert seen == list(range(101))
+    assert {"early", "slow", "converged"} <= hints
+    table = rows(await deck.get(f"/{job}/convergence", format="csv"))
+    assert (table[100]["cycle"], float(table[100]["energy_ha"])) == ("100", -1316.702800891)
+    assert float(table[100]["delta_ha"]) == pytest.approx(1.1e-09)
+
+
+async def test_before_there_is_anything_nothing_is_no_error(deck: Deck) -> None:
+    body = {"template": "scf", "cluster": "here", "parameters": mgo(), "draft": True}
+    job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
+    found = await deck.get(f"/{job}/convergence")
+    assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
+    for path in ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1"):
+        answer = await deck.get(f"/{job}/{path}", 404)
+        assert answer["hint"], path
+    await deck.get("/nosuchjob/convergence", 404)
+
+
+async def test_bands_and_densities(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-spin-band/mgo_SPIN.out with=c17-mgo-spin-band,c17-mgo-doss-dft")
+    found = await deck.get(f"/{job}/bands")
+    assert len(found["bands"]["energies"]) == 2
+    assert found["bands"]["fermi_energy"] == found["dos"]["fermi_energy"] == -0.15202
+    assert found["dos"]["names"] == ["projection 1", "projection 2", "total"]
+    table = rows(await deck.get(f"/{job}/bands", format="csv"))
+    assert len(table) == 201
+    assert float(table[0]["band_11_alpha_ev"]) - float(table[0]["band_10_alpha_ev"]) == pytest.approx(7.1237, abs=1e-3)
+    densities = rows(await deck.get(f"/{job}/dos", format="csv"))
+    assert list(densities[0]) == ["energy_ev", "projection 1", "projection 2", "total"]
+    page = await deck.page(f"/jobs/{job}/figures?e_low=-6&e_high=9")
+    assert "gap along the path 7.124 eV" in page
+    assert 'value="-6"' in page
+    refused = await deck.client.get(f"/jobs/{job}/figures?e_low=5&e_high=-5")
+    assert refused.status_code == 422
+    assert "Give the lower one first." in refused.text
+
+
+async def test_bands_of_one_job_beside_the_densities_of_another(deck: Deck) -> None:
+    """Both took along the same wave function."""
+    first = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
+    guess = f"job:{first}/fort.9"
+    await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-doss-dft", guess_file=guess)
+    bands = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-band", guess_file=guess)
+    assert (await deck.get(f"/{bands}/bands"))["dos_job"] is None
+    dos = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-doss-dft")
+    found = await deck.get(f"/{bands}/dos", dos_of=dos)
+    assert (found["dos_job"], found["dos"]["names"][-1]) == (dos, "total")
+
+
+async def test_vibrations(deck: Deck) -> None:
+    job = await deck.job("c22-dryice-ir/spec_dryIceIR.out seconds=0.1")
+    modes = (await deck.get(f"/{job}/modes"))["modes"]
+    assert [mode["irrep"] for mode in modes[:4]] == ["Fu", "Fu", "Eg", "Fg"]
+    assert rows(await deck.get(f"/{job}/modes", format="csv"))[14]["ir_intensity"] == "3840.7"
+    found = await deck.get(f"/{job}/spectrum", width=20, shape="gaussian", low=2000, high=2800)
+    highest = max(range(len(found["intensities"])), key=found["intensities"].__getitem__)
+    assert found["wavenumbers_cm1"][highest] == pytest.approx(2392.5, abs=1)
+    await deck.get(f"/{job}/spectrum", 404, kind="raman")
+    assert (await deck.get(f"/{job}/spectrum", 422, width=0))["errors"][0]["field"] == "width"
+    moved = await deck.get(f"/{job}/modes/34")
+    assert len(moved["atoms"]) == len(moved["vectors"]) == 12
+    assert max(sum(part**2 for part in vector) for vector in moved["vectors"]) == pytest.approx(1, abs=1e-3)
+    await deck.get(f"/{job}/modes/37", 404)
+    phonons = await deck.job("c22-graphene-phonon-band/phono_Gstrain0Band.out seconds=0.1")
+    assert len((await deck.get(f"/{phonons}/phonons"))["points"]) == 123
+    page = await deck.page(f"/jobs/{phonons}/figures")
+    assert ">(1/3 1/3 0)<" in page
+    assert ">(1/2 0 0)<" in page
+
+
+async def test_trajectories(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-sto3g-opt/main.out seconds=0.1")
+    found = await deck.get(f"/{job}/trajectory")
+    assert [frame["point"] for frame in found["frames"]] == [1, 2, 3, 4, 5, 6]
+    assert found["frames"][5]["energy"] == pytest.approx(-271.2596206888)
+    text = await deck.get(f"/{job}/trajectory", format="xyz")
+    assert text.startswith('2\nLattice="')
+    assert 'pbc="T T T"' in text
+    # Both atoms lie in the cell, whatever signs the program prints.
+    lattice = found["frames"][0]["lattice"]
+    middle = [sum(row[axis] for row in lattice) / 2 for axis in range(3)]
+    assert found["frames"][0]["atoms"][1][1:] == pytest.approx(middle, abs=1e-4)
+    course = await deck.get(f"/{job}/convergence")
+    assert course["optimization_hint"]["kind"] == "converged"
+    assert course["thresholds"]["rms_gradient"] == 0.0003
+
+
+async def test_a_failed_scf_offers_its_remedies_and_the_composer_applies_one(deck: Deck) -> None:
+    job = await deck.job("c17-nio-afm-maxcycle/main.out seconds=0.1", maxcycle=10)
+    found = await deck.get(f"/{job}/remedies")
+    assert found["code"] == "scf-not-converged"
+    more = found["remedies"][0]
+    assert (more["name"], more["parameters"]) == ("more_cycles", {"maxcycle": 20, "guess_file": f"job:{job}/fort.9"})
+    page = await deck.page(f"/jobs/{job}")
+    assert "What went wrong" in page
+    assert f"/new/scf?clone={job}&amp;remedy=more_cycles" in page
+    composer = await deck.page(f"/new/scf?clone={job}&remedy=more_cycles")
+    assert "<del>10</del> <ins>20</ins>" in composer
+    assert "+GUESSP" in composer
+    refused = await deck.client.get(f"/new/scf?clone={job}&remedy=more_memory")
+    assert refused.status_code == 404
+    good = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
+    assert (await deck.get(f"/{good}/remedies"))["remedies"] == []
+
+
+async def test_logs_explain_what_the_output_does_not(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cut=9000 log=oom")
+    found = await deck.get(f"/{job}")
+    assert found["state"] == "failed"
+    assert found["results"]["diagnosis_code"] == "memory"
+    assert "ran out of memory" in found["results"]["diagnosis"]
+    assert (await deck.get(f"/{job}/remedies"))["code"] == "memory"
+
+
+async def test_pieces_of_files(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-sto3g-opt/main.out seconds=0.1")
+    head = await deck.get(f"/{job}/pieces/scf.out")
+    assert (head["start"], head["size"]) == (0, 66482)
+    tail = await deck.get(f"/{job}/pieces/scf.out", at=-6000)
+    assert tail["end"] == tail["size"]
+    assert "TERMINATION" in tail["text"]
+    hit = await deck.get(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3")
+    assert hit["found"]
+    assert hit["text"].split("\n")[0].strip() == "CELL OPTIMIZATION - POINT    3"
+    assert not (await deck.get(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3", at=hit["after"]))["found"]
+    remote = await deck.get(f"/{job}/pieces/scf.out", where="cluster", at=-6000)
+    assert remote["text"] == tail["text"]
+    names = {entry["name"] for entry in await deck.get(f"/{job}/cluster-files")}
+    assert {"scf.out", "scf.d12", "fort.9"} <= names
+    await deck.get(f"/{job}/pieces/nothing.here", 404)
+    await deck.get(f"/{job}/pieces/%2e%2e/%2e%2e/secret", 404, where="cluster")
+    assert "Use it in" in await deck.page(f"/jobs/{job}/look/fort.9")
+    assert f"job:{job}/fort.9" in await deck.page(f"/new/scf?take=job:{job}/fort.9")
+    archive = await deck.client.get(f"/jobs/{job}/files.zip?name=scf.d12")
+    assert archive.content[:2] == b"PK"
+
+
+async def test_cubes(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cube=1")
+    found = await deck.get(f"/{job}/cubes/DENS_CUBE.DAT")
+    assert found["value"] > 0
+    assert found["cube"].count("\n") > 100
+    await deck.get(f"/{job}/cubes/scf.out", 422)
+    assert "DENS_CUBE.DAT" in await deck.page(f"/jobs/{job}/figures")
+
+
+async def test_jobs_beside_each_other(deck: Deck) -> None:
+    jobs = [await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1", shrink=str(n), gilat=str(2 * n)) for n in (2, 4, 6)]
+    query = "&".join(f"id={job}" for job in jobs)
+    table = rows((await deck.client.get(f"/jobs/compare?{query}&format=csv")).text)
+    assert [row["formula"] for row in table] == ["MgO"] * 3
+    assert float(table[0]["energy_per_formula_ha"]) == -271.21814374931
+    assert [row["relative_mev"] for row in table] == ["0.0"] * 3
+    page = await deck.page(f"/jobs/compare?{query}")
+    assert "Convergence of the SCF" in page
+    # Two parameters differ: no single axis.
+    assert "Converged within" not in page
+    one = [await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1", maxcycle=n) for n in (50, 60, 70)]
+    study = await deck.page("/jobs/compare?" + "&".join(f"id={job}" for job in one))
+    assert "Converged within 1 meV per atom from <strong>50</strong> on." in study
+
+
+async def test_results_of_an_older_release_are_read_again(deck: Deck) -> None:
+    job = await deck.job("c22-dryice-ir/spec_dryIceIR.out seconds=0.1")
+    async with deck.context.database.write() as session:
+        row = (await session.exec(select(JobResult).where(JobResult.job_id == job))).one()
+        row.results = {"schema_version": 1, "verdict": "completed", "diagnosis": None, "diagnosis_code": None, "remedy": None}
+        session.add(row)
+    while await reread(deck.context):
+        pass
+    found = (await deck.get(f"/{job}"))["results"]
+    assert (found["schema_version"], len(found["modes"])) == (2, 15)
