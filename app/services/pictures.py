@@ -84,7 +84,7 @@ async def vibration(context: Context, actor: Actor, job_id: str, mode: int) -> d
 
 
 def _vibration(reader: OutputReader, mode: int) -> dict[str, Any] | None:
-    results, modes = reader.results(), reader.series.vibrations
+    results, modes = reader.results(), reader.series.vibrations()
     geometry = results.geometry
     if geometry is None or not 1 <= mode <= len(modes) or len(modes[mode - 1]) != 3 * len(geometry.atoms):
         return None

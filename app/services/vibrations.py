@@ -102,7 +102,7 @@ async def shown(
     branches, animated = None, False
     if output is not None:
         branches, animated = await context.readings.ask(
-            output.path, lambda reader: (_branches(reader), bool(reader.series.vibrations))
+            output.path, lambda reader: (_branches(reader), bool(reader.series.vector_rows))
         )
     if not modes and branches is None:
         return None

@@ -98,9 +98,9 @@ def test_modes_with_irreps_intensities_and_displacements(recorded: Path) -> None
     assert results.dielectric.electronic == [[1.9384, 0, 0], [0, 1.9384, 0], [0, 0, 1.9384]]
     assert results.dielectric.vibrational is not None
     assert results.dielectric.vibrational[2][2] == 0.33259
-    vectors = found.series.vibrations
+    vectors = found.series.vibrations()
     assert (len(vectors), {len(one) for one in vectors}) == (36, {36})
-    quartz = read(recorded / "c06-quartz-freq/qua_hf_2d_f.out").series.vibrations
+    quartz = read(recorded / "c06-quartz-freq/qua_hf_2d_f.out").series.vibrations()
     assert list(quartz[3][:3]) == [-0.0178, 0.0103, 0.0]
     assert quartz[26][-1] == pytest.approx(quartz[26][-1])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 NUMBER = r"[-+]?\d+\.\d*(?:[EeDd][-+]?\d+)?"
@@ -158,7 +159,7 @@ Marked = tuple[int, str, tuple[str, ...]]
 def find_mark(line: str) -> tuple[str, re.Match[str]] | None:
     """The kind of a line, and what its pattern found; None for a line that says nothing."""
     begins = _LINE.match(line)
-    return which(line, _KINDS[begins["begins"]] if begins else ("error",))
+    return which(line, _KINDS[begins["begins"]]) if begins else None
 
 
 def which(line: str, kinds: Iterable[str]) -> tuple[str, re.Match[str]] | None:
@@ -174,17 +175,21 @@ class Rules(dict[tuple[str, ...], list[Rule]]):
 
     def __init__(self, listeners: Sequence[object]) -> None:
         self._listeners = listeners
+        self._known = _known_by(tuple(type(one) for one in listeners))
 
     def __missing__(self, kinds: tuple[str, ...]) -> list[Rule]:
-        made = [
-            (
-                _PATTERNS[kind].search,
-                tuple(getattr(one, f"on_{kind}") for one in self._listeners if hasattr(one, f"on_{kind}")),
-            )
-            for kind in kinds
-        ]
+        made: list[Rule] = []
+        for kind in kinds:
+            told = tuple(getattr(self._listeners[place], f"on_{kind}") for place in self._known[kind])
+            made.append((_PATTERNS[kind].search, told))
         self[kinds] = made
         return made
+
+
+@cache
+def _known_by(classes: tuple[type, ...]) -> dict[str, list[int]]:
+    """For each kind, which of the classes take its lines."""
+    return {kind: [place for place, one in enumerate(classes) if hasattr(one, f"on_{kind}")] for kind in _PATTERNS}
 
 
 def marked_lines(block: str) -> Iterator[Marked]:

@@ -6,6 +6,8 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
+from itertools import chain
+
 from app.crystal.outputs.geometry import GeometrySection
 from app.crystal.outputs.marks import Rules, marked_lines
 from app.crystal.outputs.responses import ResponseSection
@@ -28,7 +30,8 @@ class OutputReader:
         self._sheet = Sheet()
         self._sections = [section(self._sheet) for section in _SECTIONS]
         self._rules = Rules(self._sections)
-        self._tail = b""
+        # It begins with the end of the line before: what searches for lines can then search for their ends.
+        self._tail = b"\n"
 
     @property
     def progress(self) -> Progress:
@@ -41,31 +44,35 @@ class OutputReader:
     def feed(self, data: bytes) -> None:
         """Read the next bytes of the file; an incomplete last line waits for the rest of it."""
         block = self._tail + data
-        end = block.rfind(b"\n") + 1
-        self._tail = block[end:][-_MAX_TAIL:]
-        if end:
-            self._read("\n" + block[:end].decode("latin-1"))
+        end = block.rfind(b"\n", 1)
+        if end > 0:
+            self._tail = block[end:]
+            self._read(block[: end + 1].decode("latin-1"))
+        else:
+            self._tail = block
+        if len(self._tail) > _MAX_TAIL:
+            self._tail = b"\n" + self._tail[-_MAX_TAIL:]
 
     def results(self) -> Results:
         """What the output says as far as it was fed. The reader can still be fed afterwards."""
         # Some complete files lack the last newline; a line that was cut must not count as one.
         if b"TERMINATION" in self._tail:
-            self._read("\n" + self._tail.decode("latin-1"))
-            self._tail = b""
+            self._read(self._tail.decode("latin-1"))
+            self._tail = b"\n"
         # The verdict, which stands first among the sections, needs what the others conclude.
         for section in reversed(self._sections):
             section.finish()
         return self._sheet.results
 
     def _read(self, block: str) -> None:
-        """Read whole lines, after an end of line: those of an open table one by one, else only those that say something.
+        """Read whole lines after an end of line: those of an open table one by one, else only those that say something.
 
         This loop is what reading costs: it calls nothing that it can do itself.
         """
         if "\r" in block:
             block = block.replace("\r\n", "\n")
         position, sheet, size, rules = 1, self._sheet, len(block), self._rules
-        for start, line, kinds in [*marked_lines(block), (size, "", ())]:
+        for start, line, kinds in chain(marked_lines(block), ((size, "", ()),)):
             while sheet.table is not None and position < start:
                 end = block.find("\n", position)
                 row = block[position : end if end >= 0 else size]

@@ -18,8 +18,8 @@ MAX_CYCLES = 20_000
 MAX_FRAME_ATOMS = 100_000
 """Atoms in all kept geometries; beyond, every second geometry is let go."""
 MAX_POINTS = 5_000
-MAX_MODE_ATOMS = 500
-"""Atoms up to which the displacements of vibrations are kept."""
+MAX_VECTOR_ROWS = 60_000
+"""Lines of displacements that are kept: those of cells of some 200 atoms."""
 NOTHING = float("nan")
 
 
@@ -71,6 +71,9 @@ class OptimizationPoint:
 
 AtomRow = tuple[int, str, float, float, float, bool]
 """Conventional atomic number, symbol, position, and whether the atom is of the asymmetric unit."""
+_VECTOR_HEAD = re.compile(r"^ +FREQ\(CM\*\*-1\)((?: *-?\d+\.\d+)+) *$")
+_VECTOR_ROW = re.compile(r"^ +(?:AT\. *\d+ *\w+)? +[XYZ]((?: *-?\d+\.\d+)+) *$")
+_VALUE = re.compile(r"-?\d+\.\d{1,4}")
 _ATOM_ROW = re.compile(rf"^ +\d+ ([TF]) +(\d+) +([A-Z]+) +({NUMBER}) *({NUMBER}) *({NUMBER})")
 
 
@@ -113,8 +116,8 @@ class Series:
     points: list[OptimizationPoint] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     phonons: list[PhononPoint] = field(default_factory=list)
-    vibrations: list[array[float]] = field(default_factory=list)
-    """Displacements of each mode at Γ, x y z of every atom, in bohr (classical amplitude)."""
+    vector_rows: list[str] = field(default_factory=list)
+    """Displacements of the modes at Γ, as they were printed."""
     phonon_shrink: list[int] = field(default_factory=list)
     """Three shrinking factors of the phonons' k points; empty where they were not printed."""
     tolerance: float | None = None
@@ -124,6 +127,20 @@ class Series:
     """SCFs of which only the end was kept."""
     _cycles: int = 0
     _atoms: int = 0
+
+    def vibrations(self) -> list[array[float]]:
+        """Displacements of each mode at Γ, x y z of every atom, in bohr (classical amplitude)."""
+        found: list[array[float]] = []
+        columns: list[array[float]] = []
+        for row in self.vector_rows:
+            if head := _VECTOR_HEAD.match(row):
+                columns = [array("d") for _ in _VALUE.findall(head[1])]
+                found += columns
+            elif match := _VECTOR_ROW.match(row):
+                for column, value in zip(columns, _VALUE.findall(match[1]), strict=False):
+                    column.append(float(value))
+        # A block that was cut holds shorter columns, which are of no use.
+        return [column for column in found if len(column) == len(found[0])]
 
     def begin_scf(self, point: int | None) -> ScfRun:
         """A new SCF; the oldest ones lose their cycles where there are too many."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from array import array
 from contextlib import suppress
 
 from app.crystal.outputs.marks import NUMBER, find_mark
 from app.crystal.outputs.results import IMAGINARY_CM1, Mode, Thermodynamics
-from app.crystal.outputs.series import MAX_MODE_ATOMS, PhononPoint
+from app.crystal.outputs.series import MAX_VECTOR_ROWS, PhononPoint
 from app.crystal.outputs.sheet import Section, Sheet, number
 
 _DISPLACEMENT_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")
@@ -18,10 +17,7 @@ _MODE_ROW = re.compile(
 )
 _BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
 _RAMAN_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +\([^)]*\) +(\S+) +(\S+) +(\S+) *$")
-_VECTOR_HEAD = re.compile(r"^ +FREQ\(CM\*\*-1\)((?: *-?\d+\.\d+)+) *$")
-_VECTOR_ROW = re.compile(r"^ +(?:AT\. *\d+ *\w+)? +[XYZ]((?: *-?\d+\.\d+)+) *$")
 _FUNCTION = re.compile(rf"^ (?P<name>EL|E0|ET|PV|TS|EL\+E0\+ET\+PV-TS|ENTROPY|HEAT CAPACITY) *: *(?P<value>{NUMBER})")
-_VALUE = re.compile(r"-?\d+\.\d{1,4}")
 _FIELDS = {
     "ET": "thermal_energy", "PV": "pressure_volume", "TS": "temperature_entropy",
     "EL+E0+ET+PV-TS": "gibbs_energy", "ENTROPY": "entropy", "HEAT CAPACITY": "heat_capacity",
@@ -35,7 +31,6 @@ class VibrationSection(Section):
         super().__init__(sheet)
         self._modes: list[Mode] = []
         self._raman: dict[int, float] = {}
-        self._columns: list[array[float]] = []
         self._first_vectors = True
 
     def on_freq_asked(self, match: re.Match[str], line: str) -> None:
@@ -112,22 +107,12 @@ class VibrationSection(Section):
             self.sheet.table = self._row_vector
 
     def _row_vector(self, line: str) -> bool:
-        vibrations = self.sheet.series.vibrations
-        if head := _VECTOR_HEAD.match(line):
-            self._columns = [array("d") for _ in _VALUE.findall(head[1])]
-            vibrations += self._columns
-            return True
-        if not line.strip():
-            return True
-        row = _VECTOR_ROW.match(line)
-        values = _VALUE.findall(row[1]) if row else []
-        if row is None or len(values) != len(self._columns):
-            return False
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(float(value))
-        if len(self._columns[0]) > 3 * MAX_MODE_ATOMS:
-            vibrations.clear()
-            self.sheet.table = None
+        # Read when somebody looks at a vibration.
+        if line and not line.isspace():
+            rows = self.sheet.series.vector_rows
+            if not (" X " in line or " Y " in line or " Z " in line or "FREQ(" in line) or len(rows) >= MAX_VECTOR_ROWS:
+                return False
+            rows.append(line)
         return True
 
     # -- thermodynamics ----------------------------------------------------------------------------------------
