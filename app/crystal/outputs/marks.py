@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 NUMBER = r"[-+]?\d+\.\d*(?:[EeDd][-+]?\d+)?"
@@ -150,8 +149,9 @@ _ONLY_LAST = (_STAGE, "TOTAL ATOMIC CHARGES", "TOTAL ATOMIC SPINS")
 """Every third line that begins with a known word is one of these, and of a block only the last one of each counts."""
 # That the pattern begins with a line end lets the search run over all else at the speed of C.
 _BLOCK = re.compile(rf"\n[ *=]*+({_beginnings(set(_KINDS) - set(_ONLY_LAST))})[^\n]*")
-Handler = Callable[[re.Match[str], str], None]
-Rule = tuple[Callable[[str], re.Match[str] | None], tuple[Handler, ...]]
+Handler = Callable[[Any, re.Match[str], str], None]
+Rule = tuple[Callable[[str], re.Match[str] | None], tuple[tuple[int, Handler], ...]]
+"""How to find out whether a line is of a kind, and whom to tell: the places of the sections, and their methods."""
 Marked = tuple[int, str, tuple[str, ...]]
 """Where a line begins, the line, and the kinds that it may be."""
 
@@ -170,26 +170,22 @@ def which(line: str, kinds: Iterable[str]) -> tuple[str, re.Match[str]] | None:
     return None
 
 
-class Rules(dict[tuple[str, ...], list[Rule]]):
-    """For each set of kinds that a line may be of: how to find out, and whom to tell. Made when first asked for."""
-
-    def __init__(self, listeners: Sequence[object]) -> None:
-        self._listeners = listeners
-        self._known = _known_by(tuple(type(one) for one in listeners))
-
-    def __missing__(self, kinds: tuple[str, ...]) -> list[Rule]:
-        made: list[Rule] = []
-        for kind in kinds:
-            told = tuple(getattr(self._listeners[place], f"on_{kind}") for place in self._known[kind])
-            made.append((_PATTERNS[kind].search, told))
-        self[kinds] = made
-        return made
-
-
-@cache
-def _known_by(classes: tuple[type, ...]) -> dict[str, list[int]]:
-    """For each kind, which of the classes take its lines."""
-    return {kind: [place for place, one in enumerate(classes) if hasattr(one, f"on_{kind}")] for kind in _PATTERNS}
+def rules_of(sections: Sequence[type]) -> dict[tuple[str, ...], list[Rule]]:
+    """For each set of kinds that a line may be of: how to find out, and whose method `on_<kind>` takes it."""
+    rules: dict[tuple[str, ...], list[Rule]] = {}
+    for kinds in {*_KINDS.values(), ("error",)}:
+        rules[kinds] = [
+            (
+                _PATTERNS[kind].search,
+                tuple(
+                    (place, getattr(one, f"on_{kind}"))
+                    for place, one in enumerate(sections)
+                    if hasattr(one, f"on_{kind}")
+                ),
+            )
+            for kind in kinds
+        ]
+    return rules
 
 
 def marked_lines(block: str) -> Iterator[Marked]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 
 from app.crystal.outputs.geometry import GeometrySection
-from app.crystal.outputs.marks import Rules, marked_lines
+from app.crystal.outputs.marks import marked_lines, rules_of
 from app.crystal.outputs.responses import ResponseSection
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.scf import ScfSection
@@ -19,7 +19,8 @@ from app.crystal.outputs.verdict import VerdictSection
 from app.crystal.outputs.vibrations import VibrationSection
 
 _SECTIONS = (VerdictSection, ScfSection, GeometrySection, VibrationSection, ResponseSection)
-"""In the order in which they hear of a line, and finish."""
+"""In the order in which they hear of a line; they finish in the opposite one."""
+_RULES = rules_of(_SECTIONS)
 _MAX_TAIL = 65536
 
 
@@ -29,7 +30,6 @@ class OutputReader:
     def __init__(self) -> None:
         self._sheet = Sheet()
         self._sections = [section(self._sheet) for section in _SECTIONS]
-        self._rules = Rules(self._sections)
         # It begins with the end of the line before: what searches for lines can then search for their ends.
         self._tail = b"\n"
 
@@ -71,7 +71,7 @@ class OutputReader:
         """
         if "\r" in block:
             block = block.replace("\r\n", "\n")
-        position, sheet, size, rules = 1, self._sheet, len(block), self._rules
+        position, sheet, size, sections = 1, self._sheet, len(block), self._sections
         for start, line, kinds in chain(marked_lines(block), ((size, "", ()),)):
             while sheet.table is not None and position < start:
                 end = block.find("\n", position)
@@ -89,10 +89,10 @@ class OutputReader:
                     continue
                 if sheet.table == opened:
                     sheet.table = None
-            for search, handlers in rules[kinds]:
+            for search, told in _RULES[kinds]:
                 if match := search(line):
-                    for handler in handlers:
-                        handler(match, line)
+                    for place, handler in told:
+                        handler(sections[place], match, line)
                     break
 
 
