@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
+from app.crystal.outputs.results import shape_of_results
 from app.domain.fields import FieldSpec
 from app.main import create_app
 from app.settings import ClusterSettings, Settings
@@ -82,3 +83,9 @@ def test_pages_keep_the_content_security_policy() -> None:
         text = path.read_text()
         for forbidden in ("hx-on", 'style="', "<script>", "onclick=", "|safe", "| safe", "js:"):
             assert forbidden not in text, (path.name, forbidden)
+
+
+def test_every_field_of_the_results_is_documented() -> None:
+    text = doc("developer/results.md")
+    for name in shape_of_results():
+        assert f"`{name}`" in text, name
