@@ -112,9 +112,10 @@ def _within(field: FieldSpec, value: Any) -> Any:
 
 
 def _grown(key: str, resources: Mapping[str, Any], factor: float) -> Any:
-    value = resources.get(key)
-    if not value:
-        return None
+    """A resource, so many times what it was; None where none was asked for. A job keeps its time limit in seconds."""
     if key == "walltime":
-        return format_walltime(int(parse_walltime(str(value)) * factor))
-    return int(int(value) * factor)
+        given = resources.get("walltime")
+        seconds = parse_walltime(str(given)) if given else int(resources.get("walltime_s") or 0)
+        return format_walltime(int(seconds * factor)) if seconds else None
+    value = resources.get(key)
+    return int(int(value) * factor) if value else None

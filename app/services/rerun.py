@@ -12,6 +12,7 @@ from app.crystal.remedies import REMEDIES, Change
 from app.db.repositories import jobs
 from app.db.tables import Job, JobFile, JobResult
 from app.domain.permissions import Actor
+from app.domain.resources import Resources
 from app.domain.states import JobState
 from app.domain.templates import TemplateSpec
 from app.domain.verdict import Ending, ending_of
@@ -22,6 +23,9 @@ from app.services.outputs import job_of
 
 BATCH_ENDS = {Ending.TIMEOUT: remedies.TIMEOUT, Ending.MEMORY: remedies.MEMORY, Ending.NODE: "node"}
 """Ends that the scheduler tells, by their codes in the catalogue."""
+
+
+LABELS = {"walltime": "Time limit", "memory_mb": "Memory / MiB"}
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,9 @@ def differences(template: TemplateSpec, job: Job, change: Change) -> list[Differ
         )
         for key, value in change.parameters.items()
     ]  # fmt: skip
+    asked = {**job.resources, "walltime": Resources(**job.resources).walltime}
     return found + [
-        Difference(key, key.replace("_", " "), str(job.resources.get(key) or "–"), str(value))
+        Difference(key, LABELS.get(key, key), str(asked.get(key) or "–"), str(value))
         for key, value in change.resources.items()
     ]
 

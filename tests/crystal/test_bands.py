@@ -115,3 +115,27 @@ def test_a_remedy_stays_within_what_a_field_takes() -> None:
     assert found is not None
     assert found.parameters == {"maxcycle": 999}
     assert apply("more_cycles", "scf-not-converged", template, {"maxcycle": 999}, {}, {}) is None
+
+
+def test_the_time_limit_of_a_job_is_known_in_seconds() -> None:
+    """So it stands in the database; requests say it as text."""
+    template = TemplateLibrary().get("scf").spec
+    found = apply("longer", "timeout", template, {}, {"walltime_s": 60, "ntasks": 1}, {})
+    assert found is not None
+    assert found.resources == {"walltime": "00:02:00"}
+
+
+def test_restart_files_go_where_they_fit() -> None:
+    files = {name: f"job:a/{name}" for name in ("OPTINFO.DAT", "FREQINFO.DAT", "fort.13", "fort.9")}
+    library = TemplateLibrary()
+    found = apply("longer", "timeout", library.get("phonon").spec, {}, {"walltime_s": 60}, files)
+    assert found is not None
+    assert found.parameters["restart_file"] == "job:a/FREQINFO.DAT"
+    assert found.parameters["restart_density"] == "job:a/fort.13"
+    optimisation = library.get("optimization").spec
+    again = apply("restart", "opt-not-converged", optimisation, {"max_points": 50}, {}, files)
+    assert again is not None
+    assert (again.parameters["restart_file"], again.parameters["max_points"]) == ("job:a/OPTINFO.DAT", 100)
+    fresh = apply("fresh_start", "bfgs", optimisation, {"restart_file": "job:a/OPTINFO.DAT"}, {}, files)
+    assert fresh is not None
+    assert fresh.parameters == {"restart_file": None}
