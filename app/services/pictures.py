@@ -20,7 +20,7 @@ from app.services.outputs import main_output
 
 MAX_ATOMS = 2000
 """Atoms of one geometry that are drawn."""
-MAX_CUBE = 256 << 20
+MAX_CUBE = 96 << 20
 _GHOST = "X"
 
 

@@ -27,6 +27,7 @@ WIDTH = 8.0
 """cm⁻¹ of full width at half maximum, as CRYSTAL's own IRSPEC takes where nothing is said."""
 WIDTHS = (0.1, 200.0)
 _TURN = 1e-3
+_JUMP = 3.0
 
 
 @dataclass(frozen=True)
@@ -142,22 +143,27 @@ def phonon_path(
     places = np.array([point.coordinates for point in whole], dtype=float) @ reciprocal[: len(whole[0].coordinates)]
     steps = np.diff(places, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
-    usual = float(np.median(lengths[lengths > _TURN])) if (lengths > _TURN).any() else 0.0
-    if not usual:
+    if not (lengths > _TURN).any():
         return None
     distances, nodes = [0.0], [(0.0, _name(whole[0], shrink))]
     for place, length in enumerate(lengths):
-        jump = length > 3 * usual
-        distances.append(distances[-1] + (0.0 if jump else float(length)))
-        before = steps[place - 1] if place else steps[place]
-        cosine = float(steps[place] @ before) / (length * np.linalg.norm(before) or 1.0) if length > _TURN else 0.0
-        if place and (jump or cosine < 1 - _TURN) and nodes[-1][0] < distances[-2] + _TURN * usual:
+        # A step much longer than both of its neighbours leads to where the next line begins.
+        beside = np.concatenate([lengths[max(0, place - 1) : place], lengths[place + 1 : place + 2]])
+        jump = bool(length > _JUMP * beside.max())
+        if place and distances[-1] > nodes[-1][0] and (jump or _turns(steps[place - 1], steps[place])):
             name = _name(whole[place], shrink) + (f"|{_name(whole[place + 1], shrink)}" if jump else "")
-            if distances[-2] - nodes[-1][0] > _TURN * usual:
-                nodes.append((distances[-2], name))
-    nodes.append((distances[-1], _name(whole[-1], shrink)))
+            nodes.append((distances[-1], name))
+        distances.append(distances[-1] + (0.0 if jump else float(length)))
+    if distances[-1] > nodes[-1][0]:
+        nodes.append((distances[-1], _name(whole[-1], shrink)))
     branches = [[point.frequencies[branch] for point in whole] for branch in range(len(whole[0].frequencies))]
     return distances, branches, nodes
+
+
+def _turns(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether the second step leads elsewhere than the first; a line repeats the point where the one before ended."""
+    product = float(np.linalg.norm(before) * np.linalg.norm(after))
+    return product < _TURN**2 or float(before @ after) / product < 1 - _TURN
 
 
 def _name(point: PhononPoint, shrink: Sequence[int]) -> str:

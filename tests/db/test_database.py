@@ -14,7 +14,7 @@ from app.background.leader import LeaderLock
 from app.db import migrations
 from app.db.engine import Database
 from app.db.repositories import jobs
-from app.db.tables import Cluster, Job, User
+from app.db.tables import Cluster, Job, JobResult, User
 from app.domain.states import JobState
 from app.errors import Conflict
 from app.events import outbox
@@ -186,6 +186,17 @@ async def test_one_leader_at_a_time(database: Database, tmp_path: Path) -> None:
     await first.release()
     assert await second.acquire()
     await second.release()
+
+
+async def test_results_of_an_older_schema_are_found(database: Database) -> None:
+    job = await make_job(database)
+    async with database.write() as session:
+        for version in (None, 1, 2):
+            held = {} if version is None else {"schema_version": version}
+            session.add(JobResult(job_id=job.id, output=f"{version}.out", verdict="completed", results=held))
+    async with database.read() as session:
+        found = await jobs.older_results(session, 2, 10)
+    assert sorted(row.results.get("schema_version", 0) for row in found) == [0, 1]
 
 
 async def test_a_writer_that_is_cancelled_locks_nobody_out(tmp_path: Path) -> None:
