@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from app.crystal.convergence import Hint, judge_optimization, judge_scf
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.series import OptimizationPoint, Series, scf_columns
+from app.crystal.outputs.series import OptimizationPoint, ScfRun, Series, scf_columns
 from app.db.tables import Job
 from app.domain.charts import Chart, line_chart
 from app.domain.permissions import Actor
 from app.domain.states import TERMINAL, JobState
 from app.services.context import Context
-from app.services.outputs import job_of, output_of
+from app.services.outputs import SCF_LOG, Output, job_of, output_of
 
 CRITERIA = ("max_gradient", "rms_gradient", "max_displacement", "rms_displacement")
 LAST_ROWS = 12
+T = TypeVar("T")
 
 
 async def convergence(
@@ -36,14 +38,31 @@ async def convergence(
     if output is None:
         # Nothing has come yet: there are no curves, which is no error for somebody who waits for them.
         growing = JobState(job.state) not in TERMINAL
-        return {"job": job_id, "output": None, "growing": growing, **_answer(OutputReader(), scf, since, points)}
-    found = await context.readings.ask(output.path, lambda reader: _answer(reader, scf, since, points))
+        return {"job": job_id, "output": None, "growing": growing, **_answer(OutputReader(), [], scf, since, points)}
+    found = await context.readings.ask(
+        output.path,
+        lambda reader: _with_runs(context, output, reader, lambda runs: _answer(reader, runs, scf, since, points)),
+    )
     return {"job": job_id, "output": output.name, "growing": output.growing, **found}
 
 
-def _answer(reader: OutputReader, scf: int, since: int, known_points: int) -> dict[str, Any]:
+def _with_runs(context: Context, output: Output, reader: OutputReader, work: Callable[[list[ScfRun]], T]) -> T:
+    """All SCFs of a job in their order: those of its output, then those of the second and later points in a log of their own."""
+    log = output.path.with_name(SCF_LOG)
+    if not log.is_file():
+        return work(reader.series.scf)
+
+    def joined(log_reader: OutputReader) -> T:
+        for place, run in enumerate(log_reader.series.scf):
+            run.point = place + 2
+        return work([*reader.series.scf, *log_reader.series.scf])
+
+    return context.readings.look(log, joined)
+
+
+def _answer(reader: OutputReader, runs: list[ScfRun], scf: int, since: int, known_points: int) -> dict[str, Any]:
     series, results = reader.series, reader.results()
-    newest = len(series.scf) - 1
+    newest = len(runs) - 1
     if scf != newest:
         since = 0
     since = max(0, since)
@@ -52,11 +71,11 @@ def _answer(reader: OutputReader, scf: int, since: int, known_points: int) -> di
     return {
         "tolerance": series.tolerance,
         "max_cycles": series.max_cycles,
-        "scf_count": len(series.scf),
-        "scf": {"index": newest, **scf_columns(series.scf[-1], since)} if series.scf else None,
+        "scf_count": len(runs),
+        "scf": {"index": newest, **scf_columns(runs[-1], since)} if runs else None,
         "points": {"since": first, **_point_columns(series.points[first:])},
         "thresholds": _thresholds(series.points),
-        "hint": asdict(judge_scf(series.scf[-1] if series.scf else None, series.tolerance, series.max_cycles)),
+        "hint": asdict(judge_scf(runs[-1] if runs else None, series.tolerance, series.max_cycles)),
         "optimization_hint": (
             asdict(judge_optimization(series.points, optimization.converged)) if optimization is not None else None
         ),
@@ -112,17 +131,20 @@ async def course(context: Context, job: Job) -> Course | None:
     if output is None:
         return None
     try:
-        return await context.readings.ask(output.path, lambda reader: _course(reader, output.growing))
+        return await context.readings.ask(
+            output.path,
+            lambda reader: _with_runs(context, output, reader, lambda runs: _course(reader, runs, output.growing)),
+        )
     except OSError:
         return None
 
 
-def _course(reader: OutputReader, growing: bool) -> Course | None:
+def _course(reader: OutputReader, runs: list[ScfRun], growing: bool) -> Course | None:
     series, results = reader.series, reader.results()
-    if not series.scf and not series.points:
+    if not runs and not series.points:
         return None
     optimization = results.optimization
-    run = series.scf[-1] if series.scf else None
+    run = runs[-1] if runs else None
     rows = []
     for place in range(max(0, len(run.cycles) - LAST_ROWS), len(run.cycles)) if run else ():
         assert run is not None
@@ -133,7 +155,7 @@ def _course(reader: OutputReader, growing: bool) -> Course | None:
     return Course(
         judge_scf(run, series.tolerance, series.max_cycles) if run else None,
         judge_optimization(series.points, optimization.converged) if optimization is not None else None,
-        rows, len(run.cycles) if run else 0, list(series.points), _chart(series), growing, len(series.scf),
+        rows, len(run.cycles) if run else 0, list(series.points), _chart(series), growing, len(runs),
     )  # fmt: skip
 
 

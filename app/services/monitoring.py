@@ -29,11 +29,14 @@ from app.runners.base import BaseRunner, Glimpse, Handle, output_name
 from app.runners.slurm_states import asks_for_patience
 from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for
 from app.services.context import Context
+from app.services.outputs import SCF_LOG, writes_scf_log
 from app.services.results import Finisher
 
 HURRY = 0.5
 """Seconds between rounds where they are needed often or cost nothing."""
 CANCEL_AGAIN = 30.0
+_LOG = "+log"
+"""Behind the id of a job: a look at the log of its SCFs."""
 USAGE_ASKED = timedelta(minutes=15)
 """How long after a job's end the accounting is asked what it took."""
 log = logging.getLogger(__name__)
@@ -194,7 +197,9 @@ class Monitor:
         handles = [self._handle(job, remote) for job, remote in watched]
         queue = await runner.queue(handles)
         started = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is not Phase.PENDING]
-        glimpses = await runner.peek(started) if started else {}
+        began = {handle.job_id for handle in started}
+        logs = [self._log_handle(job, remote) for job, remote in watched if job.id in began and writes_scf_log(job)]
+        glimpses = await runner.peek(started + logs) if started else {}
         over = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is Phase.ENDED]
         accounting = await runner.accounting(over) if over else {}
         return Sight(queue, accounting, glimpses)
@@ -205,6 +210,12 @@ class Monitor:
         offset = self._live_file(job).stat().st_size if self._live_file(job).exists() else 0
         return Handle(job.id, remote.scheduler_id, remote.directory, output, offset, since)
 
+    def _log_handle(self, job: Job, remote: RemoteJob) -> Handle:
+        """The same look brings what the SCFs of an optimisation wrote beside the output."""
+        live = self._live_file(job).with_name(SCF_LOG)
+        offset = live.stat().st_size if live.exists() else 0
+        return Handle(job.id + _LOG, remote.scheduler_id, remote.directory, SCF_LOG, offset)
+
     def _live_file(self, job: Job) -> Path:
         return self._context.job_folder(job.id) / "live" / output_name(next(iter(written_roles(job.decks))))
 
@@ -212,7 +223,7 @@ class Monitor:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""
         progress = await asyncio.to_thread(
             lambda: {
-                job.id: self._advance(job, sight.glimpses[job.id])
+                job.id: self._advance(job, sight.glimpses[job.id], sight.glimpses.get(job.id + _LOG))
                 for job, _ in watched
                 if job.id in sight.glimpses and job.state != JobState.FINISHING
             }
@@ -289,15 +300,22 @@ class Monitor:
         started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
         return True, Move(job, standing.state, words, {"started_at": started})
 
-    def _advance(self, job: Job, glimpse: Glimpse) -> dict[str, object]:
+    def _advance(self, job: Job, glimpse: Glimpse, log_glimpse: Glimpse | None) -> dict[str, object]:
         """Add the new bytes of the output to the live copy; returns the progress that it shows."""
         live = self._live_file(job)
+        progress = self._grow(live, glimpse)
+        if log_glimpse is not None and log_glimpse.size:
+            log_progress = self._grow(live.with_name(SCF_LOG), log_glimpse)
+            progress |= {key: log_progress[key] for key in ("cycle", "energy", "delta") if key in log_progress}
+            progress["log_size"] = log_glimpse.size
+        return {**progress, "output_size": glimpse.size, "output_mtime": glimpse.mtime}
+
+    def _grow(self, live: Path, glimpse: Glimpse) -> dict[str, object]:
         if glimpse.data or not live.exists():
             live.parent.mkdir(parents=True, exist_ok=True)
             with live.open("ab") as file:
                 file.write(glimpse.data)
-        progress = self._context.readings.look(live, lambda reader: reader.progress.as_dict())
-        return {**progress, "output_size": glimpse.size, "output_mtime": glimpse.mtime}
+        return self._context.readings.look(live, lambda reader: reader.progress.as_dict())
 
 
 def _moment(word: SchedulerWord | None) -> datetime | None:

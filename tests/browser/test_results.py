@@ -78,7 +78,7 @@ def test_bands_and_densities_in_a_window(page: Page, replaying: Service) -> None
     page.press("#e_high", "Tab")
     expect(figure.locator("#e_high")).to_have_value("5")
     page.wait_for_function(f"() => document.querySelectorAll('#figure-electronic polyline.curve').length < {before}")
-    expect(figure.locator("text=total").first).to_be_visible()
+    expect(figure.locator(".legend")).to_contain_text("total")
     page.click("#figure-electronic details.api >> nth=0")
     expect(page.locator("#call-bands")).to_contain_text(f"{replaying.url}/api/v1/jobs/{job}/bands")
 

@@ -85,6 +85,26 @@ async def test_a_growing_course_tells_only_what_is_new(deck: Deck) -> None:
     assert float(table[100]["delta_ha"]) == pytest.approx(1.1e-09)
 
 
+async def test_the_scfs_of_later_points_are_followed_in_their_own_log(deck: Deck) -> None:
+    """Without ONELOG the output is silent during them."""
+    title = "replay c17-nio-afm-opt-walltime/main.out seconds=5 scflog=1"
+    text = f"{title}\nCRYSTAL\n0 0 0\n225\n4.2\n1\n12 0. 0. 0.\nOPTGEOM\nFULLOPTG\nEND\nBASISSET\nSTO-3G\nSHRINK\n2 2\nEND\n"
+    body = {"template": "raw", "cluster": "here", "parameters": {"deck": text}}
+    job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
+    seen: dict[int, int] = {}
+    async with asyncio.timeout(60):
+        while (await deck.get(f"/{job}"))["state"] not in ENDED:
+            found = await deck.get(f"/{job}/convergence")
+            if found["scf"]:
+                seen[found["scf"]["index"]] = found["scf"]["point"] or 1
+            await asyncio.sleep(0.1)
+    assert len(seen) > 3
+    assert all(point == index + 1 for index, point in seen.items() if index)
+    found = await deck.get(f"/{job}/convergence")
+    # Points 2 to 19 had ended, of point 20 there are two cycles.
+    assert (found["scf_count"], found["scf"]["point"], found["scf"]["converged"]) == (20, 20, None)
+
+
 async def test_before_there_is_anything_nothing_is_no_error(deck: Deck) -> None:
     body = {"template": "scf", "cluster": "here", "parameters": mgo(), "draft": True}
     job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
