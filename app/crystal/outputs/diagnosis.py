@@ -202,7 +202,7 @@ BY_CODE = {signature.code: signature for signature in SIGNATURES}
 def diagnose(lines: Iterable[str]) -> Signature | None:
     """The first signature of the table that one of the suspicious `lines` shows."""
     known = list(lines)
-    for signature in SIGNATURES:
+    for signature in SIGNATURES if known else ():
         if any(signature.pattern.search(line) for line in known):
             return signature
     return None

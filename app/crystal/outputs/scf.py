@@ -39,17 +39,18 @@ class ScfSection(Section):
         self.sheet.series.max_cycles = int(match["maxcyc"])
 
     def on_cycle(self, match: re.Match[str], line: str) -> None:
-        cycle, energy = int(match["cyc_n"]), number(match["cyc_e"])
+        count, total, change, test = match.groups()
+        cycle, energy = int(count), number(total)
         # The difference that the first cycle prints is its energy.
-        delta = number(match["cyc_d"]) if cycle else None
+        delta = number(change) if cycle else None
         progress, series = self.sheet.progress, self.sheet.series
         progress.phase = "SCF"
         progress.cycle, progress.energy, progress.delta = cycle, energy, delta
         run = series.scf[-1] if series.scf else None
         if run is None or run.ended or (run.cycles and run.cycles[-1] >= cycle):
             run = series.begin_scf(progress.point)
-        gap = min((gap for gap, _ in self._gaps.values()), default=NOTHING)
-        tester = number(match["cyc_t"]) if match["cyc_t"] and cycle > 1 else NOTHING
+        gap = min([gap for gap, _ in self._gaps.values()]) if self._gaps else NOTHING
+        tester = number(test) if test and cycle > 1 else NOTHING
         run.add(cycle, energy, NOTHING if delta is None else delta, tester, gap)
 
     def on_scf_end(self, match: re.Match[str], line: str) -> None:

@@ -79,11 +79,17 @@ _ATOM_ROW = re.compile(rf"^ +\d+ ([TF]) +(\d+) +([A-Z]+) +({NUMBER}) *({NUMBER})
 
 def read_atom(line: str) -> AtomRow | None:
     """A row of a table of atoms; numbers may touch each other."""
-    match = _ATOM_ROW.match(line)
-    if match is None:
+    parts = line.split()
+    if len(parts) != 7:
+        match = _ATOM_ROW.match(line)
+        if match is None:
+            return None
+        parts = ["", *match.groups()]
+    _, flag, z, symbol, x, y, w = parts
+    try:
+        return int(z), symbol, float(x), float(y), float(w), flag == "T"
+    except ValueError:
         return None
-    flag, z, symbol, x, y, w = match.groups()
-    return int(z), symbol, float(x), float(y), float(w), flag == "T"
 
 
 @dataclass
