@@ -88,11 +88,14 @@ def apply(
     if end not in remedy.ends:
         return None
     fields = {one.key: one for one in template.fields}
+    if not {*remedy.times, *remedy.sets} <= fields.keys():
+        # What it is about is not a parameter of this template.
+        return None
     changed: dict[str, Any] = {}
     for key, factor in remedy.times.items():
-        if key in fields and (value := parameters.get(key, fields[key].default)):
+        if value := parameters.get(key, fields[key].default):
             changed[key] = _within(fields[key], value * factor)
-    changed |= {key: _within(fields[key], value) for key, value in remedy.sets.items() if key in fields}
+    changed |= {key: _within(fields[key], value) for key, value in remedy.sets.items()}
     for key, names in remedy.takes.items():
         fits = [name for name in names if name in files and key in fields and name in (fields[key].accept or (name,))]
         if fits:

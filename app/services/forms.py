@@ -149,13 +149,10 @@ async def _clone(context: Context, actor: Actor, draft: Draft, job_id: str, reme
         offered = await rerun.offer(context, actor, job_id, remedy)
         parameters = parameters | offered.change.parameters
         texts |= {key: str(value) for key, value in offered.change.resources.items()}
-        own = own.model_copy(
-            update={key: value for key, value in offered.change.resources.items() if key == "walltime"}
-        )
         words, differences = offered.change.words, tuple(offered.differences)
     return replace(
         draft, values=draft.values | form_values(spec.fields, parameters), cluster=view.row.cluster,
-        resources=texts | {"walltime": own.walltime}, name=view.job.name, parent=view.job.id, asked=True,
+        resources={"walltime": own.walltime} | texts, name=view.job.name, parent=view.job.id, asked=True,
         priority=str(jobs.priority_of(view.job)), remedy=words, differences=differences,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import select
 
-from app.db.tables import JobResult
+from app.db.tables import Job, JobResult
 from app.services.context import Context
 from app.services.rereading import reread
 from tests.support.app import make_client
@@ -201,6 +201,20 @@ async def test_a_failed_scf_offers_its_remedies_and_the_composer_applies_one(dec
     assert refused.status_code == 404
     good = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
     assert (await deck.get(f"/{good}/remedies"))["remedies"] == []
+
+
+async def test_a_time_limit_is_doubled_in_the_form(deck: Deck) -> None:
+    job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cut=9000")
+    async with deck.context.database.write() as session:
+        row = await session.get(Job, job)
+        assert row is not None
+        row.reason = "The time limit was reached before the calculation ended."
+        session.add(row)
+    found = await deck.get(f"/{job}/remedies")
+    assert (found["code"], found["remedies"][0]["resources"]) == ("timeout", {"walltime": "02:00:00"})
+    composer = await deck.page(f"/new/scf?clone={job}&remedy=longer")
+    assert "<del>01:00:00</del> <ins>02:00:00</ins>" in composer
+    assert 'id="r_walltime" name="r_walltime" value="02:00:00"' in composer
 
 
 async def test_logs_explain_what_the_output_does_not(deck: Deck) -> None:
