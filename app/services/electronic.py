@@ -140,10 +140,14 @@ async def _of(context: Context, job: Job) -> Electronic:
     dos_file = first_of(context, job.id, names, DOS_FILES)
     if band_file is None and dos_file is None:
         return Electronic(job)
-    return await asyncio.to_thread(_read, job, band_file, dos_file, symbols)
+    return await asyncio.to_thread(
+        _read, job, band_file, dos_file, first_of(context, job.id, names, DOS_FILES[2:]), symbols
+    )
 
 
-def _read(job: Job, band_file: Path | None, dos_file: Path | None, symbols: Mapping[int, str]) -> Electronic:
+def _read(
+    job: Job, band_file: Path | None, dos_file: Path | None, fort25: Path | None, symbols: Mapping[int, str]
+) -> Electronic:
     problems: list[str] = []
     bands, dos = None, None
     deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
@@ -161,12 +165,26 @@ def _read(job: Job, band_file: Path | None, dos_file: Path | None, symbols: Mapp
         except (ValueError, OSError) as error:
             if not (_is_fort25(dos_file) and isinstance(error, DosError)):
                 problems.append(f"{dos_file.name}: {error}")
-    if dos is not None and bands is not None:
-        dos = dos.from_fermi(bands.fermi)
+    if dos is not None and dos.fermi is None:
+        # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
+        dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(fort25))
+        if dos.fermi is None:
+            problems.append(
+                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file tells the Fermi energy"
+            )
+            dos = None
     return Electronic(
         job, bands, _nodes(bands, deck) if bands is not None else [], dos,
         _names(dos, projection_names(deck, symbols)) if dos is not None else [], problems=problems,
     )  # fmt: skip
+
+
+def _fermi(fort25: Path | None) -> float | None:
+    """The Fermi energy that a fort.25 tells, where there is one."""
+    try:
+        return read_blocks(_text(fort25))[0].fermi if fort25 is not None else None
+    except (ValueError, OSError, IndexError):
+        return None
 
 
 def _is_fort25(path: Path) -> bool:

@@ -135,6 +135,15 @@ async def test_bands_and_densities(deck: Deck) -> None:
     assert "Give the lower one first." in refused.text
 
 
+async def test_absolute_energies_of_old_releases_are_shifted(deck: Deck) -> None:
+    """The Fermi energy stands in fort.25 only; the top of the valence states then lies where that of the bands does."""
+    job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c14-nacl-hf-band-doss")
+    found = (await deck.get(f"/{job}/bands"))["dos"]
+    assert found["fermi_energy"] == -0.396858
+    occupied = [e for e, d in zip(found["energies"], found["densities"][0][0], strict=True) if d > 1]
+    assert max(occupied) == pytest.approx(0, abs=5e-3)
+
+
 async def test_bands_of_one_job_beside_the_densities_of_another(deck: Deck) -> None:
     """Both took along the same wave function."""
     first = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
