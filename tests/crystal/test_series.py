@@ -102,7 +102,7 @@ def test_modes_with_irreps_intensities_and_displacements(recorded: Path) -> None
     assert (len(vectors), {len(one) for one in vectors}) == (36, {36})
     quartz = read(recorded / "c06-quartz-freq/qua_hf_2d_f.out").series.vibrations()
     assert list(quartz[3][:3]) == [-0.0178, 0.0103, 0.0]
-    assert quartz[26][-1] == pytest.approx(quartz[26][-1])
+    assert (len(quartz), {len(one) for one in quartz}) == (27, {27})
 
 
 def test_phonon_branches(recorded: Path) -> None:
