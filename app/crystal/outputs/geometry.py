@@ -5,13 +5,8 @@ from __future__ import annotations
 import re
 
 from app.crystal.outputs.results import Atom, Geometry, Optimization
-from app.crystal.outputs.series import Criterion, Frame, read_atom
+from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
 from app.crystal.outputs.sheet import Section, Sheet, number
-
-_QUANTITIES = {
-    ("MAX", "GRADIENT"): "max_gradient", ("RMS", "GRADIENT"): "rms_gradient",
-    ("MAX", "DISPLAC."): "max_displacement", ("RMS", "DISPLAC."): "rms_displacement",
-}  # fmt: skip
 
 
 class GeometrySection(Section):
@@ -29,6 +24,7 @@ class GeometrySection(Section):
         found = (atom for row in self._rows if (atom := read_atom(row)) is not None)
         geometry.atoms = [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in found]
         self.sheet.results.geometry = geometry if geometry.primitive_cell or geometry.atoms else None
+        self._finish_optimization()
 
     def on_started(self, match: re.Match[str], line: str) -> None:
         self.sheet.progress.phase = "geometry"
@@ -107,6 +103,16 @@ class GeometrySection(Section):
             frame = Frame(self.sheet.progress.point or 1, list(cell) if cell else None, self._rows)
             self.sheet.series.keep_frame(frame)
 
+    def _finish_optimization(self) -> None:
+        """Each quantity is that of the last point that printed it: the first one prints no displacements."""
+        optimization, missing = self.sheet.results.optimization, set(QUANTITIES.values())
+        for point in reversed(self.sheet.series.points if optimization else ()):
+            for name in missing & point.criteria.keys():
+                setattr(optimization, name, point.criteria[name].value)
+                missing.remove(name)
+            if not missing:
+                break
+
     # -- optimisation ------------------------------------------------------------------------------------------
 
     def on_point(self, match: re.Match[str], line: str) -> None:
@@ -119,12 +125,8 @@ class GeometrySection(Section):
         series.begin_point(place)
 
     def on_criterion(self, match: re.Match[str], line: str) -> None:
-        kind, what, size, threshold, met = match.groups()
-        name, value = _QUANTITIES[kind, what], number(size)
         if self.sheet.series.points:
-            self.sheet.series.points[-1].criteria[name] = Criterion(value, number(threshold), met == "YES")
-        if self.sheet.results.optimization is not None:
-            setattr(self.sheet.results.optimization, name, value)
+            self.sheet.series.points[-1].rows.append(line)
 
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
         optimization = self.sheet.results.optimization or Optimization()

@@ -8,10 +8,12 @@ published outputs of CRYSTAL06 to CRYSTAL23.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import insort
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 NUMBER = r"[-+]?\d+\.\d*(?:[EeDd][-+]?\d+)?"
+_STAGE = "T" * 30
 _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     "cycle": (
         "CYC ",
@@ -19,13 +21,13 @@ _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     ),
     "tolerance": (("WEIGHT OF F(I)", "INFORMATION **** TOLDEE"), r"CONVERGENCE ON ENERGY +10\*\*- *(?P<toldee>\d+)"),
     "limit": ("MAX NUMBER OF SCF", r"^ *MAX NUMBER OF SCF CYCLES +(?P<maxcyc>\d+) "),
-    "elapsed": ("TTTTTTTTTT", rf"^ *T{{20,}} (?P<el_stage>\w+) +TELAPSE +(?P<el_s>{NUMBER})"),
+    "elapsed": ((f"{_STAGE} END ", f"{_STAGE} ERR "), rf"^ *T{{20,}} (?P<el_stage>\w+) +TELAPSE +(?P<el_s>{NUMBER})"),
     "gap": (
         ("DIRECT ENERGY BAND", "INDIRECT ENERGY BAND"),
         rf"(?P<gap_kind>INDIRECT|DIRECT) ENERGY BAND GAP: *(?P<gap_v>{NUMBER})",
     ),
-    "valence": ("TOP OF VALENCE", rf"TOP OF VALENCE BANDS -[^;]*; *K +(?P<tv_k>\d+); EIG *(?P<tv_e>{NUMBER})"),
-    "virtual": ("BOTTOM OF VIRTUAL", rf"BOTTOM OF VIRTUAL BANDS -[^;]*; *K +(?P<bv_k>\d+); EIG *(?P<bv_e>{NUMBER})"),
+    "valence": ("TOP OF VALENCE", "^ *TOP OF VALENCE BANDS"),
+    "virtual": ("BOTTOM OF VIRTUAL", "^ *BOTTOM OF VIRTUAL BANDS"),
     "insulating": ("INSULATING STATE", r"^ *INSULATING STATE"),
     "conducting": ("POSSIBLY CONDUCTING", rf"POSSIBLY CONDUCTING STATE - EFERMI\(AU\) *(?P<ef>{NUMBER})"),
     "spin": (("ALPHA  ", "BETA  "), r"^ +(?P<spin_name>ALPHA|BETA) +ELECTRONS"),
@@ -52,8 +54,7 @@ _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     ),
     "criterion": (
         ("MAX GRADIENT", "RMS GRADIENT", "MAX DISPLAC.", "RMS DISPLAC."),
-        rf"^ *(?P<cr_of>MAX|RMS) (?P<cr_what>GRADIENT|DISPLAC\.) +(?P<cr_v>{NUMBER}) +THRESHOLD +(?P<cr_t>{NUMBER}) +"
-        r"CONVERGED +(?P<cr_met>YES|NO)",
+        r"^ *(?:MAX|RMS) (?:GRADIENT|DISPLAC\.) ",
     ),
     "opt_end": (
         "OPT END",
@@ -96,7 +97,7 @@ _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     "volumes": ("SORTING VOLUMES", r"SORTING VOLUMES/ENERGIES"),
     "started": ("EEEEEEEEEE STARTING", r"^ *EEEEEEEEEE STARTING +DATE"),
     "ended": ("EEEEEEEEEE TERMINATION", r"^ *EEEEEEEEEE TERMINATION +DATE"),
-    "banner": ("CRYSTAL", r"^ *\* +(?P<prog>CRYSTAL\d\d) +\*"),
+    "banner": (("CRYSTAL0", "CRYSTAL1", "CRYSTAL2"), r"^ *\* +(?P<prog>CRYSTAL\d\d) +\*"),
     "release": ("public", r"^ *\* +public *: *(?P<rel>.*?) *\*"),
     "preview": ("CRYSTALDECK PREVIEW ENGINE", r"^ *\* +CRYSTALDECK PREVIEW ENGINE +(?P<pv>\S.*?) *\*"),
     "test_only": ("SIZE OF DENSITY MATRIX", r"SIZE OF DENSITY MATRIX EVALUATED"),
@@ -117,8 +118,6 @@ _KINDS: dict[str, tuple[str, ...]] = {}
 for _kind, (_texts, _) in _SHAPES.items():
     for _text in (_texts,) if isinstance(_texts, str) else _texts:
         _KINDS[_text] = (*_KINDS.get(_text, ()), _kind)
-_STAGE = "TTTTTTTTTT"
-_LAST_WORDS = ("END         TELAPSE", "ERR         TELAPSE")
 _FOREIGN = ("oom_kill", "Cannot allocate memory")
 """What stands anywhere in lines that others than the program write, when it has come to its end."""
 _END = 20_000
@@ -145,15 +144,15 @@ def _branches(tree: dict[str, Any]) -> str:
 
 
 _LINE = re.compile(rf"[ *=]*+(?P<begins>{_beginnings(_KINDS)})")
-_ONLY_LAST = (_STAGE, "TOTAL ATOMIC CHARGES", "TOTAL ATOMIC SPINS")
-"""Every third line that begins with a known word is one of these, and of a block only the last one of each counts."""
+_ONLY_LAST = ("TOTAL ATOMIC CHARGES", "TOTAL ATOMIC SPINS")
+"""Stages of the program and these tables are every third line that says something, and of a block only the last one counts."""
 # That the pattern begins with a line end lets the search run over all else at the speed of C.
-_BLOCK = re.compile(rf"\n[ *=]*+({_beginnings(set(_KINDS) - set(_ONLY_LAST))})[^\n]*")
+_BLOCK = re.compile(rf"\n([ *=]*+({_beginnings(set(_KINDS) - set(_ONLY_LAST))})[^\n]*)")
 Handler = Callable[[Any, re.Match[str], str], None]
 Rule = tuple[Callable[[str], re.Match[str] | None], tuple[tuple[int, Handler], ...]]
 """How to find out whether a line is of a kind, and whom to tell: the places of the sections, and their methods."""
-Marked = tuple[int, str, tuple[str, ...]]
-"""Where a line begins, the line, and the kinds that it may be."""
+Marked = tuple[int, str, str]
+"""Where a line begins, the line, and the words by which it was found."""
 
 
 def find_mark(line: str) -> tuple[str, re.Match[str]] | None:
@@ -170,46 +169,36 @@ def which(line: str, kinds: Iterable[str]) -> tuple[str, re.Match[str]] | None:
     return None
 
 
-def rules_of(sections: Sequence[type]) -> dict[tuple[str, ...], list[Rule]]:
-    """For each set of kinds that a line may be of: how to find out, and whose method `on_<kind>` takes it."""
-    rules: dict[tuple[str, ...], list[Rule]] = {}
-    for kinds in {*_KINDS.values(), ("error",)}:
-        rules[kinds] = [
-            (
-                _PATTERNS[kind].search,
-                tuple(
-                    (place, getattr(one, f"on_{kind}"))
-                    for place, one in enumerate(sections)
-                    if hasattr(one, f"on_{kind}")
-                ),
-            )
-            for kind in kinds
-        ]
-    return rules
+def rules_of(sections: Sequence[type]) -> dict[str, list[Rule]]:
+    """By the words that find a line: the kinds that it may be of, how to find out, and whose method `on_<kind>` takes it."""
+    told = {
+        kind: tuple(
+            (place, getattr(one, f"on_{kind}")) for place, one in enumerate(sections) if hasattr(one, f"on_{kind}")
+        )
+        for kind in _SHAPES
+    }
+    by_words = _KINDS | dict.fromkeys(_FOREIGN, ("error",)) | {_STAGE: ("elapsed",)}
+    return {words: [(_PATTERNS[kind].search, told[kind]) for kind in kinds] for words, kinds in by_words.items()}
 
 
-def marked_lines(block: str) -> Iterator[Marked]:
+def marked_lines(block: str) -> list[Marked]:
     """The lines of `block` that may say something, in their order. It begins with the end of the line before it."""
-    places = {(block.rfind(" TELAPSE"), _KINDS[_STAGE])}
-    places |= {(block.rfind(text), _KINDS[text]) for text in _ONLY_LAST[1:]}
-    places |= {(place, _KINDS[_STAGE]) for text in _LAST_WORDS for place in _places(block, text)}
-    places |= {(place, ("error",)) for text in _FOREIGN for place in _places(block, text, len(block) - _END)}
-    single = sorted({_line_around(block, place, kinds) for place, kinds in places if place >= 0})
-    for match in _BLOCK.finditer(block):
-        start = match.start() + 1
-        while single and single[0][0] < start:
-            yield single.pop(0)
-        yield start, block[start : match.end()], _KINDS[match[1]]
-    yield from single
+    found = [(match.start(1), match[1], match[2]) for match in _BLOCK.finditer(block)]
+    places = [(block.rfind(" TELAPSE"), _STAGE)]
+    charges = block.rfind(_ONLY_LAST[0])
+    # The spins of a cycle stand below its charges.
+    places += [(charges, _ONLY_LAST[0]), (block.find(_ONLY_LAST[1], max(0, charges)), _ONLY_LAST[1])]
+    for words in _FOREIGN:
+        place = block.find(words, max(0, len(block) - _END))
+        while place >= 0:
+            places.append((place, words))
+            place = block.find(words, place + 1)
+    for place, words in places:
+        if place >= 0:
+            insort(found, _line_around(block, place, words))
+    return found
 
 
-def _places(block: str, text: str, start: int = 0) -> Iterator[int]:
-    place = block.find(text, max(0, start))
-    while place >= 0:
-        yield place
-        place = block.find(text, place + 1)
-
-
-def _line_around(block: str, place: int, kinds: tuple[str, ...]) -> Marked:
+def _line_around(block: str, place: int, words: str) -> Marked:
     start, end = block.rfind("\n", 0, place) + 1, block.find("\n", place)
-    return start, block[start : end if end >= 0 else len(block)], kinds
+    return start, block[start : end if end >= 0 else len(block)], words

@@ -6,8 +6,6 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
-from itertools import chain
-
 from app.crystal.outputs.geometry import GeometrySection
 from app.crystal.outputs.marks import marked_lines, rules_of
 from app.crystal.outputs.responses import ResponseSection
@@ -72,24 +70,26 @@ class OutputReader:
         if "\r" in block:
             block = block.replace("\r\n", "\n")
         position, sheet, size, sections = 1, self._sheet, len(block), self._sections
-        for start, line, kinds in chain(marked_lines(block), ((size, "", ()),)):
-            while sheet.table is not None and position < start:
+        for start, line, words in [*marked_lines(block), (size, "", "")]:
+            if start < position:
+                # Found twice, by its beginning and as the last of its kind.
+                continue
+            while (table := sheet.table) is not None and position < start:
                 end = block.find("\n", position)
-                row = block[position : end if end >= 0 else size]
-                position += len(row) + 1
-                table = sheet.table
-                if not table(row) and sheet.table == table:
+                if end < 0:
+                    end = size
+                if not table(block[position:end]) and sheet.table == table:
                     sheet.table = None
+                position = end + 1
             if start == size:
                 break
             position = start + len(line) + 1
-            opened = sheet.table
-            if opened is not None:
-                if opened(line):
+            if table is not None:
+                if table(line):
                     continue
-                if sheet.table == opened:
+                if sheet.table == table:
                     sheet.table = None
-            for search, told in _RULES[kinds]:
+            for search, told in _RULES[words]:
                 if match := search(line):
                     for place, handler in told:
                         handler(sections[place], match, line)

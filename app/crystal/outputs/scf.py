@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from app.crystal.outputs.marks import NUMBER
 from app.crystal.outputs.results import HARTREE_EV, Populations
 from app.crystal.outputs.series import NOTHING
 from app.crystal.outputs.sheet import Section, Sheet, number
 
-_POPULATION_ROW = re.compile(r"^ *(\d+) +[A-Z]+ +\d+ +(-?\d+\.\d+) ")
+_EDGE = re.compile(rf"BANDS -[^;]*; *K +(\d+); EIG *({NUMBER})")
+_POPULATION_ROW = re.compile(r" {0,14}(\d+) +[A-Z]+ +\d+ +(-?\d+\.\d+) ")
 _ONLY_NUMBERS = re.compile(r" *-?\d+\.\d{7}[-\d. ]*$")
-_MARGIN = re.compile(r"^ {15,}")
 _VALUES = re.compile(r"-?\d+\.\d{7}")
+_Gap = tuple[float, str | None]
+"""Size in eV, and whether it is direct, where that was printed."""
 SUSPICIOUS_Z = 100
 """From this conventional atomic number on, the nuclear charge does not follow from the label alone."""
+
+
+@dataclass(slots=True)
+class _Edges:
+    """Of the bands of one spin, as a cycle printed them: several lines may stand there, and the first names the edge."""
+
+    shifted: bool = False
+    """A level shifter moves the virtual bands: their distance is then not a gap."""
+    top: str = ""
+    bottom: str = ""
+
+    def energy(self) -> float | None:
+        """Hartree, of the highest occupied level."""
+        found = _EDGE.search(self.top)
+        return number(found[2]) if found else None
+
+    def gap(self) -> _Gap | None:
+        top, bottom = _EDGE.search(self.top), _EDGE.search(self.bottom)
+        if self.shifted or not top or not bottom:
+            return None
+        size = (number(bottom[2]) - number(top[2])) * HARTREE_EV
+        return round(size, 4), "direct" if bottom[1] == top[1] else "indirect"
 
 
 class ScfSection(Section):
@@ -21,9 +47,9 @@ class ScfSection(Section):
 
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
-        self._gaps: dict[str, tuple[float, str | None]] = {}
-        self._valence: dict[str, tuple[int, float]] = {}
-        self._shifted = False
+        self._gaps: dict[str, _Gap] = {}
+        """Those that were printed, by spin."""
+        self._edges: dict[str, _Edges] = {}
         self._electrons: list[float | str] = []
         self._spins: list[float | str] = []
         self._values: list[float | str] = []
@@ -49,7 +75,8 @@ class ScfSection(Section):
         run = series.scf[-1] if series.scf else None
         if run is None or run.ended or (run.cycles and run.cycles[-1] >= cycle):
             run = series.begin_scf(progress.point)
-        gap = min([gap for gap, _ in self._gaps.values()]) if self._gaps else NOTHING
+        gaps = self._found_gaps()
+        gap = min([size for size, _ in gaps.values()]) if gaps else NOTHING
         tester = number(test) if test and cycle > 1 else NOTHING
         run.add(cycle, energy, NOTHING if delta is None else delta, tester, gap)
 
@@ -69,31 +96,26 @@ class ScfSection(Section):
     # -- band edges --------------------------------------------------------------------------------------------
 
     def on_insulating(self, match: re.Match[str], line: str) -> None:
-        for edges in (self._gaps, self._valence):
-            edges.pop(self.sheet.spin, None)
-        # A level shifter moves the virtual bands: their distance is then not a gap.
-        self._shifted = "LEVEL SHIFTER" in line
+        self._gaps.pop(self.sheet.spin, None)
+        self._edges[self.sheet.spin] = _Edges("LEVEL SHIFTER" in line)
 
     def on_conducting(self, match: re.Match[str], line: str) -> None:
         self._gaps.clear()
+        self._edges.clear()
         self.sheet.results.fermi_energy = number(match["ef"])
 
     def on_spin(self, match: re.Match[str], line: str) -> None:
         self.sheet.spin = match["spin_name"].lower()
 
     def on_valence(self, match: re.Match[str], line: str) -> None:
-        """Several lines stand in one cycle; the first names the top, the others its neighbours in k."""
-        if self.sheet.spin not in self._valence:
-            self._valence[self.sheet.spin] = (int(match["tv_k"]), number(match["tv_e"]))
-            self.sheet.results.fermi_energy = max(energy for _, energy in self._valence.values())
+        edges = self._edges.get(self.sheet.spin)
+        if edges and not edges.top:
+            edges.top = line
 
     def on_virtual(self, match: re.Match[str], line: str) -> None:
-        """CRYSTAL14 and older print no gap line: take it from the band edges; a printed gap overwrites it."""
-        spin = self.sheet.spin
-        top = self._valence.get(spin)
-        if top is not None and spin not in self._gaps and not self._shifted:
-            gap = (number(match["bv_e"]) - top[1]) * HARTREE_EV
-            self._gaps[spin] = (round(gap, 4), "direct" if int(match["bv_k"]) == top[0] else "indirect")
+        edges = self._edges.get(self.sheet.spin)
+        if edges and not edges.bottom:
+            edges.bottom = line
 
     def on_gap(self, match: re.Match[str], line: str) -> None:
         self._gaps[self.sheet.spin] = (number(match["gap_v"]), match["gap_kind"].lower())
@@ -103,17 +125,34 @@ class ScfSection(Section):
 
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
         # What was printed before is the gap of an earlier geometry.
+        self._set_fermi_energy()
         self._gaps.clear()
+        self._edges.clear()
+
+    def _found_gaps(self) -> dict[str, _Gap]:
+        """By spin. CRYSTAL14 and older print no gap line: there it is the distance of the band edges."""
+        found = dict(self._gaps)
+        for spin, edges in self._edges.items():
+            if spin not in found and edges.bottom and (gap := edges.gap()):
+                found[spin] = gap
+        return found
+
+    def _set_fermi_energy(self) -> None:
+        tops = [energy for edges in self._edges.values() if (energy := edges.energy()) is not None]
+        if tops:
+            self.sheet.results.fermi_energy = max(tops)
 
     def finish(self) -> None:
+        self._set_fermi_energy()
         self._set_gap()
         self._set_populations()
 
     def _set_gap(self) -> None:
         results = self.sheet.results
         results.gap_ev = results.gap_kind = results.gap_spin_ev = results.gap_spin_kind = None
-        spins = {spin: gap for spin, gap in self._gaps.items() if spin}
-        pool = spins if len(spins) == 2 else self._gaps if not spins else {}
+        gaps = self._found_gaps()
+        spins = {spin: gap for spin, gap in gaps.items() if spin}
+        pool = spins if len(spins) == 2 else gaps if not spins else {}
         if pool:
             results.gap_ev, results.gap_kind = min(pool.values(), key=lambda gap: gap[0])
         if len(spins) == 2:
@@ -187,11 +226,8 @@ class ScfSection(Section):
     def _row_population(self, line: str) -> bool:
         if "SHELL POPULATION" in line or "OVERLAP" in line or line.startswith((" T", " M", " E")):
             return False
-        if (
-            (match := _POPULATION_ROW.match(line))
-            and not _MARGIN.match(line)
-            and int(match[1]) == len(self._values) + 1
-        ):
+        # What continues a row stands further to the right.
+        if (match := _POPULATION_ROW.match(line)) and int(match[1]) == len(self._values) + 1:
             self._values.append(float(match[2]))
         return True
 

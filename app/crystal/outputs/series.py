@@ -58,6 +58,14 @@ class Criterion(NamedTuple):
     met: bool
 
 
+QUANTITIES = {
+    ("MAX", "GRADIENT"): "max_gradient", ("RMS", "GRADIENT"): "rms_gradient",
+    ("MAX", "DISPLAC."): "max_displacement", ("RMS", "DISPLAC."): "rms_displacement",
+}  # fmt: skip
+"""What the criteria of an optimisation are about, as it is printed and as it is named here."""
+_CRITERION = re.compile(rf"^ *(MAX|RMS) (GRADIENT|DISPLAC\.) +({NUMBER}) +THRESHOLD +({NUMBER}) +CONVERGED +(YES|NO)")
+
+
 @dataclass
 class OptimizationPoint:
     """One point of an optimisation: energy in hartree with all corrections, change to the point before."""
@@ -65,8 +73,18 @@ class OptimizationPoint:
     number: int
     energy: float | None = None
     delta: float | None = None
-    criteria: dict[str, Criterion] = field(default_factory=dict)
-    """By `max_gradient`, `rms_gradient`, `max_displacement`, `rms_displacement`."""
+    rows: list[str] = field(default_factory=list)
+    """Lines of criteria that nobody has asked for yet."""
+    _criteria: dict[str, Criterion] = field(default_factory=dict)
+
+    @property
+    def criteria(self) -> dict[str, Criterion]:
+        """By `max_gradient`, `rms_gradient`, `max_displacement`, `rms_displacement`."""
+        for match in filter(None, map(_CRITERION.match, self.rows)):
+            kind, what, size, threshold, met = match.groups()
+            self._criteria[QUANTITIES[kind, what]] = Criterion(float(size), float(threshold), met == "YES")
+        self.rows.clear()
+        return self._criteria
 
 
 AtomRow = tuple[int, str, float, float, float, bool]
