@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,10 @@ GAP, BESIDE = 40, 210
 """Between the two panels, and width of the second one."""
 WINDOW = (-12.0, 12.0)
 """eV around the Fermi energy that are drawn where nothing else is asked for."""
+CLOSE = (-6.0, 6.0)
+"""eV, where bands of several jobs are drawn over each other."""
+MOST_NUMBERS = 5000
+"""Points of all lines together, of several jobs: some 60 kB of a page."""
 NARROWEST = 0.1
 
 
@@ -30,7 +35,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class BandChart:
-    """Lines by spin, nodes of the path, ticks of the energy, and where the Fermi energy lies."""
+    """Lines by spin, or by job where several are drawn; nodes of the path, ticks of the energy, and where the Fermi energy lies."""
 
     lines: list[tuple[int, str]]
     nodes: list[Tick]
@@ -46,6 +51,15 @@ class BandChart:
     dos: Panel | None = None
     names: list[str] = field(default_factory=list)
     """Of the projections, in the order of their line styles."""
+
+
+@dataclass(frozen=True)
+class BandSet:
+    """Bands of one job: distance and energies (eV from the Fermi energy, by spin, band and point), and nodes of the path."""
+
+    distances: Sequence[float]
+    energies: Sequence[Sequence[Sequence[float]]]
+    nodes: Sequence[tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,55 @@ def electronic_chart(
         lines, ticks, [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)], down(0.0), (low, high), width=width,
         right=right, dos=panel, names=list(dict.fromkeys(line.name for line in dos)),
     )  # fmt: skip
+
+
+def overlaid_chart(sets: Sequence[BandSet], window: tuple[float, float] = CLOSE) -> BandChart | None:
+    """Bands of several jobs over each other, both spins of one alike, on the path of the first.
+
+    Cells differ in size, and so do the lengths of their paths: each stretch between two nodes is drawn as long as the first's.
+
+    Args:
+        sets: along the same nodes, in the same order.
+    """
+    if not sets or len(sets[0].nodes) < 2:
+        return None
+    own = [at for at, _ in sets[0].nodes]
+    if own[-1] <= own[0]:
+        return None
+    low, high = window
+    scale = (WIDTH - RIGHT - LEFT) / (own[-1] - own[0])
+
+    def down(energy: float) -> float:
+        return HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    lines: list[tuple[int, str]] = []
+    for place, one in enumerate(sets):
+        stretched = _stretched(one.distances, [at for at, _ in one.nodes], own)
+        kept = _thinned(one, MOST_NUMBERS // len(sets), window)
+        across = [LEFT + (stretched[index] - own[0]) * scale for index in kept]
+        bands = [[[band[index] for index in kept] for band in spin] for spin in one.energies]
+        lines += [(place, path) for _, path in _band_lines(across, bands, low, high, down)]
+    ticks = [Tick(LEFT + (at - own[0]) * scale, name) for at, name in sets[0].nodes]
+    return BandChart(lines, ticks, [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)], down(0.0), window)
+
+
+def _stretched(distances: Sequence[float], nodes: Sequence[float], onto: Sequence[float]) -> list[float]:
+    """The distances, with every stretch between two nodes as long as the one in `onto`."""
+    found = []
+    for distance in distances:
+        place = min(max(bisect_right(nodes, distance) - 1, 0), len(nodes) - 2)
+        length = nodes[place + 1] - nodes[place]
+        share = (distance - nodes[place]) / length if length else 0.0
+        found.append(onto[place] + share * (onto[place + 1] - onto[place]))
+    return found
+
+
+def _thinned(one: BandSet, most: int, window: tuple[float, float]) -> list[int]:
+    """Places of the points that are drawn: all nodes, and so many others that the page stays small."""
+    inside = sum(1 for spin in one.energies for band in spin if max(band) >= window[0] and min(band) <= window[1])
+    stride = max(1, -(-len(one.distances) * inside // most))
+    nodes = {at for at, _ in one.nodes}
+    return [place for place, at in enumerate(one.distances) if place % stride == 0 or at in nodes]
 
 
 def band_chart(

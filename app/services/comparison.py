@@ -16,7 +16,7 @@ from app.domain.permissions import Actor, require
 from app.errors import InvalidInput
 from app.services import overlays
 from app.services.context import Context
-from app.services.overlays import Study
+from app.services.overlays import Spectra, Study
 
 MAX_JOBS = 50
 TOLERANCE = 1.0
@@ -40,7 +40,7 @@ class Comparison:
     """Energies per formula unit, hartree."""
     gaps: list[float | None]
     scf: Chart | None = None
-    densities: Chart | None = None
+    spectra: Spectra | None = None
     study: Study | None = None
 
     def columns(self) -> dict[str, list[Any]]:
@@ -102,7 +102,7 @@ async def compare(context: Context, actor: Actor, ids: Sequence[str], tolerance:
             for energy, (_, count) in zip(energies, units, strict=True)
         ],
         [_of(held, row).get("gap_ev") for row in found], await overlays.scf_courses(context, found),
-        await overlays.densities(context, found),
+        await overlays.spectra(context, found),
         overlays.study(found, differing, per_atom, tolerance),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from app.crystal.fort25 import read_blocks
 from app.crystal.outputs.results import HARTREE_EV
 from app.db.repositories import jobs, library
 from app.db.tables import Job
-from app.domain.band_charts import BandChart, DosLine, electronic_chart
+from app.domain.band_charts import BandChart, BandSet, DosLine, electronic_chart
 from app.domain.permissions import Actor
 from app.errors import NotFound
 from app.services.context import Context
@@ -63,6 +63,16 @@ class Electronic:
         return electronic_chart(
             bands.distances.tolist(), (bands.energies * HARTREE_EV).tolist(), self.nodes, dos=lines, window=window
         )
+
+    @property
+    def path(self) -> list[str]:
+        """Names of the nodes of the bands' path."""
+        return [name for _, name in self.nodes]
+
+    def band_set(self) -> BandSet:
+        """The bands in eV, for a picture of several jobs. There must be some."""
+        assert self.bands is not None
+        return BandSet(self.bands.distances.tolist(), (self.bands.energies * HARTREE_EV).tolist(), self.nodes)
 
     def as_dict(self) -> dict[str, Any]:
         """Both as numbers, hartree from the Fermi energy."""

@@ -1,4 +1,4 @@
-"""Jobs beside each other as pictures: courses of their SCFs, densities of states, and how a value converges."""
+"""Jobs beside each other as pictures: courses of their SCFs, bands, densities of states, and how a value converges."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.results import HARTREE_EV
 from app.db.repositories.jobs import JobRow
 from app.db.tables import Job
+from app.domain.band_charts import BandChart, overlaid_chart
 from app.domain.charts import Chart, line_chart
 from app.domain.sweeps import converged_at, label
 from app.services import electronic
@@ -62,20 +63,46 @@ def _points(reader: OutputReader) -> list[tuple[float, float, str]]:
     ]
 
 
-async def densities(context: Context, rows: Sequence[JobRow]) -> Chart | None:
-    """Total densities of states over the energy from each job's own Fermi energy."""
+@dataclass(frozen=True)
+class Spectra:
+    """Electrons of several jobs over each other, each from its own Fermi energy; names in the order of the lines."""
+
+    bands: BandChart | None
+    names: list[str]
+    """Of the jobs whose bands are drawn."""
+    elsewhere: list[str]
+    """Names of jobs that are left out, since their bands run along other points."""
+    densities: Chart | None
+
+
+async def spectra(context: Context, rows: Sequence[JobRow]) -> Spectra:
+    """Bands along the path of the first job that has any, and total densities of states."""
+    found = [
+        one
+        for one in await asyncio.gather(*(electronic.shown(context, row.job) for row in rows[:MOST]))
+        if one is not None
+    ]
+    with_bands = [one for one in found if one.bands is not None and len(one.nodes) > 1]
+    same = [one for one in with_bands if one.path == with_bands[0].path]
+    chart = overlaid_chart([one.band_set() for one in same]) if len(same) > 1 else None
+    return Spectra(
+        chart, [one.job.name for one in same] if chart else [],
+        [one.job.name for one in with_bands if one.path != with_bands[0].path], _densities(found),
+    )  # fmt: skip
+
+
+def _densities(found: Sequence[electronic.Electronic]) -> Chart | None:
     lines = []
-    for row in rows[:MOST]:
-        found = await electronic.shown(context, row.job)
-        if found is None or found.dos is None:
+    for one in found:
+        if one.dos is None:
             continue
-        total = found.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
-        energies = found.dos.energies * HARTREE_EV
+        total = one.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
+        energies = one.dos.energies * HARTREE_EV
         points = [
             (float(e), float(d), f"{e:.2f} eV: {d:.3f}") for e, d in zip(energies, total, strict=True) if -15 <= e <= 10
         ]
         if len(points) > 1:
-            lines.append((row.job.name, points))
+            lines.append((one.job.name, points))
     return line_chart(lines, "E − E_F / eV", "DOS / (states/eV/cell)") if len(lines) > 1 else None
 
 

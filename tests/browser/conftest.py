@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.pages import quiet_page
 from tests.support.service import Service
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -47,21 +48,11 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, service: Service) -> Iterator[Page]:
-    """A page of the first admin; anything on the console is a failure."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    complaints: list[str] = []
-
-    def heard(message: ConsoleMessage) -> None:
-        # A killed service is no fault of the page, which connects again by itself.
-        if message.type == "error" and not any(sign in message.text for sign in GONE):
-            complaints.append(message.text)
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(service.setup_link())
-    page.fill("#name", "ada")
-    page.fill("#password", "correct horse battery")
-    page.click("button:has-text('Make account')")
-    expect(page).to_have_url(f"{service.url}/jobs")
-    yield page
-    assert complaints == []
+    """A page of the first admin, made by the set-up link. A killed service is no fault of the page, which connects again."""
+    with quiet_page(browser, forgiven=GONE) as page:
+        page.goto(service.setup_link())
+        page.fill("#name", "ada")
+        page.fill("#password", "correct horse battery")
+        page.click("button:has-text('Make account')")
+        expect(page).to_have_url(f"{service.url}/jobs")
+        yield page

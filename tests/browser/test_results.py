@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.app import EXECUTABLE
-from tests.support.service import PASSWORD, Service, mgo
+from tests.support.pages import admin_page
+from tests.support.service import Service, mgo
 
 pytestmark = pytest.mark.browser
 CYCLES = 5000
@@ -47,17 +48,8 @@ def replaying(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Itera
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, replaying: Service) -> Iterator[Page]:
-    """A page of the admin; anything on the console is a failure."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{replaying.url}/login")
-    page.fill("[name=name]", "ada")
-    page.fill("[name=password]", PASSWORD)
-    page.click("form button.primary")
-    yield page
-    assert complaints == []
+    with admin_page(browser, replaying) as page:
+        yield page
 
 
 def computed(service: Service, title: str, wait: bool = True) -> str:

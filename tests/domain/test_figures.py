@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from app.domain.band_charts import DosLine, electronic_chart
+from app.domain.band_charts import MOST_NUMBERS, BandSet, DosLine, electronic_chart, overlaid_chart
 from app.domain.charts import spectrum_chart
 from app.domain.spectra import broadened
 from app.domain.tabular import as_csv
@@ -38,6 +38,35 @@ def test_a_window_cuts_and_two_spins_are_mirrored() -> None:
     up, down = (float(path.split(",")[0]) for _, _, path in found.dos.lines)
     assert up - found.dos.centre == pytest.approx(found.dos.centre - down, abs=0.2)
     assert electronic_chart([], [], []) is None
+
+
+def test_bands_of_two_cells_meet_at_the_nodes() -> None:
+    """The second path is twice as long up to X, and half as long from there on: it is drawn as long as the first one."""
+    first = BandSet([0.0, 1.0, 2.0, 4.0], [[[-1.0, 0.0, -1.0, 0.0]]], [(0.0, "Γ"), (2.0, "X"), (4.0, "M")])
+    second = BandSet([0.0, 4.0, 4.5, 5.0], [[[-2.0, -1.0, 0.0, -2.0]], [[1.0] * 4]], [(0.0, "Γ"), (4.0, "X"), (5.0, "M")])
+    found = overlaid_chart([first, second])
+    assert found is not None
+    assert [place for place, _ in found.lines] == [0, 1, 1]
+    across = [[float(pair.split(",")[0]) for pair in path.split(" ")] for _, path in found.lines]
+    at = [round(node.at, 1) for node in found.nodes]
+    assert [across[0][index] for index in (0, 2, 3)] == at
+    assert [across[1][index] for index in (0, 1, 3)] == at
+    assert across[1][2] == pytest.approx((at[1] + at[2]) / 2, abs=0.1)
+    # The same energy is as high for both.
+    heights = [float(path.split(" ")[index].split(",")[1]) for (_, path), index in zip(found.lines, (0, 1), strict=False)]
+    assert heights[0] == heights[1]
+    assert overlaid_chart([]) is None
+
+
+def test_many_bands_over_each_other_stay_small() -> None:
+    distances = [0.01 * place for place in range(1001)]
+    bands = [[math.sin(at + n) for at in distances] for n in range(40)]
+    found = overlaid_chart([BandSet(distances, [bands], [(0.0, "Γ"), (5.03, "X"), (10.0, "M")])] * 3)
+    assert found is not None
+    assert len(found.lines) == 120
+    assert sum(path.count(",") for _, path in found.lines) < 1.2 * MOST_NUMBERS
+    # The node that no stride would meet is drawn.
+    assert all(f"{found.nodes[1].at:.1f}," in path for _, path in found.lines)
 
 
 @pytest.mark.parametrize("shape", ["lorentzian", "gaussian"])

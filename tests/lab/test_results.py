@@ -8,28 +8,19 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.support.service import PASSWORD, Service, lih, replayed
+from tests.support.pages import admin_page
+from tests.support.service import Service, lih, replayed
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def page(chromium: str, lab_service: Service) -> Iterator[Page]:
-    """A page of the admin; anything on the console is a failure."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{lab_service.url}/login")
-        page.fill("[name=name]", "ada")
-        page.fill("[name=password]", PASSWORD)
-        page.click("form button.primary")
-        expect(page).to_have_url(f"{lab_service.url}/jobs")
-        yield page
+        with admin_page(browser, lab_service) as page:
+            yield page
         browser.close()
-        assert complaints == []
 
 
 def points(page: Page, name: str) -> int:

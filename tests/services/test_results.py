@@ -8,84 +8,65 @@ import io
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from sqlmodel import select
 
 from app.db.tables import Job, JobResult
-from app.services.context import Context
 from app.services.rereading import reread
 from tests.support.app import make_client
+from tests.support.deck import Deck
 from tests.support.service import mgo
 
 ENDED = ("completed", "failed", "cancelled")
 
 
-class Deck:
-    def __init__(self, app: FastAPI, client: httpx.AsyncClient) -> None:
-        self.app, self.client = app, client
-
-    @property
-    def context(self) -> Context:
-        found: Context = self.app.state.context
-        return found
-
+class Jobs(Deck):
     async def job(self, title: str, *, wait: bool = True, template: str = "scf", **parameters: Any) -> str:
         body = {"template": template, "cluster": "here", "parameters": mgo(f"replay {title}", **parameters)}
-        answer = await self.client.post("/api/v1/jobs", json=body)
-        assert answer.status_code == 201, answer.text
-        job_id = str(answer.json()["id"])
+        job_id = str((await self.post("/jobs", **body))["id"])
         async with asyncio.timeout(60):
-            while wait and (await self.get(f"/{job_id}"))["state"] not in ENDED:
+            while wait and (await self.of(f"/{job_id}"))["state"] not in ENDED:
                 await asyncio.sleep(0.05)
         return job_id
 
-    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
-        answer = await self.client.get(f"/api/v1/jobs{path}", params=query)
-        assert answer.status_code == status, answer.text
-        return answer.json() if "json" in answer.headers["content-type"] else answer.text
-
-    async def page(self, path: str) -> str:
-        """A page, as somebody sees it who is logged in."""
-        answer = await self.client.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.text
+    async def of(self, path: str, status: int = 200, **query: Any) -> Any:
+        """What there is of a job."""
+        return await self.get(f"/jobs{path}", status, **query)
 
 
 @pytest.fixture
-async def deck(start: Callable[..., Any]) -> AsyncIterator[Deck]:
+async def deck(start: Callable[..., Any]) -> AsyncIterator[Jobs]:
     async with start() as app, await make_client(app) as client:
-        yield Deck(app, client)
+        yield Jobs(app, client)
 
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-async def test_a_growing_course_tells_only_what_is_new(deck: Deck) -> None:
+async def test_a_growing_course_tells_only_what_is_new(deck: Jobs) -> None:
     job = await deck.job("c06-quartz-freq/qua_hf_2d_f.out seconds=6", wait=False)
     seen: list[int] = []
     hints = set()
     async with asyncio.timeout(60):
         while True:
             scf = 0 if seen else -1
-            found = await deck.get(f"/{job}/convergence", scf=scf, since=len(seen))
+            found = await deck.of(f"/{job}/convergence", scf=scf, since=len(seen))
             if found["scf"]:
                 assert found["scf"]["since"] == len(seen)
                 seen += found["scf"]["cycle"]
             hints.add(found["hint"]["kind"])
-            if (await deck.get(f"/{job}"))["state"] in ENDED and len(seen) == 101:
+            if (await deck.of(f"/{job}"))["state"] in ENDED and len(seen) == 101:
                 break
             await asyncio.sleep(0.1)
     assert seen == list(range(101))
     assert {"early", "slow", "converged"} <= hints
-    table = rows(await deck.get(f"/{job}/convergence", format="csv"))
+    table = rows(await deck.of(f"/{job}/convergence", format="csv"))
     assert (table[100]["cycle"], float(table[100]["energy_ha"])) == ("100", -1316.702800891)
     assert float(table[100]["delta_ha"]) == pytest.approx(1.1e-09)
 
 
-async def test_the_scfs_of_later_points_are_followed_in_their_own_log(deck: Deck) -> None:
+async def test_the_scfs_of_later_points_are_followed_in_their_own_log(deck: Jobs) -> None:
     """Without ONELOG the output is silent during them."""
     title = "replay c17-nio-afm-opt-walltime/main.out seconds=5 scflog=1"
     text = f"{title}\nCRYSTAL\n0 0 0\n225\n4.2\n1\n12 0. 0. 0.\nOPTGEOM\nFULLOPTG\nEND\nBASISSET\nSTO-3G\nSHRINK\n2 2\nEND\n"
@@ -93,39 +74,39 @@ async def test_the_scfs_of_later_points_are_followed_in_their_own_log(deck: Deck
     job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
     seen: dict[int, int] = {}
     async with asyncio.timeout(60):
-        while (await deck.get(f"/{job}"))["state"] not in ENDED:
-            found = await deck.get(f"/{job}/convergence")
+        while (await deck.of(f"/{job}"))["state"] not in ENDED:
+            found = await deck.of(f"/{job}/convergence")
             if found["scf"]:
                 seen[found["scf"]["index"]] = found["scf"]["point"] or 1
             await asyncio.sleep(0.1)
     assert len(seen) > 3
     assert all(point == index + 1 for index, point in seen.items() if index)
-    found = await deck.get(f"/{job}/convergence")
+    found = await deck.of(f"/{job}/convergence")
     # Points 2 to 19 had ended, of point 20 there are two cycles.
     assert (found["scf_count"], found["scf"]["point"], found["scf"]["converged"]) == (20, 20, None)
 
 
-async def test_before_there_is_anything_nothing_is_no_error(deck: Deck) -> None:
+async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
     body = {"template": "scf", "cluster": "here", "parameters": mgo(), "draft": True}
     job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
-    found = await deck.get(f"/{job}/convergence")
+    found = await deck.of(f"/{job}/convergence")
     assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
     for path in ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1"):
-        answer = await deck.get(f"/{job}/{path}", 404)
+        answer = await deck.of(f"/{job}/{path}", 404)
         assert answer["hint"], path
-    await deck.get("/nosuchjob/convergence", 404)
+    await deck.of("/nosuchjob/convergence", 404)
 
 
-async def test_bands_and_densities(deck: Deck) -> None:
+async def test_bands_and_densities(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-spin-band/mgo_SPIN.out with=c17-mgo-spin-band,c17-mgo-doss-dft")
-    found = await deck.get(f"/{job}/bands")
+    found = await deck.of(f"/{job}/bands")
     assert len(found["bands"]["energies"]) == 2
     assert found["bands"]["fermi_energy"] == found["dos"]["fermi_energy"] == -0.15202
     assert found["dos"]["names"] == ["projection 1", "projection 2", "total"]
-    table = rows(await deck.get(f"/{job}/bands", format="csv"))
+    table = rows(await deck.of(f"/{job}/bands", format="csv"))
     assert len(table) == 201
     assert float(table[0]["band_11_alpha_ev"]) - float(table[0]["band_10_alpha_ev"]) == pytest.approx(7.1237, abs=1e-3)
-    densities = rows(await deck.get(f"/{job}/dos", format="csv"))
+    densities = rows(await deck.of(f"/{job}/dos", format="csv"))
     assert list(densities[0]) == ["energy_ev", "projection 1", "projection 2", "total"]
     page = await deck.page(f"/jobs/{job}/figures?e_low=-6&e_high=9")
     assert "gap along the path 7.124 eV" in page
@@ -135,68 +116,68 @@ async def test_bands_and_densities(deck: Deck) -> None:
     assert "Give the lower one first." in refused.text
 
 
-async def test_absolute_energies_of_old_releases_are_shifted(deck: Deck) -> None:
+async def test_absolute_energies_of_old_releases_are_shifted(deck: Jobs) -> None:
     """The Fermi energy stands in fort.25 only; the top of the valence states then lies where that of the bands does."""
     job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c14-nacl-hf-band-doss")
-    found = (await deck.get(f"/{job}/bands"))["dos"]
+    found = (await deck.of(f"/{job}/bands"))["dos"]
     assert found["fermi_energy"] == -0.396858
     occupied = [e for e, d in zip(found["energies"], found["densities"][0][0], strict=True) if d > 1]
     assert max(occupied) == pytest.approx(0, abs=5e-3)
 
 
-async def test_bands_of_one_job_beside_the_densities_of_another(deck: Deck) -> None:
+async def test_bands_of_one_job_beside_the_densities_of_another(deck: Jobs) -> None:
     """Both took along the same wave function."""
     first = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
     guess = f"job:{first}/fort.9"
     await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-doss-dft", guess_file=guess)
     bands = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-band", guess_file=guess)
-    assert (await deck.get(f"/{bands}/bands"))["dos_job"] is None
+    assert (await deck.of(f"/{bands}/bands"))["dos_job"] is None
     dos = await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-doss-dft")
-    found = await deck.get(f"/{bands}/dos", dos_of=dos)
+    found = await deck.of(f"/{bands}/dos", dos_of=dos)
     assert (found["dos_job"], found["dos"]["names"][-1]) == (dos, "total")
 
 
-async def test_vibrations(deck: Deck) -> None:
+async def test_vibrations(deck: Jobs) -> None:
     job = await deck.job("c22-dryice-ir/spec_dryIceIR.out seconds=0.1")
-    modes = (await deck.get(f"/{job}/modes"))["modes"]
+    modes = (await deck.of(f"/{job}/modes"))["modes"]
     assert [mode["irrep"] for mode in modes[:4]] == ["Fu", "Fu", "Eg", "Fg"]
-    assert rows(await deck.get(f"/{job}/modes", format="csv"))[14]["ir_intensity"] == "3840.7"
-    found = await deck.get(f"/{job}/spectrum", width=20, shape="gaussian", low=2000, high=2800)
+    assert rows(await deck.of(f"/{job}/modes", format="csv"))[14]["ir_intensity"] == "3840.7"
+    found = await deck.of(f"/{job}/spectrum", width=20, shape="gaussian", low=2000, high=2800)
     highest = max(range(len(found["intensities"])), key=found["intensities"].__getitem__)
     assert found["wavenumbers_cm1"][highest] == pytest.approx(2392.5, abs=1)
-    await deck.get(f"/{job}/spectrum", 404, kind="raman")
-    assert (await deck.get(f"/{job}/spectrum", 422, width=0))["errors"][0]["field"] == "width"
-    moved = await deck.get(f"/{job}/modes/34")
+    await deck.of(f"/{job}/spectrum", 404, kind="raman")
+    assert (await deck.of(f"/{job}/spectrum", 422, width=0))["errors"][0]["field"] == "width"
+    moved = await deck.of(f"/{job}/modes/34")
     assert len(moved["atoms"]) == len(moved["vectors"]) == 12
     assert max(sum(part**2 for part in vector) for vector in moved["vectors"]) == pytest.approx(1, abs=1e-3)
-    await deck.get(f"/{job}/modes/37", 404)
+    await deck.of(f"/{job}/modes/37", 404)
     phonons = await deck.job("c22-graphene-phonon-band/phono_Gstrain0Band.out seconds=0.1")
-    assert len((await deck.get(f"/{phonons}/phonons"))["points"]) == 123
+    assert len((await deck.of(f"/{phonons}/phonons"))["points"]) == 123
     page = await deck.page(f"/jobs/{phonons}/figures")
     assert ">(1/3 1/3 0)<" in page
     assert ">(1/2 0 0)<" in page
 
 
-async def test_trajectories(deck: Deck) -> None:
+async def test_trajectories(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-sto3g-opt/main.out seconds=0.1")
-    found = await deck.get(f"/{job}/trajectory")
+    found = await deck.of(f"/{job}/trajectory")
     assert [frame["point"] for frame in found["frames"]] == [1, 2, 3, 4, 5, 6]
     assert found["frames"][5]["energy"] == pytest.approx(-271.2596206888)
-    text = await deck.get(f"/{job}/trajectory", format="xyz")
+    text = await deck.of(f"/{job}/trajectory", format="xyz")
     assert text.startswith('2\nLattice="')
     assert 'pbc="T T T"' in text
     # Both atoms lie in the cell, whatever signs the program prints.
     lattice = found["frames"][0]["lattice"]
     middle = [sum(row[axis] for row in lattice) / 2 for axis in range(3)]
     assert found["frames"][0]["atoms"][1][1:] == pytest.approx(middle, abs=1e-4)
-    course = await deck.get(f"/{job}/convergence")
+    course = await deck.of(f"/{job}/convergence")
     assert course["optimization_hint"]["kind"] == "converged"
     assert course["thresholds"]["rms_gradient"] == 0.0003
 
 
-async def test_a_failed_scf_offers_its_remedies_and_the_composer_applies_one(deck: Deck) -> None:
+async def test_a_failed_scf_offers_its_remedies_and_the_composer_applies_one(deck: Jobs) -> None:
     job = await deck.job("c17-nio-afm-maxcycle/main.out seconds=0.1", maxcycle=10)
-    found = await deck.get(f"/{job}/remedies")
+    found = await deck.of(f"/{job}/remedies")
     assert found["code"] == "scf-not-converged"
     more = found["remedies"][0]
     assert (more["name"], more["parameters"]) == ("more_cycles", {"maxcycle": 20, "guess_file": f"job:{job}/fort.9"})
@@ -209,65 +190,65 @@ async def test_a_failed_scf_offers_its_remedies_and_the_composer_applies_one(dec
     refused = await deck.client.get(f"/new/scf?clone={job}&remedy=more_memory")
     assert refused.status_code == 404
     good = await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1")
-    assert (await deck.get(f"/{good}/remedies"))["remedies"] == []
+    assert (await deck.of(f"/{good}/remedies"))["remedies"] == []
 
 
-async def test_a_time_limit_is_doubled_in_the_form(deck: Deck) -> None:
+async def test_a_time_limit_is_doubled_in_the_form(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cut=9000")
     async with deck.context.database.write() as session:
         row = await session.get(Job, job)
         assert row is not None
         row.reason = "The time limit was reached before the calculation ended."
         session.add(row)
-    found = await deck.get(f"/{job}/remedies")
+    found = await deck.of(f"/{job}/remedies")
     assert (found["code"], found["remedies"][0]["resources"]) == ("timeout", {"walltime": "02:00:00"})
     composer = await deck.page(f"/new/scf?clone={job}&remedy=longer")
     assert "<del>01:00:00</del> <ins>02:00:00</ins>" in composer
     assert 'id="r_walltime" name="r_walltime" value="02:00:00"' in composer
 
 
-async def test_logs_explain_what_the_output_does_not(deck: Deck) -> None:
+async def test_logs_explain_what_the_output_does_not(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cut=9000 log=oom")
-    found = await deck.get(f"/{job}")
+    found = await deck.of(f"/{job}")
     assert found["state"] == "failed"
     assert found["results"]["diagnosis_code"] == "memory"
     assert "ran out of memory" in found["results"]["diagnosis"]
-    assert (await deck.get(f"/{job}/remedies"))["code"] == "memory"
+    assert (await deck.of(f"/{job}/remedies"))["code"] == "memory"
 
 
-async def test_pieces_of_files(deck: Deck) -> None:
+async def test_pieces_of_files(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-sto3g-opt/main.out seconds=0.1")
-    head = await deck.get(f"/{job}/pieces/scf.out")
+    head = await deck.of(f"/{job}/pieces/scf.out")
     assert (head["start"], head["size"]) == (0, 66482)
-    tail = await deck.get(f"/{job}/pieces/scf.out", at=-6000)
+    tail = await deck.of(f"/{job}/pieces/scf.out", at=-6000)
     assert tail["end"] == tail["size"]
     assert "TERMINATION" in tail["text"]
-    hit = await deck.get(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3")
+    hit = await deck.of(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3")
     assert hit["found"]
     assert hit["text"].split("\n")[0].strip() == "CELL OPTIMIZATION - POINT    3"
-    assert not (await deck.get(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3", at=hit["after"]))["found"]
-    remote = await deck.get(f"/{job}/pieces/scf.out", where="cluster", at=-6000)
+    assert not (await deck.of(f"/{job}/pieces/scf.out", find="OPTIMIZATION - POINT    3", at=hit["after"]))["found"]
+    remote = await deck.of(f"/{job}/pieces/scf.out", where="cluster", at=-6000)
     assert remote["text"] == tail["text"]
-    names = {entry["name"] for entry in await deck.get(f"/{job}/cluster-files")}
+    names = {entry["name"] for entry in await deck.of(f"/{job}/cluster-files")}
     assert {"scf.out", "scf.d12", "fort.9"} <= names
-    await deck.get(f"/{job}/pieces/nothing.here", 404)
-    await deck.get(f"/{job}/pieces/%2e%2e/%2e%2e/secret", 404, where="cluster")
+    await deck.of(f"/{job}/pieces/nothing.here", 404)
+    await deck.of(f"/{job}/pieces/%2e%2e/%2e%2e/secret", 404, where="cluster")
     assert "Use it in" in await deck.page(f"/jobs/{job}/look/fort.9")
     assert f"job:{job}/fort.9" in await deck.page(f"/new/scf?take=job:{job}/fort.9")
     archive = await deck.client.get(f"/jobs/{job}/files.zip?name=scf.d12")
     assert archive.content[:2] == b"PK"
 
 
-async def test_cubes(deck: Deck) -> None:
+async def test_cubes(deck: Jobs) -> None:
     job = await deck.job("c17-mgo-sto3g-rhf-scf/main.out cube=1")
-    found = await deck.get(f"/{job}/cubes/DENS_CUBE.DAT")
+    found = await deck.of(f"/{job}/cubes/DENS_CUBE.DAT")
     assert found["value"] > 0
     assert found["cube"].count("\n") > 100
-    await deck.get(f"/{job}/cubes/scf.out", 422)
+    await deck.of(f"/{job}/cubes/scf.out", 422)
     assert "DENS_CUBE.DAT" in await deck.page(f"/jobs/{job}/figures")
 
 
-async def test_jobs_beside_each_other(deck: Deck) -> None:
+async def test_jobs_beside_each_other(deck: Jobs) -> None:
     jobs = [await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1", shrink=str(n), gilat=str(2 * n)) for n in (2, 4, 6)]
     query = "&".join(f"id={job}" for job in jobs)
     table = rows((await deck.client.get(f"/jobs/compare?{query}&format=csv")).text)
@@ -283,7 +264,20 @@ async def test_jobs_beside_each_other(deck: Deck) -> None:
     assert "Converged within 1 meV per atom from <strong>50</strong> on." in study
 
 
-async def test_results_of_an_older_release_are_read_again(deck: Deck) -> None:
+async def test_bands_over_each_other(deck: Jobs) -> None:
+    same = [await deck.job("c17-mgo-sto3g-rhf-scf/main.out with=c17-mgo-band") for _ in range(2)]
+    other = await deck.job("c17-graphene-band/graphene.out with=c17-graphene-band")
+    page = await deck.page("/jobs/compare?" + "&".join(f"id={job}" for job in [*same, other]))
+    drawn = page.partition('<section id="bands">')[2].partition("</section>")[0]
+    assert drawn.count("line-0") > 2
+    assert drawn.count("line-0") == drawn.count("line-1")
+    assert "Left out, since their bands run along other points" in drawn
+    assert len(page) < 100_000
+    apart = await deck.page(f"/jobs/compare?id={same[0]}&id={other}")
+    assert "Bands are not drawn over each other" in apart
+
+
+async def test_results_of_an_older_release_are_read_again(deck: Jobs) -> None:
     job = await deck.job("c22-dryice-ir/spec_dryIceIR.out seconds=0.1")
     async with deck.context.database.write() as session:
         row = (await session.exec(select(JobResult).where(JobResult.job_id == job))).one()
@@ -291,5 +285,5 @@ async def test_results_of_an_older_release_are_read_again(deck: Deck) -> None:
         session.add(row)
     while await reread(deck.context):
         pass
-    found = (await deck.get(f"/{job}"))["results"]
+    found = (await deck.of(f"/{job}"))["results"]
     assert (found["schema_version"], len(found["modes"])) == (2, 15)

@@ -13,14 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlmodel import select
 
 from app.db.tables import Job, RemoteJob
 from app.domain.permissions import Role
 from app.services import orchestrator
-from app.services.context import Context
 from tests.support.app import EXECUTABLE, make_client, running, settings_for
+from tests.support.deck import Deck
 from tests.support.service import mgo
 
 GOOD = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.1"
@@ -33,28 +32,7 @@ def step(name: str, *after: str, title: str = "", **more: Any) -> dict[str, Any]
     return {"name": name, "template": "scf", "after": list(after), "parameters": parameters, **more}
 
 
-class Deck:
-    """The service, and what a notebook asks of it."""
-
-    def __init__(self, app: FastAPI, client: httpx.AsyncClient) -> None:
-        self.app, self.client = app, client
-
-    @property
-    def context(self) -> Context:
-        found: Context = self.app.state.context
-        return found
-
-    async def post(self, path: str, status: int = 201, /, **body: Any) -> dict[str, Any]:
-        answer = await self.client.post(f"/api/v1{path}", json=body)
-        assert answer.status_code == status, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def get(self, path: str) -> Any:
-        answer = await self.client.get(f"/api/v1{path}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
+class Runs(Deck):
     async def start(self, *steps: dict[str, Any], **more: Any) -> str:
         definition = {"name": "test", "steps": list(steps), "outputs": more.pop("outputs", [])}
         body = {"definition": definition, "cluster": "here", "parameters": mgo(GOOD), "reuse": False} | more
@@ -81,15 +59,15 @@ def tasks(run: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def deck(start: Callable[..., Any]) -> AsyncIterator[Deck]:
+async def deck(start: Callable[..., Any]) -> AsyncIterator[Runs]:
     async with start() as app, await make_client(app) as client:
-        yield Deck(app, client)
+        yield Runs(app, client)
 
 
 # -- what a notebook sends -------------------------------------------------------------------------------------------------
 
 
-async def test_a_chain_passes_files_and_values(deck: Deck) -> None:
+async def test_a_chain_passes_files_and_values(deck: Runs) -> None:
     run_id = await deck.start(
         step("first"),
         step("second", "first"),
@@ -114,7 +92,7 @@ async def test_a_chain_passes_files_and_values(deck: Deck) -> None:
     assert origin["program"].startswith("CRYSTAL")
 
 
-async def test_everything_wrong_is_said_before_anything_is_submitted(deck: Deck) -> None:
+async def test_everything_wrong_is_said_before_anything_is_submitted(deck: Runs) -> None:
     async def refused(*steps: dict[str, Any], **more: Any) -> list[str]:
         body = {"definition": {"name": "x", "steps": list(steps)}, "cluster": "here", "parameters": mgo(GOOD)} | more
         answer = await deck.client.post("/api/v1/runs", json=body)
@@ -133,7 +111,7 @@ async def test_everything_wrong_is_said_before_anything_is_submitted(deck: Deck)
     assert await deck.get("/runs") == []
 
 
-async def test_a_key_makes_one_run(deck: Deck) -> None:
+async def test_a_key_makes_one_run(deck: Runs) -> None:
     body = {"definition": {"name": "once", "steps": [step("a")]}, "cluster": "here", "parameters": mgo(GOOD)}
     headers = {"Idempotency-Key": "abc"}
     answers = [await deck.client.post("/api/v1/runs", json=body, headers=headers) for _ in range(2)]
@@ -145,7 +123,7 @@ async def test_a_key_makes_one_run(deck: Deck) -> None:
 # -- what follows a failure ------------------------------------------------------------------------------------------------
 
 
-async def test_dependants_are_skipped_and_others_go_on(deck: Deck) -> None:
+async def test_dependants_are_skipped_and_others_go_on(deck: Runs) -> None:
     run = await deck.until(
         await deck.start(step("a", title=WRONG), step("b", "a"), step("c", "b"), step("d"), step("e", "d"))
     )
@@ -153,7 +131,7 @@ async def test_dependants_are_skipped_and_others_go_on(deck: Deck) -> None:
     assert states(run) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "completed", "e": "completed"}
 
 
-async def test_a_step_that_may_fail_does_not_stop_a_gathering(deck: Deck) -> None:
+async def test_a_step_that_may_fail_does_not_stop_a_gathering(deck: Runs) -> None:
     points = step("points", over=[{"title": GOOD}, {"title": WRONG}, {"title": GOOD, "a": 4.3}], on_failure="continue")
     gather = {"name": "best", "values": {"energy": "min(steps.points.results.energy_total)", "n": "len(steps.points)"}}
     run = await deck.until(await deck.start(points, gather))
@@ -162,7 +140,7 @@ async def test_a_step_that_may_fail_does_not_stop_a_gathering(deck: Deck) -> Non
     assert "1 of 3" in next(one["message"] for one in run["steps"] if one["name"] == "points")
 
 
-async def test_a_condition_skips_a_step(deck: Deck) -> None:
+async def test_a_condition_skips_a_step(deck: Runs) -> None:
     run = await deck.until(
         await deck.start(
             step("a"), step("metal", when="steps.a.results.gap_ev < 0.1"),
@@ -173,7 +151,7 @@ async def test_a_condition_skips_a_step(deck: Deck) -> None:
     assert sorted(states(run).values()) == ["completed", "completed", "skipped"]
 
 
-async def test_a_remedy_is_applied_and_told(deck: Deck) -> None:
+async def test_a_remedy_is_applied_and_told(deck: Runs) -> None:
     """TOO MANY CYCLES: more cycles from the wave function so far, then more mixing; then nothing is left."""
     run = await deck.until(await deck.start(step("a", title=CYCLES, remedies=["longer", "more_cycles", "more_mixing"])))
     assert run["state"] == "failed"
@@ -188,7 +166,7 @@ async def test_a_remedy_is_applied_and_told(deck: Deck) -> None:
     assert "GUESSP" in second["decks"]["scf.d12"]
 
 
-async def test_a_failure_of_the_machine_is_tried_again_a_few_times(deck: Deck) -> None:
+async def test_a_failure_of_the_machine_is_tried_again_a_few_times(deck: Runs) -> None:
     """The work directory cannot be written: nothing was wrong with the job."""
     work = Path(deck.context.settings.clusters["here"].workdir)
     work.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +183,7 @@ async def test_a_failure_of_the_machine_is_tried_again_a_few_times(deck: Deck) -
     assert "failure of the machine" in tasks(run, "a")[0]["earlier"][0]["why"]
 
 
-async def test_somebody_is_asked(deck: Deck) -> None:
+async def test_somebody_is_asked(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=WRONG, on_failure="ask"), step("b", "a"), step("c"))
     run = await deck.until(run_id, "asking", step="a")
     assert run["state"] == "running"
@@ -223,7 +201,7 @@ async def test_somebody_is_asked(deck: Deck) -> None:
     assert again.status_code == 409
 
 
-async def test_somebody_gives_up(deck: Deck) -> None:
+async def test_somebody_gives_up(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=WRONG, on_failure="ask"), step("b", "a"))
     await deck.until(run_id, "asking", step="a")
     await deck.post(f"/runs/{run_id}/steps/a/decision", 200, choice="give_up")
@@ -233,7 +211,7 @@ async def test_somebody_gives_up(deck: Deck) -> None:
 # -- pausing, cancelling, repeating ----------------------------------------------------------------------------------------
 
 
-async def test_a_pause_lets_nothing_begin(deck: Deck) -> None:
+async def test_a_pause_lets_nothing_begin(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=GOOD.replace("0.1", "1.5")), step("b", "a"))
     await deck.until(run_id, "running", step="a")
     await deck.post(f"/runs/{run_id}/pause", 200)
@@ -245,7 +223,7 @@ async def test_a_pause_lets_nothing_begin(deck: Deck) -> None:
     assert (await deck.until(run_id))["state"] == "completed"
 
 
-async def test_a_cancelled_run_ends_its_jobs(deck: Deck) -> None:
+async def test_a_cancelled_run_ends_its_jobs(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=GOOD.replace("0.1", "60")), step("b", "a"))
     async with asyncio.timeout(30):
         # A task that is active shows the state of its job.
@@ -258,7 +236,7 @@ async def test_a_cancelled_run_ends_its_jobs(deck: Deck) -> None:
     assert (await deck.get(f"/jobs/{job}"))["state"] == "cancelled"
 
 
-async def test_only_what_depends_on_a_change_is_computed_again(deck: Deck) -> None:
+async def test_only_what_depends_on_a_change_is_computed_again(deck: Runs) -> None:
     run_id = await deck.start(step("a"), step("b", "a"), step("c", "b"), step("d", parameters={"a": 4.3}))
     first = await deck.until(run_id)
     changed = await deck.post(f"/runs/{run_id}/rerun", steps={"b": {"toldee": 9}})
@@ -277,7 +255,7 @@ async def test_only_what_depends_on_a_change_is_computed_again(deck: Deck) -> No
     assert wrong.status_code == 422
 
 
-async def test_others_may_look_and_repeat_but_not_change(deck: Deck) -> None:
+async def test_others_may_look_and_repeat_but_not_change(deck: Runs) -> None:
     run_id = await deck.start(step("a"))
     await deck.until(run_id)
     async with await make_client(deck.app, "eve", Role.MEMBER) as eve:
@@ -292,7 +270,7 @@ async def test_others_may_look_and_repeat_but_not_change(deck: Deck) -> None:
 # -- workflows in workflows ------------------------------------------------------------------------------------------------
 
 
-async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
+async def test_a_workflow_for_each_of_several_rows(deck: Runs) -> None:
     inner = {"name": "inner", "steps": [step("one"), step("two", "one")],
              "outputs": [{"name": "energy", "value": "{{ steps.two.results.energy_total }}"}]}  # fmt: skip
     await deck.post("/workflows", definition=inner, comment="first")
@@ -323,7 +301,7 @@ async def test_a_workflow_for_each_of_several_rows(deck: Deck) -> None:
     assert sorted(job["step"] for job in record["jobs"]) == ["again"] * 2 + ["each"] * 6
 
 
-async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Deck) -> None:
+async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Runs) -> None:
     inner = {"name": "inner", "steps": [step("one")]}
     await deck.post("/workflows", definition=inner)
     outer = [{"name": "each", "workflow": "inner"}, step("behind", "each")]
@@ -336,7 +314,7 @@ async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Deck) -> 
     assert (run["state"], states(run)) == ("cancelled", {"each": "cancelled", "behind": "skipped"})
 
 
-async def test_the_library_keeps_versions(deck: Deck) -> None:
+async def test_the_library_keeps_versions(deck: Runs) -> None:
     definition = {"name": "mine", "steps": [step("a")]}
     saved = await deck.post("/workflows", definition=definition)
     assert (saved["version"], saved["author"]) == ("1", "ada")
@@ -388,7 +366,7 @@ async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path, recorded: Pa
     assert len(made) == len(set(handed)) == 5
 
 
-async def test_two_looks_at_once_make_one_job(deck: Deck) -> None:
+async def test_two_looks_at_once_make_one_job(deck: Runs) -> None:
     run_id = await deck.start(step("a"), step("b"))
     await asyncio.gather(*(orchestrator.work(deck.context, run_id) for _ in range(8)))
     run = await deck.until(run_id)
