@@ -14,10 +14,8 @@ GAP, BESIDE = 40, 210
 """Between the two panels, and width of the second one."""
 WINDOW = (-12.0, 12.0)
 """eV around the Fermi energy that are drawn where nothing else is asked for."""
-CLOSE = (-6.0, 6.0)
-"""eV, where bands of several jobs are drawn over each other."""
-MOST_NUMBERS = 5000
-"""Points of all lines together, of several jobs: some 60 kB of a page."""
+MOST_NUMBERS = 4000
+"""Points of all lines together, of several jobs: some 45 kB of a page."""
 NARROWEST = 0.1
 
 
@@ -111,7 +109,7 @@ def electronic_chart(
     )  # fmt: skip
 
 
-def overlaid_chart(sets: Sequence[BandSet], window: tuple[float, float] = CLOSE) -> BandChart | None:
+def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:
     """Bands of several jobs over each other, both spins of one alike, on the path of the first.
 
     Cells differ in size, and so do the lengths of their paths: each stretch between two nodes is drawn as long as the first's.
@@ -124,7 +122,9 @@ def overlaid_chart(sets: Sequence[BandSet], window: tuple[float, float] = CLOSE)
     own = [at for at, _ in sets[0].nodes]
     if own[-1] <= own[0]:
         return None
-    low, high = window
+    low, high = window = _limits(
+        [value for one in sets for spin in one.energies for band in spin for value in band], None
+    )
     scale = (WIDTH - RIGHT - LEFT) / (own[-1] - own[0])
 
     def down(energy: float) -> float:

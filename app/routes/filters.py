@@ -12,6 +12,13 @@ from fastapi import Query
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.domain.states import JobState
 from app.errors import FieldError, InvalidInput
+from app.services.overlays import QuantityName
+
+Tolerance = Annotated[
+    float | None,
+    Query(gt=0, le=1e6, allow_inf_nan=False, description="Of a convergence study, in the unit of its quantity."),
+]
+Studied = Annotated[QuantityName, Query(description="The quantity of a convergence study.")]
 
 
 def job_filter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.crystal.outputs.results import HARTREE_EV
@@ -16,11 +16,10 @@ from app.domain.permissions import Actor, require
 from app.errors import InvalidInput
 from app.services import overlays
 from app.services.context import Context
-from app.services.overlays import Spectra, Study
+from app.services.overlays import Overlay, QuantityName, Spectra, Study
 
 MAX_JOBS = 50
-TOLERANCE = 1.0
-"""meV per atom."""
+HARTREE_MEV = HARTREE_EV * 1000
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,21 @@ class Comparison:
     energies: list[float | None]
     per_atom: list[float | None]
     relative: list[float | None]
-    """To the lowest one: per cell where all cells hold equally many atoms, else per atom."""
+    """To the lowest one of the same formula: per cell where all cells hold equally many atoms, else per atom."""
     relative_per_atom: bool
     formulas: list[str]
     """Of each job, such as MgO; empty where its output tells no geometry."""
     per_formula: list[float | None]
     """Energies per formula unit, hartree."""
     gaps: list[float | None]
-    scf: Chart | None = None
+    """Band gaps in eV."""
+    volumes: list[float | None]
+    """Of the primitive cell, per atom, in Å³; None for what is not a crystal in three dimensions."""
+    scf: Overlay[Chart] | None = None
     spectra: Spectra | None = None
     study: Study | None = None
+    studies: list[QuantityName] = field(default_factory=list)
+    """Of what there are studies for these jobs."""
 
     def columns(self) -> dict[str, list[Any]]:
         """The table by column, for a spreadsheet: one row for each job."""
@@ -53,16 +57,23 @@ class Comparison:
         return found | {
             "energy_ha": list(self.energies), "energy_per_formula_ha": list(self.per_formula),
             "energy_per_atom_ha": list(self.per_atom),
-            "relative_mev": [None if value is None else value * HARTREE_EV * 1000 for value in self.relative],
-            "gap_ev": list(self.gaps),
+            "relative_mev": [None if value is None else value * HARTREE_MEV for value in self.relative],
+            "gap_ev": list(self.gaps), "volume_per_atom_a3": list(self.volumes),
         }  # fmt: skip
 
 
-async def compare(context: Context, actor: Actor, ids: Sequence[str], tolerance: float = TOLERANCE) -> Comparison:
+async def compare(
+    context: Context,
+    actor: Actor,
+    ids: Sequence[str],
+    *,
+    of: QuantityName = "energy",
+    tolerance: float | None = None,
+) -> Comparison:
     """What differs between jobs.
 
     Args:
-        tolerance: of a convergence study, meV per atom.
+        of: the quantity of a convergence study; tolerance: in its unit.
 
     Raises:
         InvalidInput: fewer than two jobs exist, or too many were named.
@@ -90,21 +101,51 @@ async def compare(context: Context, actor: Actor, ids: Sequence[str], tolerance:
     ]
     same = len(set(atoms)) == 1
     basis = energies if same else per_atom
-    lowest = min((value for value in basis if value is not None), default=None)
-    relative = [value - lowest if value is not None and lowest is not None else None for value in basis]
     async with context.database.read() as session:
         held = await jobs.results_of(session, [row.job.id for row in found])
-    units = [_formula(_of(held, row)) for row in found]
+    results = [_of(held, row) for row in found]
+    units = [_formula(one) for one in results]
+    relative = _relative(basis, [formula for formula, _ in units])
+    per_formula = [
+        energy / count if energy is not None and count else None
+        for energy, (_, count) in zip(energies, units, strict=True)
+    ]
+    gaps, volumes = [one.get("gap_ev") for one in results], [_volume(one) for one in results]
+    quantities: dict[QuantityName, list[float | None]] = {
+        "energy": [None if value is None else value * HARTREE_MEV for value in per_atom],
+        "gap": [None if gap is None else gap * 1000 for gap in gaps],
+        "volume": volumes,
+    }
+    # Energies of different substances converge to nothing.
+    key = overlays.studied_key(found, differing) if len({formula for formula, _ in units}) == 1 else ""
+    studies = {
+        name: one
+        for name, values in quantities.items()
+        if key and (one := overlays.study(found, key, name, values, tolerance if name == of else None))
+    }
     return Comparison(
-        found, differing, energies, per_atom, relative, not same, [formula for formula, _ in units],
-        [
-            energy / count if energy is not None and count else None
-            for energy, (_, count) in zip(energies, units, strict=True)
-        ],
-        [_of(held, row).get("gap_ev") for row in found], await overlays.scf_courses(context, found),
-        await overlays.spectra(context, found),
-        overlays.study(found, differing, per_atom, tolerance),
+        found, differing, energies, per_atom, relative, not same, [formula for formula, _ in units], per_formula, gaps,
+        volumes, await overlays.scf_courses(context, found), await overlays.spectra(context, found), studies.get(of),
+        list(studies),
     )  # fmt: skip
+
+
+def _relative(energies: Sequence[float | None], formulas: Sequence[str]) -> list[float | None]:
+    """To the lowest energy of the same substance: differences between substances say nothing."""
+    lowest: dict[str, float] = {}
+    for energy, formula in zip(energies, formulas, strict=True):
+        if energy is not None:
+            lowest[formula] = min(energy, lowest.get(formula, energy))
+    return [
+        None if energy is None else energy - lowest[formula] for energy, formula in zip(energies, formulas, strict=True)
+    ]
+
+
+def _volume(results: Mapping[str, Any]) -> float | None:
+    geometry = results.get("geometry") or {}
+    if results.get("dimensionality") != 3 or not geometry.get("volume") or not geometry.get("atoms"):
+        return None
+    return float(geometry["volume"]) / len(geometry["atoms"])
 
 
 def _of(held: Mapping[tuple[str, str], JobResult], row: JobRow) -> Mapping[str, Any]:

@@ -258,10 +258,29 @@ async def test_jobs_beside_each_other(deck: Jobs) -> None:
     page = await deck.page(f"/jobs/compare?{query}")
     assert "Convergence of the SCF" in page
     # Two parameters differ: no single axis.
-    assert "Converged within" not in page
+    assert 'id="study"' not in page
     one = [await deck.job("c17-mgo-sto3g-rhf-scf/main.out seconds=0.1", maxcycle=n) for n in (50, 60, 70)]
-    study = await deck.page("/jobs/compare?" + "&".join(f"id={job}" for job in one))
-    assert "Converged within 1 meV per atom from <strong>50</strong> on." in study
+    query = "&".join(f"id={job}" for job in one)
+    study = await deck.page(f"/jobs/compare?{query}")
+    assert "converged within 1 meV per atom from maxcycle = <strong>50</strong> on" in study
+    assert "of=gap#study" in study
+    assert "of=volume#study" in study
+
+
+async def test_a_gap_over_a_parameter(deck: Jobs) -> None:
+    """Three recorded MgO, whose gaps differ by volts: none confirms the last one until the tolerance is as wide."""
+    outputs = ("c17-mgo-sto3g-rhf-scf/main.out", "c17-mgo-b3lyp-scf/out_mgoSCF.out", "c17-mgo-sto3g-rhf-scf/main.out")
+    jobs = [await deck.job(f"{name} seconds=0.1", maxcycle=n) for name, n in zip(outputs, (50, 60, 70), strict=True)]
+    found = await deck.get("/comparison", id=jobs, of="gap")
+    gaps = found["gaps"]
+    assert len(set(gaps)) == 2
+    assert found["study"]["differences"] == pytest.approx([0.0, (gaps[1] - gaps[0]) * 1000, 0.0])
+    assert (found["study"]["parameter"], found["study"]["unit"], found["study"]["tolerance"]) == ("maxcycle", "meV", 10.0)
+    assert found["study"]["reached"] is None
+    wide = await deck.get("/comparison", id=jobs, of="gap", tolerance=20000)
+    assert wide["study"]["reached"] == "50"
+    assert "not converged within 10 meV yet" in await deck.page("/jobs/compare?of=gap&" + "&".join(f"id={job}" for job in jobs))
+    await deck.get("/comparison", 422, id=jobs, of="gap", tolerance=0)
 
 
 async def test_bands_over_each_other(deck: Jobs) -> None:
@@ -273,6 +292,8 @@ async def test_bands_over_each_other(deck: Jobs) -> None:
     assert drawn.count("line-0") == drawn.count("line-1")
     assert "Left out, since their bands run along other points" in drawn
     assert len(page) < 100_000
+    # Carbon is not lower than magnesia; it is something else.
+    assert (await deck.get("/comparison", id=[*same, other]))["relative"] == [0.0, 0.0, 0.0]
     apart = await deck.page(f"/jobs/compare?id={same[0]}&id={other}")
     assert "Bands are not drawn over each other" in apart
 

@@ -15,18 +15,17 @@ from app.db.repositories.jobs import JobFilter
 from app.domain.spectra import Shape
 from app.domain.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import job_filter, next_cursor
+from app.routes.filters import Studied, Tolerance, job_filter, next_cursor
 from app.routes.rendering import is_fragment, page
 from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, vibrations
 from app.services.actions import Selection
-from app.services.comparison import TOLERANCE
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
+from app.services.overlays import QUANTITIES
 
 router = APIRouter(include_in_schema=False)
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
 Number = Annotated[float | None, Query(allow_inf_nan=False)]
-Tolerance = Annotated[float, Query(gt=0, le=1e6, allow_inf_nan=False)]
 Ids = Annotated[Sequence[str], Query()]
 
 
@@ -98,15 +97,16 @@ async def compare(
     context: ContextDep,
     actor: ActorDep,
     id: Ids = (),
-    tolerance: Tolerance = TOLERANCE,
+    of: Studied = "energy",
+    tolerance: Tolerance = None,
     format: str = "",
 ) -> Response:
-    found = await compare_jobs(context, actor, id, tolerance)
+    found = await compare_jobs(context, actor, id, of=of, tolerance=tolerance)
     if format == "csv":
         headers = {"content-disposition": 'attachment; filename="comparison.csv"'}
         return Response(as_csv(found.columns()), media_type="text/csv; charset=utf-8", headers=headers)
     return page(
-        request, "compare.html", found=found, query=urlencode([("id", one) for one in id]),
+        request, "compare.html", found=found, query=urlencode([("id", one) for one in id]), quantities=QUANTITIES,
         base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from app.routes.api.v1.schemas import (
     comparison_table,
 )
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import job_filter
+from app.routes.filters import Studied, Tolerance, job_filter
 from app.services import archives, batch_views, batches
 from app.services.actions import Selection
 from app.services.comparison import compare
@@ -108,9 +108,11 @@ async def estimate(
 
 
 @router.get("/comparison")
-async def compare_jobs(context: ContextDep, actor: ActorDep, id: Ids = ()) -> ComparisonTable:
+async def compare_jobs(
+    context: ContextDep, actor: ActorDep, id: Ids = (), of: Studied = "energy", tolerance: Tolerance = None
+) -> ComparisonTable:
     """What differs between jobs, and their energies."""
-    return comparison_table(await compare(context, actor, id))
+    return comparison_table(await compare(context, actor, id, of=of, tolerance=tolerance))
 
 
 @router.get("/download", response_class=StreamingResponse)

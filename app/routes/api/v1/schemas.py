@@ -12,6 +12,7 @@ from app.services.batch_views import BatchView
 from app.services.comparison import Comparison
 from app.services.creation import JobRequest
 from app.services.jobs import JobView, priority_of
+from app.services.overlays import Study
 
 
 class NewJob(BaseModel):
@@ -156,8 +157,20 @@ class EstimateAnswer(BaseModel):
     suggested_memory_mb: int
 
 
+class StudyTable(BaseModel):
+    """A quantity over a parameter, as differences to its last value, and from which value on they stay within `tolerance`."""
+
+    parameter: str
+    of: str
+    unit: str
+    values: list[str]
+    differences: list[float]
+    tolerance: float
+    reached: str | None
+
+
 class ComparisonTable(BaseModel):
-    """Values of what differs, in the order of `jobs`; energies in hartree, relative ones to the lowest."""
+    """Values of what differs, in the order of `jobs`. Hartree, eV, Å³; relative energies to the lowest one of the same formula."""
 
     jobs: list[str]
     differing: dict[str, list[str]]
@@ -168,6 +181,8 @@ class ComparisonTable(BaseModel):
     formulas: list[str]
     per_formula: list[float | None]
     gaps: list[float | None]
+    volumes: list[float | None]
+    study: StudyTable | None = None
 
 
 class PauseRequest(BaseModel):
@@ -438,9 +453,17 @@ def batch_detail(view: BatchView) -> BatchDetail:
     )  # fmt: skip
 
 
+def study_table(study: Study) -> StudyTable:
+    return StudyTable(
+        parameter=study.key, of=study.name, unit=study.quantity.unit, values=study.values, differences=study.differences,
+        tolerance=study.tolerance, reached=study.reached or None,
+    )  # fmt: skip
+
+
 def comparison_table(found: Comparison) -> ComparisonTable:
     return ComparisonTable(
         jobs=[row.job.id for row in found.rows], differing=dict(found.differing), energies=found.energies,
         per_atom=found.per_atom, relative=found.relative, relative_per_atom=found.relative_per_atom,
-        formulas=found.formulas, per_formula=found.per_formula, gaps=found.gaps,
+        formulas=found.formulas, per_formula=found.per_formula, gaps=found.gaps, volumes=found.volumes,
+        study=study_table(found.study) if found.study else None,
     )  # fmt: skip
