@@ -352,7 +352,7 @@ async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path, recorded: Pa
                     transport=httpx.ASGITransport(app), base_url="http://testserver", headers={"Authorization": token}
                 )
             async with client:
-                deck = Deck(app, client)
+                deck = Runs(app, client)
                 if not run_id:
                     run_id = await deck.start(*(step(f"s{n}", *([f"s{n - 1}"] if n else [])) for n in range(5)))
                 await asyncio.sleep(0.6)
