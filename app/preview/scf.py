@@ -115,6 +115,8 @@ class _Run:
             "HARTREE-FOCK HAMILTONIAN" if deck.functional is None else f"KOHN-SHAM HAMILTONIAN {deck.functional_name}"
         )
         report.line(f" {functional}")
+        report.line(f" INFORMATION **** TOLDEE **** SCF TOL ON TOTAL ENERGY SET TO  {deck.toldee}")
+        report.line(f" MAX NUMBER OF SCF CYCLES  {deck.maxcycle:6d} ")
 
     def energy(self, structure: Bulk | External, shown: bool) -> float:
         """The energy of a structure in hartree; its cycles are printed where they are `shown`.

@@ -16,13 +16,20 @@ const powers = (_, __, low, high) => {
 };
 const power = (value) => (value == null ? "" : Math.abs(Math.log10(value) % 1) < 1e-9 ? `1e${Math.round(Math.log10(value))}` : "");
 
+// Where no pointer is over a plot, its legend tells the newest values.
+const newest = (plot) => { if (plot.cursor.idx == null) plot.setLegend({ idx: plot.data[0].length - 1 }); };
+
+const small = (_, value) => value?.toExponential(2) ?? "–";
+
 // A plot over whole numbers; dragging across it zooms, a double click shows all again.
 const make = (place, series, axes, scales, data) => new window.uPlot({
   width: Math.min(704, place.clientWidth || 640), height: 260, cursor: { drag: { x: true, y: false } },
-  legend: { live: true }, scales: { x: { time: false, range: (_, low, high) => [low, Math.max(high, low + 1)] }, ...scales }, axes, series,
+  legend: { live: true }, hooks: { setCursor: [newest], setData: [newest], ready: [newest] }, scales: { x: { time: false, range: (_, low, high) => [low, Math.max(high, low + 1)] }, ...scales }, axes, series,
 }, data, place);
 
-const spans = (value, length) => Array(length).fill(value);
+// A limit is a line of its own, where the output tells it.
+const limit = (label, value, dash) => (value == null ? [] : [{ label, stroke: css("--good"), dash, value: small, points: { show: false } }]);
+const spans = (value, length) => (value == null ? [] : [Array(length).fill(value)]);
 // A logarithmic axis knows neither zero nor a single value.
 const logRange = (_, low, high) => {
   const from = Math.floor(Math.log10(Math.max(low || 1e-12, 1e-14)));
@@ -34,6 +41,7 @@ const show = (name, series, axes, scales, data) => {
   const place = box.querySelector(`[data-plot="${name}"]`);
   place.closest("figure").hidden = !data[0].length;
   if (!data[0].length) return;
+  if (plots[name]?.series.length !== series.length) { plots[name]?.destroy(); delete plots[name]; }
   if (plots[name]) plots[name].setData(data);
   else plots[name] = make(place, series, axes, scales, data);
   place.dataset.points = data[0].length;
@@ -43,21 +51,22 @@ const draw = (found) => {
   const sizes = known.delta.map((value) => (value == null || value === 0 ? null : Math.abs(value)));
   show("scf", [
     { label: "cycle" },
-    { label: "|ΔE| / Ha", stroke: css("--accent"), width: 1.5, points: { show: known.cycle.length < 200 } },
-    { label: "TOLDEE", stroke: css("--good"), dash: [6, 4], points: { show: false } },
+    { label: "|ΔE| / Ha", stroke: css("--accent"), width: 1.5, value: small, points: { show: known.cycle.length < 200 } },
+    ...limit("TOLDEE", found.tolerance, [6, 4]),
   ], [axis("SCF cycle", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }), axis("|ΔE| / Ha", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
-  [known.cycle, sizes, spans(found.tolerance, known.cycle.length)]);
+  [known.cycle, sizes, ...spans(found.tolerance, known.cycle.length)]);
+  const threshold = found.thresholds?.rms_gradient;
   const points = axis("point", { incrs: [1, 2, 5, 10, 20, 50, 100] });
   show("energy", [
     { label: "point" }, { label: "E / Ha", stroke: css("--accent"), width: 1.5, points: { show: true }, value: (_, value) => value?.toFixed(8) ?? "–" },
   ], [points, axis("E / Ha", { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) })], {}, [known.number, known.energy]);
   show("gradient", [
     { label: "point" },
-    { label: "max gradient", stroke: css("--bad"), width: 1.5, dash: [6, 3], points: { show: true } },
-    { label: "RMS gradient", stroke: css("--accent"), width: 1.5, points: { show: true } },
-    { label: "threshold (RMS)", stroke: css("--good"), dash: [3, 3], points: { show: false } },
+    { label: "max gradient", stroke: css("--bad"), width: 1.5, value: small, dash: [6, 3], points: { show: true } },
+    { label: "RMS gradient", stroke: css("--accent"), width: 1.5, value: small, points: { show: true } },
+    ...limit("threshold (RMS)", threshold, [3, 3]),
   ], [points, axis("gradient / (Ha/bohr)", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
-  [known.number, known.max_gradient, known.rms_gradient, spans(found.thresholds?.rms_gradient ?? null, known.number.length)]);
+  [known.number, known.max_gradient, known.rms_gradient, ...spans(threshold, known.number.length)]);
 };
 
 const take = (found) => {

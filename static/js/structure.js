@@ -30,6 +30,7 @@ export const STYLE = { sphere: { scale: 0.3, colorscheme: "Jmol" } };
 
 // A fresh viewer in `place`, in the page's colours.
 export const viewerIn = (mol, place) => {
+  place.classList.add("open");
   const style = getComputedStyle(place);
   const viewer = mol.createViewer(place, { backgroundColor: style.getPropertyValue("--surface").trim() });
   return { viewer, color: style.getPropertyValue("--quiet").trim() };

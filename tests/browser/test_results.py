@@ -123,6 +123,10 @@ def test_a_job_of_five_thousand_cycles_stays_responsive(page: Page, replaying: S
     page.click("#course details summary")
     expect(page.locator("#course table").first).to_be_visible()
     page.wait_for_function(f"() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == {CYCLES}", timeout=90000)
+    # Where no pointer is, the legend tells the newest cycle.
+    legend = page.locator("[data-plot='scf'] .u-legend")
+    expect(legend).to_contain_text(f"{CYCLES - 1:,}")
+    expect(legend).to_contain_text("1.00e-6")
     size = len(page.evaluate("document.documentElement.outerHTML"))
     assert size < 100_000, size
 

@@ -183,3 +183,17 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, recorded: Path
     assert found.forgotten > 0
     assert len(found.frames) <= 10
     assert len(found.points) <= 8
+
+
+@pytest.mark.parametrize(
+    ("line", "tolerance"),
+    [
+        (" WEIGHT OF F(I) IN F(I+1)      30% CONVERGENCE ON ENERGY        10**- 9", 1e-9),
+        (" INFORMATION **** TOLDEE **** SCF TOL ON TOTAL ENERGY SET TO          11", 1e-11),
+        (" INFORMATION **** TOLDEE **** CONVERGENCE CRITERION FOR ENERGY MODIFIED: 10**-           8", 1e-8),
+    ],
+)
+def test_the_tolerance_of_the_scf(line: str, tolerance: float) -> None:
+    reader = OutputReader()
+    reader.feed(f"{line}\n".encode())
+    assert reader.series.tolerance == tolerance

@@ -19,7 +19,10 @@ _SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         "CYC ",
         rf"^ *CYC +(?P<cyc_n>\d+) +ETOT\(AU\) *(?P<cyc_e>{NUMBER}) *DETOT *(?P<cyc_d>{NUMBER})(?: *tst *(?P<cyc_t>{NUMBER}))?",
     ),
-    "tolerance": (("WEIGHT OF F(I)", "INFORMATION **** TOLDEE"), r"CONVERGENCE ON ENERGY +10\*\*- *(?P<toldee>\d+)"),
+    "tolerance": (
+        ("WEIGHT OF F(I)", "INFORMATION **** TOLDEE"),
+        r"(?:CONVERGENCE ON ENERGY|FOR ENERGY MODIFIED:|TOTAL ENERGY SET TO) +(?:10\*\*- *)?(?P<toldee>\d+)",
+    ),
     "limit": ("MAX NUMBER OF SCF", r"^ *MAX NUMBER OF SCF CYCLES +(?P<maxcyc>\d+) "),
     "elapsed": ((f"{_STAGE} END ", f"{_STAGE} ERR "), rf"^ *T{{20,}} (?P<el_stage>\w+) +TELAPSE +(?P<el_s>{NUMBER})"),
     "gap": (
