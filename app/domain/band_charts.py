@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.charts import Tick, nice_ticks
+from app.domain.charts import Box, Tick, nice_ticks
 
 WIDTH, HEIGHT = 640, 420
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 40
@@ -32,7 +32,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class BandChart:
+class BandChart(Box):
     """Lines by spin, or by job where several are drawn; nodes of the path, ticks of the energy, and where the Fermi energy lies."""
 
     lines: list[tuple[int, str]]
@@ -40,12 +40,6 @@ class BandChart:
     y_ticks: list[Tick]
     fermi: float
     window: tuple[float, float]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
     dos: Panel | None = None
     names: list[str] = field(default_factory=list)
     """Of the projections, in the order of their line styles."""
@@ -86,13 +80,11 @@ def electronic_chart(
     with_bands = bool(energies) and len(distances) > 1 and distances[-1] > distances[0]
     if not flat or not (with_bands or dos):
         return None
-    low, high = _limits(flat, window)
+    low, high = window = _limits(flat, window)
     width = WIDTH + (BESIDE + GAP if with_bands and dos else 0)
     right = WIDTH - RIGHT
 
-    def down(energy: float) -> float:
-        return HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
+    down = _scale(window)
     lines: list[tuple[int, str]] = []
     ticks: list[Tick] = []
     if with_bands:
@@ -103,9 +95,23 @@ def electronic_chart(
     panel = None
     if dos:
         panel = _panel(dos, low, high, down, right + GAP if with_bands else LEFT, width - RIGHT)
+    return _chart(lines, ticks, window, width, panel, list(dict.fromkeys(line.name for line in dos)))
+
+
+def _scale(window: tuple[float, float]) -> Callable[[float], float]:
+    """How far down in the picture an energy stands."""
+    low, high = window
+    return lambda energy: HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+
+def _chart(
+    lines: list[tuple[int, str]], nodes: list[Tick], window: tuple[float, float], width: int = WIDTH,
+    dos: Panel | None = None, names: Sequence[str] = (),
+) -> BandChart:  # fmt: skip
+    down = _scale(window)
     return BandChart(
-        lines, ticks, [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)], down(0.0), (low, high), width=width,
-        right=right, dos=panel, names=list(dict.fromkeys(line.name for line in dos)),
+        lines, nodes, [Tick(down(y), f"{y:g}") for y in nice_ticks(*window, 8)], down(0.0), window, dos, list(names),
+        width=width, height=HEIGHT, left=LEFT, right=WIDTH - RIGHT, top=TOP, bottom=HEIGHT - BOTTOM,
     )  # fmt: skip
 
 
@@ -127,9 +133,7 @@ def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:
     )
     scale = (WIDTH - RIGHT - LEFT) / (own[-1] - own[0])
 
-    def down(energy: float) -> float:
-        return HEIGHT - BOTTOM - (energy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
+    down = _scale(window)
     lines: list[tuple[int, str]] = []
     for place, one in enumerate(sets):
         stretched = _stretched(one.distances, [at for at, _ in one.nodes], own)
@@ -138,7 +142,7 @@ def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:
         bands = [[[band[index] for index in kept] for band in spin] for spin in one.energies]
         lines += [(place, path) for _, path in _band_lines(across, bands, low, high, down)]
     ticks = [Tick(LEFT + (at - own[0]) * scale, name) for at, name in sets[0].nodes]
-    return BandChart(lines, ticks, [Tick(down(y), f"{y:g}") for y in nice_ticks(low, high, 8)], down(0.0), window)
+    return _chart(lines, ticks, window)
 
 
 def _stretched(distances: Sequence[float], nodes: Sequence[float], onto: Sequence[float]) -> list[float]:

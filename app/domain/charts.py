@@ -12,6 +12,18 @@ WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 92, 16, 16, 44
 
 
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """Size of a picture, and where its axes end."""
+
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
 @dataclass(frozen=True)
 class Point:
     """Where a value stands in the picture, in its units, and the value in words."""
@@ -38,7 +50,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(Box):
     """Everything a page needs to draw lines over an axis. `offset` was taken off the y values, so that ticks stay short."""
 
     series: list[Series]
@@ -49,12 +61,6 @@ class Chart:
     offset: float
     band: tuple[float, float] | None
     """Top and height of the band of the tolerance."""
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -115,7 +121,7 @@ def line_chart(
 
 
 @dataclass(frozen=True)
-class CurveChart:
+class CurveChart(Box):
     """A curve with sticks under it, all in the units of the picture."""
 
     path: str
@@ -125,12 +131,6 @@ class CurveChart:
     y_ticks: list[Tick]
     x_label: str
     y_label: str
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def spectrum_chart(found: Spectrum, x_label: str, y_label: str) -> CurveChart:
