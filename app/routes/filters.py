@@ -11,8 +11,8 @@ from fastapi import Query
 
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.domain.states import JobState
+from app.domain.studies import QuantityName
 from app.errors import FieldError, InvalidInput
-from app.services.overlays import QuantityName
 
 Tolerance = Annotated[
     float | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from app.crystal.outputs.results import HARTREE_EV
@@ -13,10 +13,11 @@ from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import JobResult
 from app.domain.charts import Chart
 from app.domain.permissions import Actor, require
+from app.domain.studies import QuantityName, Study, study
 from app.errors import InvalidInput
 from app.services import overlays
 from app.services.context import Context
-from app.services.overlays import Overlay, QuantityName, Spectra, Study
+from app.services.overlays import Overlay, Spectra
 
 MAX_JOBS = 50
 HARTREE_MEV = HARTREE_EV * 1000
@@ -41,10 +42,10 @@ class Comparison:
     """Band gaps in eV."""
     volumes: list[float | None]
     """Of the primitive cell, per atom, in Å³; None for what is not a crystal in three dimensions."""
-    scf: Overlay[Chart] | None = None
-    spectra: Spectra | None = None
-    study: Study | None = None
-    studies: list[QuantityName] = field(default_factory=list)
+    scf: Overlay[Chart] | None
+    spectra: Spectra
+    study: Study | None
+    studies: list[QuantityName]
     """Of what there are studies for these jobs."""
 
     def columns(self) -> dict[str, list[Any]]:
@@ -117,17 +118,24 @@ async def compare(
         "volume": volumes,
     }
     # Energies of different substances converge to nothing.
-    key = overlays.studied_key(found, differing) if len({formula for formula, _ in units}) == 1 else ""
+    key = _studied_key(found, differing) if len({formula for formula, _ in units}) == 1 else ""
+    given = [row.job.parameters.get(key) for row in found]
     studies = {
         name: one
         for name, values in quantities.items()
-        if key and (one := overlays.study(found, key, name, values, tolerance if name == of else None))
+        if key and (one := study(key, given, name, values, tolerance if name == of else None))
     }
     return Comparison(
         found, differing, energies, per_atom, relative, not same, [formula for formula, _ in units], per_formula, gaps,
         volumes, await overlays.scf_courses(context, found), await overlays.spectra(context, found), studies.get(of),
         list(studies),
     )  # fmt: skip
+
+
+def _studied_key(rows: Sequence[JobRow], differing: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """The only parameter of the calculation that differs between jobs of one template; empty where there is no such one."""
+    own = [key for key, _ in differing if any(key in row.job.parameters for row in rows) and key != "title"]
+    return own[0] if len(own) == 1 and len({row.job.template_id for row in rows}) == 1 else ""
 
 
 def _relative(energies: Sequence[float | None], formulas: Sequence[str]) -> list[float | None]:

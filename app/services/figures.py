@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +80,7 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         names = [row.name for row in await jobs.files(session, job_id)]
     try:
         found = await electronic(context, actor, job_id)
-        chart = found.chart(window)
+        chart = await asyncio.to_thread(found.chart, window)
     except NotFound:
         chart = None
     modes: list[dict[str, Any]] = next((row.results["modes"] for row in results if row.results.get("modes")), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from app.domain.band_charts import BandChart
@@ -33,7 +34,7 @@ async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]
             if task.job is None or task.task.state != "completed" or len(found) >= MOST:
                 continue
             drawn = await electronic.shown(context, task.job)
-            chart = drawn.chart() if drawn is not None else None
+            chart = await asyncio.to_thread(drawn.chart) if drawn is not None else None
             if drawn is not None and chart is not None:
                 name = one.spec.heading if len(one.tasks) == 1 else f"{one.spec.heading} {task.task.number + 1}"
                 found.append(Figure(name, task.job.id, drawn.words, chart))

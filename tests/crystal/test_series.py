@@ -197,3 +197,20 @@ def test_the_tolerance_of_the_scf(line: str, tolerance: float) -> None:
     reader = OutputReader()
     reader.feed(f"{line}\n".encode())
     assert reader.series.tolerance == tolerance
+
+
+def test_spins_of_the_cycle_before_the_last_charges_are_kept(recorded: Path) -> None:
+    """An output that is cut between both tables, however it was fed."""
+    data = (recorded / "c17-nio-afm-opt-walltime/main.out").read_bytes()
+    cut = data[: data.rindex(b"TOTAL ATOMIC SPINS") - 2]
+    assert cut.count(b"TOTAL ATOMIC SPINS") > 0
+    found = []
+    for size in (len(cut), 997):
+        reader = OutputReader()
+        for place in range(0, len(cut), size):
+            reader.feed(cut[place : place + size])
+        populations = reader.results().populations
+        assert populations is not None
+        found.append(populations.spins)
+    assert len(found[0]) == 4
+    assert found[0] == found[1]

@@ -161,12 +161,7 @@ Marked = tuple[int, str, str]
 def find_mark(line: str) -> tuple[str, re.Match[str]] | None:
     """The kind of a line, and what its pattern found; None for a line that says nothing."""
     begins = _LINE.match(line)
-    return which(line, _KINDS[begins["begins"]]) if begins else None
-
-
-def which(line: str, kinds: Iterable[str]) -> tuple[str, re.Match[str]] | None:
-    """The first of these kinds that the line is of."""
-    for kind in kinds:
+    for kind in _KINDS[begins["begins"]] if begins else ():
         if match := _PATTERNS[kind].search(line):
             return kind, match
     return None
@@ -187,10 +182,7 @@ def rules_of(sections: Sequence[type]) -> dict[str, list[Rule]]:
 def marked_lines(block: str) -> list[Marked]:
     """The lines of `block` that may say something, in their order. It begins with the end of the line before it."""
     found = [(match.start(1), match[1], match[2]) for match in _BLOCK.finditer(block)]
-    places = [(block.rfind(" TELAPSE"), _STAGE)]
-    charges = block.rfind(_ONLY_LAST[0])
-    # The spins of a cycle stand below its charges.
-    places += [(charges, _ONLY_LAST[0]), (block.find(_ONLY_LAST[1], max(0, charges)), _ONLY_LAST[1])]
+    places = [(block.rfind(" TELAPSE"), _STAGE), *((block.rfind(words), words) for words in _ONLY_LAST)]
     for words in _FOREIGN:
         place = block.find(words, max(0, len(block) - _END))
         while place >= 0:

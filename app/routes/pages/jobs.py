@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response, Streamin
 
 from app.db.repositories.jobs import JobFilter
 from app.domain.spectra import Shape
+from app.domain.studies import QUANTITIES
 from app.domain.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import Studied, Tolerance, job_filter, next_cursor
@@ -21,7 +22,6 @@ from app.services import actions, archives, curves, figures, file_views, forms, 
 from app.services.actions import Selection
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
-from app.services.overlays import QUANTITIES
 
 router = APIRouter(include_in_schema=False)
 FilterDep = Annotated[JobFilter, Depends(job_filter)]

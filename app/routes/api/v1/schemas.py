@@ -8,11 +8,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.repositories.jobs import JobRow
+from app.domain.studies import Study
 from app.services.batch_views import BatchView
 from app.services.comparison import Comparison
 from app.services.creation import JobRequest
 from app.services.jobs import JobView, priority_of
-from app.services.overlays import Study
 
 
 class NewJob(BaseModel):
