@@ -87,7 +87,7 @@ def study(
 
 @dataclass(frozen=True, order=True)
 class _Order:
-    """Numbers before words; several numbers by their sum, then one by one; words by the alphabet."""
+    """Numbers before words; several numbers by their mean, since one factor of a net stands for three; words by the alphabet."""
 
     is_text: bool
     size: float
@@ -105,4 +105,4 @@ def _order(value: Any) -> _Order:
         numbers = tuple(float(part) for part in parts)
     except ValueError:
         return _Order(True, 0.0, (), label(value))
-    return _Order(False, sum(numbers), numbers, "")
+    return _Order(False, sum(numbers) / max(1, len(numbers)), numbers, "")

@@ -25,6 +25,12 @@ def test_nets_are_named_not_added_up() -> None:
     assert (found.tolerance, found.reached) == (10.0, "4 4 2")
 
 
+def test_one_factor_stands_for_three() -> None:
+    found = study("shrink", [4, "2 2 1", "4 4 2"], "energy", [-105.0, -100.0, -104.9])
+    assert found is not None
+    assert found.values == ["2 2 1", "4 4 2", "4"]
+
+
 def test_words_and_numbers_stand_side_by_side() -> None:
     found = study("guess", ["sto-3g", 3, "pob"], "volume", [9.3, 9.4, 9.3])
     assert found is not None
