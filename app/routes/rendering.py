@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from jinja2_fragments.fastapi import Jinja2Blocks
 
 from app.crystal.outputs.results import HARTREE_EV
 from app.domain.fields import FieldSpec
+from app.domain.permissions import can
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
 from app.domain.sweeps import label
@@ -140,6 +141,8 @@ def is_fragment(request: Request) -> bool:
 def page(request: Request, file: str, /, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
     """A page, or one of its blocks for htmx."""
     context.setdefault("actor", getattr(request.state, "actor", None))
+    # What a page offers is what its reader may do; the services decide again when it is done.
+    context["may"] = partial(can, context["actor"])
     response: Response = pages.TemplateResponse(request, file, context, status_code=status, block_name=block)
     response.headers["Vary"] = "HX-Request, HX-Request-Type"
     return response
