@@ -13,6 +13,8 @@ import pytest
 
 from tests.support import lab as lab_module
 from tests.support import reference
+from tests.support.databases import new_sqlite
+from tests.support.hashing import cheap_passwords
 from tests.support.lab import RECORDED, Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
@@ -98,10 +100,28 @@ def postgres() -> Iterator[Postgres]:
         server.stop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passwords_cost_little() -> Iterator[None]:
+    """A hundred tests make accounts in this process: what argon2 costs there proves nothing."""
+    with cheap_passwords():
+        yield
+
+
+def _database(request: pytest.FixtureRequest, tmp_path: Path, *, migrated: bool) -> str:
+    if request.param == "sqlite":
+        file = tmp_path / "deck.sqlite3"
+        return new_sqlite(file) if migrated else f"sqlite:///{file}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database(migrated=migrated)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind; tests that take this run on both."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'deck.sqlite3'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    """A database of each kind, without rows and up to date; tests that take this run on both."""
+    return _database(request, tmp_path, migrated=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind in which there is nothing yet, for what migrates."""
+    return _database(request, tmp_path, migrated=False)

@@ -29,9 +29,7 @@ def url_of(database_url: str) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> Any:
-    url = url_of(database_url)
-    await asyncio.to_thread(migrations.upgrade, url)
-    database = Database(url)
+    database = Database(url_of(database_url))
     yield database
     await database.close()
 
@@ -53,17 +51,17 @@ def tables(database_url: str) -> set[str]:
     return asyncio.run(ask())
 
 
-def test_an_empty_database_goes_up_and_down(database_url: str) -> None:
-    url = url_of(database_url)
+def test_an_empty_database_goes_up_and_down(empty_database_url: str) -> None:
+    url = url_of(empty_database_url)
     migrations.upgrade(url)
     assert {"users", "sessions", "clusters", "credentials", "jobs", "job_events", "remote_jobs", "job_files", "job_results",
-            "idempotency_keys"} <= tables(database_url)  # fmt: skip
+            "idempotency_keys"} <= tables(empty_database_url)  # fmt: skip
     migrations.downgrade(url, "base")
-    assert tables(database_url) == {"alembic_version"}
+    assert tables(empty_database_url) == {"alembic_version"}
 
 
-def test_a_filled_older_database_keeps_its_rows(database_url: str) -> None:
-    url = url_of(database_url)
+def test_a_filled_older_database_keeps_its_rows(empty_database_url: str) -> None:
+    url = url_of(empty_database_url)
     migrations.upgrade(url, "0001")
 
     async def fill_and_read(statement: str) -> list[Any]:

@@ -14,6 +14,7 @@ from app.main import create_app
 from app.services import accounts
 from app.services.context import Context
 from app.settings import ClusterSettings, Settings
+from tests.support import databases
 
 PASSWORD = "a long enough password"
 EXECUTABLE = Path(__file__).resolve().parents[1] / "lab" / "bin" / "replay"
@@ -40,7 +41,8 @@ def settings_for(folder: Path, **changes: object) -> Settings:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The application with its background work."""
+    """The application with its background work, on a database that is up to date already."""
+    databases.prepare(settings)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import asyncssh
 
+from tests.support.ports import free_port
+
 USERS = ("alice", "bob")
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sshd", "sacctmgr")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,12 +40,6 @@ def missing() -> str:
 
 def _which(name: str) -> str | None:
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:

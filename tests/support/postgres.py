@@ -9,7 +9,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.support.lab import free_port, wait_until
+from tests.support.databases import migrate
+from tests.support.lab import wait_until
+from tests.support.ports import free_port
 
 ROOT = Path("/usr/lib/postgresql")
 
@@ -30,6 +32,7 @@ class Postgres:
         self.root = Path(tempfile.mkdtemp(prefix="crystaldeck-pg-", dir="/tmp"))
         self.port = free_port()
         self._numbers = itertools.count(1)
+        self._template: str | None = None
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user:
             account = pwd.getpwnam(self._user)
@@ -49,9 +52,18 @@ class Postgres:
         wait_until(lambda: subprocess.run(ready, capture_output=True).returncode == 0, "PostgreSQL's start")
         return self
 
-    def new_database(self) -> str:
+    def new_database(self, *, migrated: bool = True) -> str:
+        """The URL of a new database: up to date, or empty."""
+        if not migrated:
+            return self._create()
+        if self._template is None:
+            self._template = self._create()
+            migrate(self._template)
+        return self._create(f"--template={self._template.rpartition('/')[2]}")
+
+    def _create(self, *options: str) -> str:
         name = f"deck{next(self._numbers)}"
-        self._run(self._bin / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "deck", name)
+        self._run(self._bin / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "deck", *options, name)
         return f"postgresql://deck@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:

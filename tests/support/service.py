@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.lab import free_port, wait_until
+from tests.support.lab import wait_until
+from tests.support.ports import free_port
 
 PASSWORD = "a long enough password"
 TERMINAL = ("completed", "failed", "cancelled", "skipped")
