@@ -1,6 +1,7 @@
 """Every error that a person may see, in one tree.
 
 CrystalDeckError
+├── UnknownHost             400  the request names a host that is not this service
 ├── InvalidInput            422  a field, a parameter or a setting has a wrong value
 ├── NotAuthenticated        401  nobody is logged in
 ├── NotAllowed              403  somebody is, but may not do this
@@ -45,10 +46,14 @@ class CrystalDeckError(Exception):
     status = 500
     title = "Something went wrong"
 
-    def __init__(self, message: str, *, hint: str = "", fields: list[FieldError] | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", fields: list[FieldError] | None = None, retry_after: int = 0
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.retry_after = retry_after
+        """Seconds after which the same request may succeed; 0: that is not a matter of time."""
         self.fields = fields or []
 
     def problem(self) -> dict[str, Any]:
@@ -70,6 +75,10 @@ class CrystalDeckError(Exception):
     def sentence(self) -> str:
         """Message and hint in one line, for logs and the command line."""
         return f"{self.message} {self.hint}".strip()
+
+
+class UnknownHost(CrystalDeckError):
+    code, status, title = "unknown-host", 400, "Unknown host"
 
 
 class InvalidInput(CrystalDeckError):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.background.scheduler import Background
@@ -77,5 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
-    app.add_middleware(Security, hsts=settings.secure_cookies)
+    app.add_middleware(Security, hosts=settings.hosts, hsts=settings.secure_cookies)
+    if settings.trusted_proxies:
+        # Only `X-Forwarded-*`: proxies append to these, while they pass on the `Forwarded` of a client as it is.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import ConfigurationError, FieldError
 
 RunnerType = Literal["slurm", "ssh", "local"]
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::\d{1,5})?", re.IGNORECASE)
 
 
 class ClusterSettings(BaseModel):
@@ -65,6 +69,46 @@ class ClusterSettings(BaseModel):
         return value
 
 
+class LimitSettings(BaseModel):
+    """The `[limits]` table: what one person, one address or one connection may ask for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    login_tries: int = Field(5, ge=1, description="Wrong passwords for one name from one address before delays begin.")
+    login_tries_device: int = Field(
+        10, ge=1, description="The same from a device that this name has logged in on before."
+    )
+    login_tries_wide: int = Field(
+        20, ge=1, description="The same for one name from all unknown devices, and for one address with all names."
+    )
+    login_delay: float = Field(900.0, gt=0, description="Longest delay in seconds; it doubles from one second on.")
+    login_delay_name: float = Field(60.0, gt=0, description="Longest delay for one name from all unknown devices.")
+    login_memory_hours: float = Field(
+        24.0, gt=0, description="Hours without a try after which wrong passwords are forgotten."
+    )
+    device_days: int = Field(180, ge=1, description="Days for which a device is known after a login on it.")
+    streams_per_user: int = Field(10, ge=1, description="Live streams that one user may hold open.")
+    uploads_per_hour: int = Field(2000, ge=1, description="Files that one user may upload in an hour.")
+    upload_mb_per_hour: int = Field(2000, ge=1, description="Megabytes that one user may upload in an hour.")
+    disk_gb_per_user: float = Field(
+        100.0,
+        ge=0,
+        description="Gigabytes of kept files (uploads, files of jobs) above which one user may add no more; 0: no limit.",
+    )
+    connections: int = Field(800, ge=10, description="Open connections of this process; more are answered with 503.")
+    connections_per_address: int = Field(
+        200, ge=1, description="Of them from one address; further ones are closed. Trusted proxies are exempt."
+    )
+    keep_alive_seconds: int = Field(15, ge=1, description="Seconds that an idle connection is kept for a next request.")
+    header_seconds: float = Field(
+        15.0, gt=0, description="Seconds within which the head of a request must have arrived."
+    )
+    body_seconds: float = Field(
+        300.0, gt=0, description="Seconds within which the body of a request must have arrived."
+    )
+    write_seconds: float = Field(60.0, gt=0, description="Seconds that a client may read nothing of an answer.")
+
+
 class Settings(BaseSettings):
     """Settings of the service. Each name is also an environment variable `CRYSTALDECK_<NAME>`."""
 
@@ -78,19 +122,54 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     base_url: str = Field("", description="Public address, e.g. https://deck.example.org; decides cookie flags.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="More names by which browsers reach the service, besides that of base_url and loopback.",
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    master_key: SecretStr = Field(
+        SecretStr(""),
+        description="Master keys for stored secrets, newest first, separated by commas; empty: master_key_file.",
+    )
+    master_key_file: Path | None = Field(
+        None, description="File of the master keys, one a line, newest first; empty: master.key beside config.toml."
+    )
     template_dirs: list[Path] = Field(default_factory=list, description="More folders of input templates.")
     poll_interval: float = Field(10.0, gt=0, description="Seconds between polls of an idle cluster.")
     poll_interval_busy: float = Field(2.0, gt=0, description="Seconds between polls while jobs are ending.")
     dispatch_interval: float = Field(1.0, gt=0, description="Seconds between looks at the queue.")
     command_timeout: float = Field(60.0, gt=0, description="Seconds that a remote command may take.")
     session_hours: int = Field(24 * 14, ge=1, description="Hours until a login must be repeated.")
+    session_idle_hours: float = Field(72.0, gt=0, description="Hours without a page opened after which a login ends.")
     allow_insecure: bool = Field(
         False, description="Permit plain HTTP on an address that other machines reach (behind a proxy, say)."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Verbosity.")
+    limits: LimitSettings = Field(
+        default_factory=LimitSettings, description="What one person may ask for; see the limits."
+    )
     clusters: dict[str, ClusterSettings] = Field(
         default_factory=dict, description="Machines by name; see the cluster keys."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        """A name or a slip of the pen must not silently trust nobody, or `*` everybody."""
+        for item in value:
+            ipaddress.ip_network(item)
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: list[str]) -> list[str]:
+        for item in value:
+            if host_name(item) != item.lower() or not item:
+                raise ValueError(f"{item!r} is not a host name; give names without scheme, port or '*'")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -116,7 +195,21 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """Where a browser finds the service."""
-        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        if self.base_url:
+            return self.base_url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{f'[{host}]' if host.count(':') > 1 and host[0] != '[' else host}:{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that a request's `Host` may hold: another one is that of a page which made a browser come here."""
+        own = host_name(urlsplit(self.public_url).netloc)
+        return frozenset({own, *(name.lower() for name in self.allowed_hosts), *LOOPBACK_NAMES})
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master keys lie; outside of the data folder, so that a copy of that one gives no secret away."""
+        return (self.master_key_file or config_path().parent / "master.key").expanduser()
 
     @property
     def secure_cookies(self) -> bool:
@@ -134,6 +227,12 @@ class Settings(BaseSettings):
                 hint="Put a TLS proxy in front and set CRYSTALDECK_BASE_URL=https://…, or set "
                 "CRYSTALDECK_ALLOW_INSECURE=true if you accept that passwords travel in clear.",
             )
+
+
+def host_name(text: str) -> str:
+    """The name in a `Host` header, small and without port and brackets; empty where it is none."""
+    found = _HOST.fullmatch(text)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def config_path() -> Path:

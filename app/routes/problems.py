@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,11 +14,13 @@ from starlette.requests import ClientDisconnect
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotAuthenticated, NotFound
 from app.routes.rendering import render_error
 
+CHALLENGE = 'Bearer realm="CrystalDeck"'
+"""For 401, which has to name a scheme (RFC 9110); browsers open no window of their own for this one."""
 log = logging.getLogger(__name__)
 
 
 def problem_response(error: CrystalDeckError) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
     return JSONResponse(
         error.problem(), status_code=error.status, media_type="application/problem+json", headers=headers
     )
@@ -32,8 +35,12 @@ async def answer(request: Request, error: CrystalDeckError) -> Response:
     if wants_json(request):
         return problem_response(error)
     if isinstance(error, NotAuthenticated) and request.method == "GET" and "hx-request" not in request.headers:
-        return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-    return render_error(request, error)
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?{urlencode({'next': asked})}", status_code=303)
+    response = render_error(request, error)
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def install(app: FastAPI) -> None:

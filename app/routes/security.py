@@ -1,4 +1,7 @@
-"""Headers and the cross-site check on every request.
+"""On every request: whether it is meant for this service, whether another site sent it, and the headers of the answer.
+
+A page that made its own name point to this server (DNS rebinding) would be of the same origin for a browser; its requests still
+carry that name in `Host`, so only the service's own names are answered.
 
 Cross-site requests are refused without tokens, by the algorithm of Filippo Valsorda that Go's CrossOriginProtection and
 Datasette use: safe methods pass; a bearer token without cookie passes; else `Sec-Fetch-Site` must be same-origin or none;
@@ -12,8 +15,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import NotAllowed
-from app.routes.problems import problem_response
+from app.errors import CrystalDeckError, NotAllowed, UnknownHost
+from app.routes.problems import CHALLENGE, problem_response
+from app.settings import host_name
 
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -23,7 +27,9 @@ HEADERS = {
     "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -43,9 +49,10 @@ def is_cross_site(method: str, headers: Headers) -> bool:
 class Security:
     """Pure ASGI: streams pass through untouched."""
 
-    def __init__(self, app: ASGIApp, hsts: bool) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], hsts: bool) -> None:
         self._app = app
-        self._extra = {"strict-transport-security": "max-age=31536000"} if hsts else {}
+        self._hosts = hosts
+        self._headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if hsts else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,16 +62,26 @@ class Security:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in {**HEADERS, **self._extra}.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                if message["status"] == 401:
+                    headers.setdefault("www-authenticate", CHALLENGE)
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        if is_cross_site(scope["method"], Headers(scope=scope)):
-            error = NotAllowed(
+        error = self._refusal(scope["method"], Headers(scope=scope))
+        await (problem_response(error) if error else self._app)(scope, receive, guarded)
+
+    def _refusal(self, method: str, headers: Headers) -> CrystalDeckError | None:
+        host = headers.get("host", "")
+        if host_name(host) not in self._hosts:
+            return UnknownHost(
+                f"This service is not called {host[:100]!r}.",
+                hint="Use its own address. An admin sets it as base_url, and further names as allowed_hosts.",
+            )
+        if is_cross_site(method, headers):
+            return NotAllowed(
                 "This request came from another site and was refused.", hint="Open CrystalDeck itself and repeat it."
             )
-            await problem_response(error)(scope, receive, guarded)
-            return
-        await self._app(scope, receive, guarded)
+        return None

@@ -23,6 +23,8 @@ EXECUTABLE = Path(__file__).resolve().parents[1] / "lab" / "bin" / "replay"
 def settings_for(folder: Path, **changes: object) -> Settings:
     values: dict[str, object] = {
         "data": folder / "data",
+        "master_key_file": folder / "master.key",
+        "allowed_hosts": ["testserver"],
         "dispatch_interval": 0.05,
         "poll_interval": 0.2,
         "poll_interval_busy": 0.1,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.domain.addresses import is_local_path
 from app.errors import CrystalDeckError
 from app.routes.deps import ContextDep, cookie_name
 from app.routes.rendering import page
@@ -19,8 +20,7 @@ Text = Annotated[str, Form(max_length=300)]
 
 def _enter(context: Context, token: str, target: str) -> Response:
     """Go on to `target`, a path of this service, with the session's cookie."""
-    safe = target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/jobs"
-    response = RedirectResponse(safe, status_code=303)
+    response = RedirectResponse(target if is_local_path(target) else "/jobs", status_code=303)
     response.set_cookie(
         cookie_name(context), token, max_age=context.settings.session_hours * 3600, path="/",
         httponly=True, samesite="lax", secure=context.settings.secure_cookies,
