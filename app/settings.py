@@ -83,9 +83,7 @@ class LimitSettings(BaseModel):
     )
     login_delay: float = Field(900.0, gt=0, description="Longest delay in seconds; it doubles from one second on.")
     login_delay_name: float = Field(60.0, gt=0, description="Longest delay for one name from all unknown devices.")
-    login_memory_hours: float = Field(
-        24.0, gt=0, description="Hours without a try after which wrong passwords are forgotten."
-    )
+    login_forget_minutes: float = Field(10.0, gt=0, description="Minutes in which one wrong password is forgotten.")
     device_days: int = Field(180, ge=1, description="Days for which a device is known after a login on it.")
     streams_per_user: int = Field(10, ge=1, description="Live streams that one user may hold open.")
     uploads_per_hour: int = Field(2000, ge=1, description="Files that one user may upload in an hour.")
@@ -149,7 +147,8 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Verbosity.")
     limits: LimitSettings = Field(
-        default_factory=LimitSettings, description="What one person may ask for; see the limits."
+        default_factory=lambda: LimitSettings.model_validate({}),
+        description="What one person may ask for; see the limits.",
     )
     clusters: dict[str, ClusterSettings] = Field(
         default_factory=dict, description="Machines by name; see the cluster keys."

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from app.db import limits as limits  # their tables are part of the same metadata
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -33,6 +35,8 @@ class Session(SQLModel, table=True):
     token_hash: str = Field(unique=True, index=True)
     user_id: int = Field(foreign_key="users.id", index=True)
     created_at: datetime = Field(default_factory=now)
+    last_seen_at: datetime = Field(default_factory=now)
+    """When a person last opened a page with it, to the minute."""
     expires_at: datetime
     user_agent: str = ""
 

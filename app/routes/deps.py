@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from app.domain.permissions import Actor
 from app.errors import NotAuthenticated
-from app.services import accounts
+from app.services import accounts, sessions
 from app.services.context import Context
 
 
@@ -20,9 +20,14 @@ def get_context(request: Request) -> Context:
 ContextDep = Annotated[Context, Depends(get_context)]
 
 
-def cookie_name(context: Context) -> str:
-    """`__Host-` binds a cookie to this host; browsers accept the prefix over https only."""
-    return "__Host-crystaldeck" if context.settings.secure_cookies else "crystaldeck"
+def cookie_name(context: Context, purpose: str = "") -> str:
+    """`__Host-` binds a cookie to this host, to https and to `/`; browsers accept the prefix over https only."""
+    return ("__Host-" if context.settings.secure_cookies else "") + "crystaldeck" + (f"-{purpose}" if purpose else "")
+
+
+def is_by_person(request: Request) -> bool:
+    """Did somebody open a page or press something? What a page fetches anew by itself keeps no session alive."""
+    return request.method != "GET" or ("hx-request" not in request.headers and request.url.path != "/live")
 
 
 async def get_actor(request: Request, context: ContextDep) -> Actor:
@@ -37,7 +42,7 @@ async def get_actor(request: Request, context: ContextDep) -> Actor:
         problem = "The bearer token is not valid."
     else:
         cookie = request.cookies.get(cookie_name(context), "")
-        actor = await accounts.session_actor(context, cookie) if cookie else None
+        actor = await sessions.actor_of(context, cookie, by_person=is_by_person(request)) if cookie else None
         problem = "Nobody is logged in, or the session has ended."
     if actor is None:
         raise NotAuthenticated(problem, hint="Log in, or send 'Authorization: Bearer …' with a valid token.")

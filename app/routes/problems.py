@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
@@ -17,13 +18,18 @@ from app.routes.rendering import render_error
 CHALLENGE = 'Bearer realm="CrystalDeck"'
 """For 401, which has to name a scheme (RFC 9110); browsers open no window of their own for this one."""
 log = logging.getLogger(__name__)
+AnyResponse = TypeVar("AnyResponse", bound=Response)
+
+
+def with_retry_after(response: AnyResponse, error: CrystalDeckError) -> AnyResponse:
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def problem_response(error: CrystalDeckError) -> JSONResponse:
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    return JSONResponse(
-        error.problem(), status_code=error.status, media_type="application/problem+json", headers=headers
-    )
+    answer = JSONResponse(error.problem(), status_code=error.status, media_type="application/problem+json")
+    return with_retry_after(answer, error)
 
 
 def wants_json(request: Request) -> bool:
@@ -37,10 +43,7 @@ async def answer(request: Request, error: CrystalDeckError) -> Response:
     if isinstance(error, NotAuthenticated) and request.method == "GET" and "hx-request" not in request.headers:
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?{urlencode({'next': asked})}", status_code=303)
-    response = render_error(request, error)
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    return with_retry_after(render_error(request, error), error)
 
 
 def install(app: FastAPI) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.db.engine import Database
 from app.domain.queueing import Budget
@@ -16,8 +15,15 @@ from app.services.readings import Readings
 from app.services.structures import StructureReader
 from app.services.templates import TemplateLibrary
 from app.settings import Settings
-from app.transport.keys import Vault
 from app.transport.pool import ConnectionPool
+from app.transport.vault import Vault
+
+
+class Clock:
+    """The time, where a test must be able to let hours pass."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,14 @@ class Context:
     pool: ConnectionPool
     vault: Vault
     broker: Broker
-    limiter: MovingWindowRateLimiter
     structures: StructureReader
     readings: Readings = field(default_factory=Readings)
+    clock: Clock = field(default_factory=Clock)
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """argon2 takes 64 MiB and a core: a crowd of logins queues here."""
+
+    streams: Counter[int] = field(default_factory=Counter)
+    """Live streams that this process holds open, by user."""
     budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
     """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
 
@@ -52,8 +63,7 @@ def make_context(settings: Settings) -> Context:
         database=database,
         templates=TemplateLibrary(settings.template_dirs),
         pool=ConnectionPool(settings.command_timeout),
-        vault=Vault(settings.data),
+        vault=Vault(settings.key_file, settings.data, settings.master_key.get_secret_value()),
         broker=Broker(database),
-        limiter=MovingWindowRateLimiter(MemoryStorage()),
         structures=StructureReader(),
     )

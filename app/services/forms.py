@@ -205,7 +205,7 @@ async def drafts(context: Context, actor: Actor) -> dict[str, datetime]:
 
 
 async def forget(context: Context, actor: Actor, template_id: str) -> None:
-    """The form was submitted, or its author wants a fresh one."""
+    """The form was submitted."""
     async with context.database.write() as session:
         await library.drop_draft(session, actor.user_id, template_id)
 

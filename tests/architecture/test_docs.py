@@ -14,7 +14,7 @@ from app import errors
 from app.crystal.outputs.results import shape_of_results
 from app.domain.fields import FieldSpec
 from app.main import create_app
-from app.settings import ClusterSettings, Settings
+from app.settings import ClusterSettings, LimitSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +25,7 @@ def doc(name: str) -> str:
 
 def test_every_setting_is_documented() -> None:
     text = doc("user/configuration.md")
-    for name in (*Settings.model_fields, *ClusterSettings.model_fields):
+    for name in (*Settings.model_fields, *LimitSettings.model_fields, *ClusterSettings.model_fields):
         assert f"`{name}`" in text, name
 
 

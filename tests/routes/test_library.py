@@ -184,6 +184,9 @@ async def test_the_form_comes_back_as_it_was_left(app: FastAPI) -> None:
     assert "half a thought" not in (await bob.get("/new/scf")).text
     assert "your draft" in (await ada.get("/new")).text
     assert "half a thought" not in (await ada.get("/new/scf?fresh=1")).text
+    # Looking at an empty form throws nothing away; writing into it does.
+    assert "half a thought" in (await ada.get("/new/scf")).text
+    await ada.post("/new/scf/preview", data={"p_title": "another one"})
     assert "half a thought" not in (await ada.get("/new/scf")).text
 
 

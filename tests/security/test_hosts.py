@@ -147,7 +147,8 @@ async def test_another_site_cannot_log_a_browser_in(start: Start) -> None:
         await make_client(app)
         form = {"name": "ada", "password": PASSWORD}
         for headers in (
-            {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"}, {"origin": "null"},
+            {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"},
+            {"origin": "null"},
         ):  # fmt: skip
             async with client_of(app) as client:
                 answer = await client.post("/login", data=form, headers=headers)

@@ -13,10 +13,10 @@ from typing import Any
 import asyncssh
 import pytest
 
-from app.errors import CircuitOpen, ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
+from app.errors import CircuitOpen, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
 from app.transport.base import NoiseFilter, sh_command
 from app.transport.host_keys import fingerprint, offered_key
-from app.transport.keys import Vault, make_key_pair
+from app.transport.keys import make_key_pair
 from app.transport.local import LocalTransport
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Endpoint, Login, connect
@@ -217,17 +217,3 @@ def test_only_quoted_values_reach_a_shell() -> None:
     assert collected == b"data" and output.noise == 5
     with pytest.raises(RemoteFailure, match="prints more than 1 MB"):
         NoiseFilter(marker, collected.extend).feed(b"x" * (2 << 20))
-
-
-def test_secrets_are_sealed_for_one_purpose(tmp_path: Path) -> None:
-    vault = Vault(tmp_path)
-    sealed = vault.seal(b"key", "ssh:1")
-    assert "key" not in sealed
-    assert Vault(tmp_path).open(sealed, "ssh:1") == b"key"
-    with pytest.raises(ConfigurationError, match="cannot be decrypted"):
-        vault.open(sealed, "ssh:2")
-    master = tmp_path / "secrets" / "master.key"
-    assert master.stat().st_mode & 0o777 == 0o600
-    master.chmod(0o644)
-    with pytest.raises(ConfigurationError, match="read by others"):
-        vault.seal(b"x", "y")

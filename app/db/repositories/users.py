@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, delete, func, update
+from sqlalchemy import CursorResult, delete, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,13 +30,22 @@ async def names(session: AsyncSession) -> dict[int, str]:
     return {user.id: user.name for user in (await session.exec(select(User))).all() if user.id is not None}
 
 
-async def by_session(session: AsyncSession, token_hash: str, at: datetime) -> User | None:
+async def by_session(
+    session: AsyncSession, token_hash: str, at: datetime, idle_since: datetime
+) -> tuple[User, Session] | None:
     query = (
-        select(User)
+        select(User, Session)
         .join(Session, col(Session.user_id) == col(User.id))
-        .where(Session.token_hash == token_hash, Session.expires_at > at, col(User.active).is_(True))
-    )
+        .where(
+            Session.token_hash == token_hash, Session.expires_at > at, Session.last_seen_at > idle_since,
+            col(User.active).is_(True),
+        )
+    )  # fmt: skip
     return (await session.exec(query)).first()
+
+
+async def see_session(session: AsyncSession, session_id: int, at: datetime) -> None:
+    await session.exec(update(Session).where(col(Session.id) == session_id).values(last_seen_at=at))
 
 
 async def by_api_token(session: AsyncSession, token_hash: str) -> tuple[User, ApiToken] | None:
@@ -52,8 +61,14 @@ async def end_session(session: AsyncSession, token_hash: str) -> None:
     await session.exec(delete(Session).where(col(Session.token_hash) == token_hash))
 
 
-async def forget_expired(session: AsyncSession, at: datetime) -> None:
-    await session.exec(delete(Session).where(col(Session.expires_at) <= at))
+async def forget_sessions(session: AsyncSession, at: datetime, idle_since: datetime) -> None:
+    """Drop those that have ended."""
+    over = or_(col(Session.expires_at) <= at, col(Session.last_seen_at) <= idle_since)
+    await session.exec(delete(Session).where(over))
+
+
+async def set_password_hash(session: AsyncSession, user_id: int, password_hash: str) -> None:
+    await session.exec(update(User).where(col(User.id) == user_id).values(password_hash=password_hash))
 
 
 async def open_link(session: AsyncSession, token_hash: str, at: datetime) -> OneTimeLink | None:

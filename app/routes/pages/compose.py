@@ -41,8 +41,6 @@ async def form(
     take: str = "",
 ) -> Response:
     context.structures.prepare()
-    if fresh:
-        await forms.forget(context, actor, template_id)
     draft = await forms.start(
         context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy, take=take
     )

@@ -10,21 +10,29 @@ from fastapi.responses import RedirectResponse, Response
 from app.domain.addresses import is_local_path
 from app.errors import CrystalDeckError
 from app.routes.deps import ContextDep, cookie_name
+from app.routes.problems import with_retry_after
 from app.routes.rendering import page
-from app.services import accounts
+from app.services import accounts, logins, sessions
 from app.services.context import Context
+from app.services.passwords import MIN_PASSWORD
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=300)]
 
 
-def _enter(context: Context, token: str, target: str) -> Response:
-    """Go on to `target`, a path of this service, with the session's cookie."""
-    response = RedirectResponse(target if is_local_path(target) else "/jobs", status_code=303)
+def _set_cookie(response: Response, context: Context, purpose: str, token: str, seconds: int) -> None:
     response.set_cookie(
-        cookie_name(context), token, max_age=context.settings.session_hours * 3600, path="/",
-        httponly=True, samesite="lax", secure=context.settings.secure_cookies,
+        cookie_name(context, purpose), token, max_age=seconds, path="/", httponly=True, samesite="lax",
+        secure=context.settings.secure_cookies,
     )  # fmt: skip
+
+
+def _enter(context: Context, entry: sessions.Entry, target: str) -> Response:
+    """Go on to `target`, a path of this service, with the cookies of the session and of the device."""
+    settings = context.settings
+    response = RedirectResponse(target if is_local_path(target) else "/jobs", status_code=303)
+    _set_cookie(response, context, "", entry.session, settings.session_hours * 3600)
+    _set_cookie(response, context, "device", entry.device, settings.limits.device_days * 86400)
     return response
 
 
@@ -35,36 +43,39 @@ async def login_form(request: Request, next: str = "/jobs") -> Response:
 
 @router.post("/login")
 async def login(request: Request, context: ContextDep, name: Text, password: Text, next: Text = "/jobs") -> Response:
-    address = request.client.host if request.client else ""
+    attempt = logins.Attempt(
+        name, password, request.client.host if request.client else "", request.headers.get("user-agent", ""),
+        request.cookies.get(cookie_name(context, "device"), ""), request.cookies.get(cookie_name(context), ""),
+    )  # fmt: skip
     try:
-        token = await accounts.log_in(context, name, password, address, request.headers.get("user-agent", ""))
+        entry = await logins.log_in(context, attempt)
     except CrystalDeckError as error:
-        return page(request, "login.html", status=error.status, next=next, error=error, name=name)
-    return _enter(context, token, next)
+        shown = page(request, "login.html", status=error.status, next=next, error=error, name=name)
+        return with_retry_after(shown, error)
+    return _enter(context, entry, next)
 
 
 @router.post("/logout")
 async def logout(request: Request, context: ContextDep) -> Response:
-    name = cookie_name(context)
-    await accounts.log_out(context, request.cookies.get(name, ""))
+    await sessions.end(context, request.cookies.get(cookie_name(context), ""))
     response = RedirectResponse("/login", status_code=303)
-    response.delete_cookie(name, path="/", secure=context.settings.secure_cookies, httponly=True, samesite="lax")
+    _set_cookie(response, context, "", "", 0)
+    # Not "cookies": that empties those of all hosts of the domain, and this device would not be known any more.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 @router.get("/setup/{token}")
 async def setup_form(request: Request, context: ContextDep, token: str) -> Response:
     role = await accounts.check_link(context, token)
-    return page(request, "setup.html", role=role, error=None, name="", minimum=accounts.MIN_PASSWORD)
+    return page(request, "setup.html", role=role, error=None, name="", minimum=MIN_PASSWORD)
 
 
 @router.post("/setup/{token}")
 async def setup(request: Request, context: ContextDep, token: str, name: Text, password: Text) -> Response:
     role = await accounts.check_link(context, token)
     try:
-        session = await accounts.use_link(context, token, name, password)
+        entry = await accounts.use_link(context, token, name, password)
     except CrystalDeckError as error:
-        return page(
-            request, "setup.html", status=error.status, role=role, error=error, name=name, minimum=accounts.MIN_PASSWORD
-        )
-    return _enter(context, session, "/jobs")
+        return page(request, "setup.html", status=error.status, role=role, error=error, name=name, minimum=MIN_PASSWORD)
+    return _enter(context, entry, "/jobs")

@@ -1,0 +1,99 @@
+"""Stored secrets: sealed for one purpose, with keys that lie elsewhere and can be changed; and nothing of them in the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from app.errors import ConfigurationError
+from app.transport.vault import KEPT_IN_DATA, Vault, name_of, new_key
+
+
+def made(folder: Path, given: str = "") -> Vault:
+    return Vault(folder / "config" / "master.key", folder / "data", given)
+
+
+def test_secrets_are_sealed_for_one_purpose(tmp_path: Path) -> None:
+    vault = made(tmp_path)
+    sealed = vault.seal(b"key", "ssh:1")
+    assert "key" not in sealed
+    assert made(tmp_path).open(sealed, "ssh:1") == b"key"
+    with pytest.raises(ConfigurationError, match="cannot be decrypted"):
+        vault.open(sealed, "ssh:2")
+
+
+def test_the_key_lies_outside_of_the_data_folder(tmp_path: Path) -> None:
+    vault = made(tmp_path)
+    vault.seal(b"key", "ssh:1")
+    assert vault.file.stat().st_mode & 0o777 == 0o600 and not vault.lies_in_data
+    key = vault.file.read_bytes().strip()
+    for path in (tmp_path / "data").rglob("*"):
+        assert path.is_dir() or key not in path.read_bytes()
+    vault.file.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="read by others") as caught:
+        vault.seal(b"x", "y")
+    assert f"chmod 600 {vault.file}" in caught.value.hint
+
+
+def test_a_key_of_earlier_versions_is_used_where_it_lies(tmp_path: Path) -> None:
+    old = tmp_path / "data" / KEPT_IN_DATA
+    old.parent.mkdir(parents=True, mode=0o700)
+    old.write_bytes(Fernet.generate_key())
+    old.chmod(0o600)
+    vault = made(tmp_path)
+    sealed = vault.seal(b"key", "ssh:1")
+    assert vault.source == old and vault.lies_in_data and not vault.file.exists()
+    # Moved, as doctor says: nothing else is needed.
+    vault.file.parent.mkdir()
+    old.rename(vault.file)
+    assert made(tmp_path).open(sealed, "ssh:1") == b"key" and not vault.lies_in_data
+
+
+def test_no_second_key_is_made_for_a_data_folder(tmp_path: Path) -> None:
+    vault = made(tmp_path)
+    vault.seal(b"key", "ssh:1")
+    name = name_of(vault.file.read_bytes().strip())
+    elsewhere = Vault(tmp_path / "home of root" / "master.key", tmp_path / "data")
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        elsewhere.seal(b"other", "ssh:2")
+    assert "as the account that made it" in caught.value.hint and not elsewhere.file.exists()
+
+
+def test_keys_from_the_environment(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    sealed = made(tmp_path, old).seal(b"key", "ssh:1")
+    both = made(tmp_path, f"{new},{old}")
+    assert both.open(sealed, "ssh:1") == b"key" and both.source is None
+    again = both.reseal(sealed)
+    assert made(tmp_path, new).open(again, "ssh:1") == b"key"
+    with pytest.raises(ConfigurationError, match="cannot be decrypted"):
+        made(tmp_path, new).open(sealed, "ssh:1")
+    with pytest.raises(ConfigurationError, match="does not hold master keys") as caught:
+        made(tmp_path, f"{new},no-key-at-all").seal(b"x", "y")
+    assert new not in caught.value.sentence and "no-key-at-all" not in caught.value.sentence
+    with pytest.raises(ConfigurationError, match="CRYSTALDECK_MASTER_KEY"):
+        both.replace_keys([b"x"])
+    assert not both.file.exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("a file where a folder should be")
+    with pytest.raises(ConfigurationError, match="cannot be written") as caught:
+        made(tmp_path).seal(b"x", "y")
+    assert "CRYSTALDECK_MASTER_KEY_FILE" in caught.value.hint
+
+
+def test_a_credential_of_systemd_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ACL shows as rights of the group; elsewhere these are refused."""
+    vault = made(tmp_path)
+    vault.seal(b"x", "y")
+    vault.file.chmod(0o440)
+    with pytest.raises(ConfigurationError, match="read by others"):
+        vault.keys()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(vault.file.parent))
+    assert len(vault.keys()) == 1
+    vault.file.chmod(0o444)
+    with pytest.raises(ConfigurationError, match="read by others"):
+        vault.keys()
