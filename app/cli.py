@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from app import __version__
 from app.crystal.checker import check_deck
 from app.crystal.deck import read_deck
 from app.crystal.decks import MAX_DECK
@@ -28,7 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="CrystalDeck: CRYSTAL calculations for a whole group.",
 )
 user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
@@ -57,6 +57,21 @@ def _run(work: Callable[[Context], Awaitable[T]]) -> T:
             await context.database.close()
 
     return asyncio.run(main())
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crystaldeck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """CrystalDeck: CRYSTAL calculations for a whole group."""
 
 
 @app.command()

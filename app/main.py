@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app import __version__
+from app import __version__, places
 from app.background.scheduler import Background
 from app.db import migrations
 from app.routes import health, live, problems
@@ -31,7 +31,6 @@ from app.routes.pages import jobs as job_pages
 from app.routes.pages import runs as run_pages
 from app.routes.pages import templates as template_pages
 from app.routes.pages import workflows as workflow_pages
-from app.routes.rendering import STATIC
 from app.routes.security import Security
 from app.services import clusters
 from app.services.context import make_context
@@ -75,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         cluster_pages.router,
     ):  # fmt: skip
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=places.STATIC), name="static")
     problems.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Security, hosts=settings.hosts, hsts=settings.secure_cookies)

@@ -6,13 +6,13 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 from jinja2_fragments.fastapi import Jinja2Blocks
 
+from app import places
 from app.crystal.outputs.results import HARTREE_EV
 from app.domain.fields import FieldSpec
 from app.domain.permissions import can
@@ -22,15 +22,13 @@ from app.domain.sweeps import label
 from app.errors import CrystalDeckError
 from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
 
-ROOT = Path(__file__).resolve().parents[2]
-STATIC = ROOT / "static"
-pages = Jinja2Blocks(directory=ROOT / "html_templates")
+pages = Jinja2Blocks(directory=places.PAGES)
 
 
 @lru_cache
 def asset(path: str) -> str:
     """URL of a static file with a checksum, so that browsers may keep it for ever."""
-    digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((places.STATIC / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from app import places
 from app.crystal.basis import INTERNAL_SETS, MORE_SETS, coverage
 from app.crystal.decks import DeckWriter
 from app.domain.conditions import condition
@@ -19,7 +20,7 @@ from app.domain.fields import COMPOSITES, Choice
 from app.domain.templates import TemplateSpec
 from app.errors import ConfigurationError
 
-BUILT_IN = Path(__file__).resolve().parents[2] / "input_templates"
+BUILT_IN = places.INPUT_TEMPLATES
 SHARED = "_shared"
 METADATA = "template.toml"
 _EXPRESSIONS = ("visible_when", "enabled_when", "default_from")

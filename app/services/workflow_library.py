@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from app import places
 from app.crystal.equation_of_state import fit_eos
 from app.crystal.outputs.results import shape_of_results
 from app.crystal.remedies import REMEDIES
@@ -27,7 +27,7 @@ from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.services.context import Context
 from app.services.library import refresh
 
-BUILT_IN = Path(__file__).resolve().parents[2] / "workflows"
+BUILT_IN = places.WORKFLOWS
 RESERVED = ("new", "runs", "edit")
 MAX_TEXT = 200_000
 LANGUAGE = Language(

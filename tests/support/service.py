@@ -24,6 +24,11 @@ TERMINAL = ("completed", "failed", "cancelled", "skipped")
 class Service:
     """`crystaldeck serve` with a data folder of its own."""
 
+    programs = Path(sys.executable).parent
+    """Where `crystaldeck` is installed."""
+    workdir: Path | None = None
+    """Where its commands start; None: wherever the tests run."""
+
     def __init__(self, folder: Path, config: str, **environment: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -52,8 +57,8 @@ class Service:
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run `crystaldeck …` beside the service."""
         return subprocess.run(
-            [Path(sys.executable).parent / "crystaldeck", *arguments], input=stdin, env=self.environment,
-            capture_output=True, text=True, check=False,
+            [self.programs / "crystaldeck", *arguments], input=stdin, env=self.environment,
+            cwd=self.workdir, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     def add_user(self, name: str = "ada", role: str = "admin") -> str:
@@ -68,8 +73,8 @@ class Service:
     def start(self) -> Service:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [Path(sys.executable).parent / "crystaldeck", "serve"], env=self.environment, stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                [self.programs / "crystaldeck", "serve"], env=self.environment, stdout=log,
+                cwd=self.workdir, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         wait_until(self._ready, "the service's start", 60)
         return self
