@@ -11,11 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlmodel import select
 
-from app.db import migrations
 from app.db.limits import Device, Throttle
 from app.domain.permissions import Role
 from app.domain.throttling import Allowance, delay_after, remembered
@@ -43,13 +40,6 @@ class Hands:
         self.at += timedelta(**time)
 
 
-@pytest.fixture(autouse=True)
-def cheap_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tested here is how often a password is looked at, not how long that takes."""
-    hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
-    monkeypatch.setattr(accounts, "_HASHER", hasher)
-
-
 @pytest.fixture
 def clock() -> Hands:
     return Hands()
@@ -61,7 +51,6 @@ async def context(
 ) -> AsyncIterator[Context]:
     """Services without background work, with an account of ada's."""
     settings = settings_for(tmp_path, database_url=database_url)
-    await asyncio.to_thread(migrations.upgrade, settings.database)
     made = make_context(settings)
     monkeypatch.setattr(made.clock, "now", clock.now)
     await accounts.add_user(made, "ada", PASSWORD, Role.MEMBER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -18,13 +17,13 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from app.db import migrations
 from app.domain.permissions import Role
 from app.main import create_app
 from app.services import accounts, clusters
 from app.services.batches import begin as begin_batch
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
+from tests.support import databases
 from tests.support.app import PASSWORD, make_actor, make_client, settings_for
 from tests.support.service import mgo
 
@@ -33,7 +32,7 @@ from tests.support.service import mgo
 async def still(tmp_path: Path, **changes: object) -> AsyncIterator[FastAPI]:
     """The application without its background work, so that nothing but requests changes anything."""
     settings = settings_for(tmp_path, **changes)
-    await asyncio.to_thread(migrations.upgrade, settings.database)
+    databases.prepare(settings)
     app = create_app(settings)
     context: Context = app.state.context
     await clusters.sync_configuration(context)
