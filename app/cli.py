@@ -18,10 +18,12 @@ from app.crystal.decks import MAX_DECK
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
-from app.domain.permissions import Actor, Role
+from app.db.repositories.jobs import JobFilter
+from app.domain.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
 from app.services import accounts, actions, clusters, queue
 from app.services.context import Context, make_context
+from app.services.selections import chosen
 from app.services.templates import TemplateLibrary
 from app.settings import config_path, load_settings
 
@@ -110,12 +112,18 @@ def user_add(
     typer.echo(f"Account {name} ({role}) was made.")
 
 
-@token_app.command("create")
+SCOPES_HELP = """Print a new API token, and nothing else. It is shown this once.
+
+A token may do no more than its owner. Each scope includes those before it:
+
+""" + "\n\n".join(f"{scope}: {words}." for scope, words in SCOPE_WORDS.items())
+
+
+@token_app.command("create", help=SCOPES_HELP)
 def token_create(
     user: Annotated[str, typer.Option(help="Whose token.")],
-    scope: Annotated[list[str], typer.Option(help="jobs:read, jobs:write, clusters:write, admin; repeat for several.")],
+    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}.")],
 ) -> None:
-    """Print a new API token, and nothing else. It is shown this once."""
     scopes = [part for item in scope for part in item.replace(",", " ").split()]
     typer.echo(_run(lambda context: accounts.make_token(context, user, scopes)))
 
@@ -169,6 +177,8 @@ def queue_action(
     jobs: Annotated[list[str] | None, typer.Argument(help="Ids of jobs.")] = None,
     user: Annotated[str, typer.Option(help="In whose name.")] = "",
     value: Annotated[str, typer.Option(help="Priority, time, cluster:partition or tag.")] = "",
+    expect: Annotated[int | None, typer.Option(help="How many jobs there must be; otherwise nothing is done.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of the jobs.")] = False,
 ) -> None:
     """Show what waits, in its order, or do something to jobs."""
     if action == "list":
@@ -178,12 +188,18 @@ def queue_action(
 
     async def act(context: Context) -> list[actions.Outcome]:
         actor = await accounts.actor_named(context, user)
-        return await actions.act(context, actor, action, actions.Selection(tuple(jobs or ())), value)
+        selection = chosen(tuple(jobs or ()), False, JobFilter(), expect)
+        if dry_run:
+            found = await actions.preview(context, actor, action, selection, value)
+            typer.echo(f"{found.count} job{'' if found.count == 1 else 's'}; nothing is done.", err=True)
+            return found.sample
+        return await actions.act(context, actor, action, selection, value)
 
     left = 0
     for outcome in _run(act):
         left += not outcome.done
-        typer.echo(f"{outcome.id}  {'done' if outcome.done else 'left'}  {outcome.name}  {outcome.reason}".rstrip())
+        word = ("would" if outcome.done else "would not") if dry_run else ("done" if outcome.done else "left")
+        typer.echo(f"{outcome.id}  {word}  {outcome.name}  {outcome.reason}".rstrip())
     raise typer.Exit(1 if left else 0)
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -32,6 +32,7 @@ from app.routes.pages import runs as run_pages
 from app.routes.pages import templates as template_pages
 from app.routes.pages import workflows as workflow_pages
 from app.routes.security import Security
+from app.routes.strict import refuse_unknown
 from app.services import clusters
 from app.services.context import make_context
 from app.settings import Settings
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     context = make_context(settings)
     app = FastAPI(
         title="CrystalDeck", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url="/api/v1/openapi.json", max_body_size=MAX_BODY,
+        openapi_url="/api/v1/openapi.json", max_body_size=MAX_BODY, dependencies=[Depends(refuse_unknown)],
     )  # fmt: skip
     app.state.context = context
     for router in (

@@ -20,12 +20,26 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API token may do; a browser session has all of them."""
+    """What an API token may do; a browser session has all of them. A ladder: each includes those before it."""
 
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     CLUSTERS_WRITE = "clusters:write"
     ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        return list(Scope).index(self)
+
+
+SCOPE_WORDS: dict[Scope, str] = {
+    Scope.JOBS_READ: "look at jobs, results, files, templates, workflows and clusters, and hear of their changes",
+    Scope.JOBS_WRITE: "make, change and cancel jobs, batches and runs; write templates, basis sets and workflows; "
+    "make keys and test clusters",
+    Scope.CLUSTERS_WRITE: "add, change, pause and remove clusters, and trust their host keys",
+    Scope.ADMIN: "everything that its owner may do, accounts included",
+}
+"""What each scope lets a token do, beyond what those before it do; never more than the role of its owner."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,10 @@ class Actor:
     name: str
     role: Role
     scopes: frozenset[Scope] = frozenset(Scope)
+
+    def has(self, scope: Scope) -> bool:
+        """True where one of the actor's scopes is this one, or includes it."""
+        return any(held.rank >= scope.rank for held in self.scopes)
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def can(actor: Actor | None, action: str, owner_id: int | None = None) -> bool:
     if actor is None:
         return False
     rule = RULES[action]
-    if actor.role.rank < rule.role.rank or rule.scope not in actor.scopes:
+    if actor.role.rank < rule.role.rank or not actor.has(rule.scope):
         return False
     return not rule.own or owner_id in (None, actor.user_id) or actor.role.rank >= Role.MAINTAINER.rank
 
@@ -78,9 +96,10 @@ def require(actor: Actor | None, action: str, owner_id: int | None = None) -> Ac
         raise NotAuthenticated("Nobody is logged in.", hint="Log in, or send a bearer token.")
     if not can(actor, action, owner_id):
         rule = RULES[action]
-        if rule.scope not in actor.scopes:
+        if not actor.has(rule.scope):
             raise NotAllowed(
-                f"The token of {actor.name} lacks the scope {rule.scope}.", hint="Make a token with this scope."
+                f"The token of {actor.name} lacks the scope {rule.scope}.",
+                hint=f"Make a token with this scope: crystaldeck token create --user {actor.name} --scope {rule.scope}",
             )
         whose = " that belongs to somebody else" if rule.own and actor.role.rank >= rule.role.rank else ""
         raise NotAllowed(

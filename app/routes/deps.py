@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.domain.permissions import Actor
+from app.domain.permissions import Actor, require
 from app.errors import NotAuthenticated
 from app.services import accounts, sessions
 from app.services.context import Context
@@ -51,3 +52,15 @@ async def get_actor(request: Request, context: ContextDep) -> Actor:
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]
+
+
+def allowed(action: str) -> Callable[[Actor], Awaitable[Actor]]:
+    """A dependency that lets only those pass who may do `action`.
+
+    For streams: once their first byte has left, nobody can be told no any more.
+    """
+
+    async def check(actor: ActorDep) -> Actor:
+        return require(actor, action)
+
+    return check

@@ -1,13 +1,15 @@
-"""Filters and cursors of job lists, the same in page and API, all in the query string."""
+"""Filters and cursors of job lists, the same in page and API, all in the query string; which jobs an action takes."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
 
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.domain.states import JobState
@@ -21,7 +23,7 @@ Tolerance = Annotated[
 Studied = Annotated[QuantityName, Query(description="The quantity of a convergence study.")]
 
 
-def job_filter(
+def selection_filter(
     state: Annotated[list[str] | None, Query(description="States; repeat for several.")] = None,
     owner: Annotated[str, Query(max_length=64)] = "",
     cluster: Annotated[str, Query(max_length=64)] = "",
@@ -30,9 +32,8 @@ def job_filter(
     batch: Annotated[str, Query(max_length=20, description="Id of a batch.")] = "",
     tag: Annotated[str, Query(max_length=40)] = "",
     archived: Annotated[bool, Query(description="Jobs in the archive instead of the others.")] = False,
-    cursor: Annotated[str, Query(max_length=200, description="From the previous answer.")] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobFilter:
+    """What a filter lets through, whatever page it is on: for actions and downloads, which know no pages."""
     states = tuple(item for item in state or () if item)
     unknown = [item for item in states if item not in set(JobState)]
     if unknown:
@@ -49,9 +50,30 @@ def job_filter(
         batch=batch,
         tag=tag,
         archived=archived,
-        before=_read_cursor(cursor),
-        limit=limit,
     )
+
+
+def job_filter(
+    wanted: Annotated[JobFilter, Depends(selection_filter)],
+    cursor: Annotated[str, Query(max_length=200, description="From the previous answer.")] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> JobFilter:
+    """One page of a filtered list."""
+    return replace(wanted, before=_read_cursor(cursor), limit=limit)
+
+
+SelectionDep = Annotated[JobFilter, Depends(selection_filter)]
+FilterDep = Annotated[JobFilter, Depends(job_filter)]
+Expect = Annotated[
+    int | None, Query(ge=0, le=1_000_000, description="How many there should be; otherwise nothing is done.")
+]
+DryRun = Annotated[bool, Query(description="Only tell how many it would be, with the first of them.")]
+
+
+def filter_query(request: Request) -> str:
+    """The query string of a list's filter, without the page that was looked at."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "limit")]
+    return urlencode([(name, value) for name, value in kept if value])
 
 
 def next_cursor(rows: Sequence[JobRow], wanted: JobFilter) -> str:

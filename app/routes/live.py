@@ -10,17 +10,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.domain.permissions import require
+from app.domain.permissions import Actor
 from app.events.model import Event, Topic
-from app.routes.deps import ActorDep, ContextDep
+from app.routes.deps import ContextDep, allowed
 from app.services.context import Context
 
 router = APIRouter(include_in_schema=False)
+Reader = Annotated[Actor, Depends(allowed("job.read"))]
 GATHER = 0.25
 LIFETIME = 600.0
 
@@ -40,9 +41,8 @@ def names_of(event: Event, job: str) -> set[str]:
 
 @router.get("/live", response_class=EventSourceResponse)
 async def live(
-    request: Request, context: ContextDep, actor: ActorDep, since: int | None = None, job: str = ""
+    request: Request, context: ContextDep, actor: Reader, since: int | None = None, job: str = ""
 ) -> AsyncIterator[ServerSentEvent]:
-    require(actor, "job.read")
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isdigit() else since
     async for batch in gathered(context, start):
@@ -81,9 +81,8 @@ api_router = APIRouter(prefix="/api/v1", tags=["events"])
 
 
 @api_router.get("/events", response_class=EventSourceResponse)
-async def events(request: Request, context: ContextDep, actor: ActorDep) -> AsyncIterator[ServerSentEvent]:
+async def events(request: Request, context: ContextDep, actor: Reader) -> AsyncIterator[ServerSentEvent]:
     """All changes as server-sent events: `job`, `progress`, `cluster`, `batch`, `workflow`, `resync`. Resumes by Last-Event-ID."""
-    require(actor, "job.read")
     last = request.headers.get("last-event-id", "")
     async for batch in gathered(context, int(last) if last.isdigit() else None, wait=0.02):
         for event in batch:

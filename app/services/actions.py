@@ -6,10 +6,10 @@ also writes their outcomes, so that no job is done twice and none is left out.
 
 from __future__ import annotations
 
+import logging
 import re
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,22 +17,25 @@ from sqlalchemy import update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
-from app.db.repositories import batches, clusters, jobs, library, queue, users
-from app.db.repositories.jobs import JobFilter, Move
-from app.db.tables import Batch, BatchItem, Cluster, Job, JobAttachment, JobEvent, JobTag, now
+from app.db.repositories import batches, clusters, jobs, users
+from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.tables import Batch, BatchItem, Cluster, Job, now
+from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, can, require
-from app.domain.resources import Resources
+from app.domain.resources import read_resources
 from app.domain.states import TERMINAL, JobState, Priority
-from app.errors import FieldError, InvalidInput, NotFound
+from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.services.context import Context
-from app.services.creation import WAITING_WORDS, check_fits, new_job_id
+from app.services.creation import check_fits, new_job_id
+from app.services.effects import WAITING, apply, moved
+from app.services.faults import blame
+from app.services.selections import Selection, count, selected
 
-MAX_JOBS = 10_000
-"""Most jobs that one action takes."""
 CHUNK = 500
-WAITING = (JobState.DRAFT, JobState.QUEUED, JobState.HELD, JobState.WAITING)
+SAMPLE = 20
+"""Jobs of which a dry run tells what would become of them."""
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 ACTIONS = {
     "submit": "Submit", "hold": "Hold", "release": "Release", "priority": "Set priority", "first": "First", "last": "Last",
@@ -40,6 +43,11 @@ ACTIONS = {
     "archive": "Archive", "unarchive": "Take out of the archive",
 }  # fmt: skip
 """What can be done to many jobs, in words."""
+DESTRUCTIVE = frozenset({"cancel", "rerun"})
+"""What cannot be taken back, or costs computing time: a page asks first."""
+LARGE = 50
+"""From so many jobs on a page asks first, whatever is done to them."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,12 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Jobs by id, or all that match a filter."""
+class Preview:
+    """What an action would do: to how many jobs it would be tried, and the outcome for the first of them."""
 
-    ids: tuple[str, ...] = ()
-    matching: JobFilter | None = None
+    action: str
+    count: int
+    sample: list[Outcome]
 
 
 async def act(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> list[Outcome]:
@@ -68,12 +77,36 @@ async def act(context: Context, actor: Actor, action: str, selection: Selection,
             `cluster` or `cluster:partition`; of `tag` and `untag` a word.
 
     Raises:
-        InvalidInput: no such action or value, or too many jobs.
+        InvalidInput: no such action or value, or too many jobs. Conflict: not as many jobs as expected.
     """
     batch = await begin(context, actor, action, selection, value)
     while await advance(context, batch.id):
         pass
     return await outcomes(context, actor, batch.id)
+
+
+async def preview(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> Preview:
+    """What `act` would do, without doing anything; raises what it would raise."""
+    require(actor, "job.create")
+    async with context.database.read() as session:
+        wanted = await _value_of(session, action, value)
+        listed = await selected(session, selection)
+        rows = await jobs.get_all(session, [job_id for job_id, _ in listed[:SAMPLE]])
+    sample = []
+    for job_id, name in listed[:SAMPLE]:
+        reason = _refusal(actor, rows[job_id], action, wanted)
+        sample.append(Outcome(job_id, name, not reason, reason))
+    return Preview(action, len(listed), sample)
+
+
+async def to_confirm(
+    context: Context, actor: Actor, action: str, selection: Selection, value: str = ""
+) -> Preview | None:
+    """What a person should look at before it is done; None where it touches few jobs and can be taken back."""
+    number = await count(context, actor, selection)
+    found = await preview(context, actor, action, replace(selection, expect=number), value)
+    asks = action in DESTRUCTIVE or selection.matching is not None or number >= LARGE
+    return found if asks else None
 
 
 async def begin(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> Batch:
@@ -117,13 +150,6 @@ async def progress(context: Context, actor: Actor, batch_id: str) -> dict[str, i
         return await batches.counts(session, batch_id)
 
 
-async def count(context: Context, actor: Actor, selection: Selection) -> int:
-    """How many jobs an action would be tried on."""
-    require(actor, "job.read")
-    async with context.database.read() as session:
-        return len(await selected(session, selection))
-
-
 async def advance(context: Context, batch_id: str) -> bool:
     """One chunk of an action. False: nothing is left."""
     async with context.database.write() as session:
@@ -144,33 +170,56 @@ async def advance(context: Context, batch_id: str) -> bool:
 
 
 async def _work(session: AsyncSession, batch: Batch, items: Sequence[BatchItem]) -> None:
+    """All at once; where that fails, each job alone, so that the one that cannot be done stops none of the others."""
     actor = await users.actor(session, batch.owner_id)
-    rows = await jobs.get_all(session, [item.job_id for item in items if item.job_id])
-    reasons: dict[str, str] = {}
-    able = []
-    wanted = None
-    if actor is not None:
+    open_items = {item.id: item.job_id or "" for item in items}
+    try:
+        async with savepoint(session):
+            told = await _outcomes_of(session, actor, batch, list(open_items.values()))
+    except NOT_THE_ITEM:
+        raise
+    except Exception:
+        told = await _one_by_one(session, actor, batch, list(open_items.values()))
+    rows = [
+        {"id": item_id, "state": "done" if done else "left", "message": words}
+        for item_id, job_id in open_items.items()
+        for done, words in [told.get(job_id, (False, "It is gone."))]
+    ]
+    await session.exec(update(BatchItem), params=rows)
+
+
+async def _one_by_one(
+    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+) -> dict[str, tuple[bool, str]]:
+    told: dict[str, tuple[bool, str]] = {}
+    for job_id in job_ids:
         try:
-            wanted = await _value_of(session, batch.action, batch.value)
-        except InvalidInput as error:
-            # What was there when it began is gone since, such as a cluster.
-            reasons = dict.fromkeys(rows, error.sentence)
-    for job in rows.values():
-        whose = "Whoever asked for it may not do it any more." if actor is None else ""
-        reason = reasons.get(job.id) or whose or (_refusal(actor, job, batch.action, wanted) if actor else "")
-        reasons[job.id] = reason
-        if not reason:
-            able.append(job)
-    notes = await _apply(session, actor, batch.action, able, wanted) if actor and able else {}
-    await session.exec(
-        update(BatchItem),
-        params=[
-            {"id": item.id, "state": "left" if (reason := reasons.get(item.job_id or "", "It is gone.")) else "done",
-             "message": reason or notes.get(item.job_id or "", "")}
-            for item in items
-        ],
-    )  # fmt: skip
+            async with savepoint(session):
+                told |= await _outcomes_of(session, actor, batch, [job_id])
+        except NOT_THE_ITEM:
+            raise
+        except Exception as error:
+            told[job_id] = (False, blame(log, f"{batch.action} of job {job_id} (action {batch.id})", error))
+    return told
+
+
+async def _outcomes_of(
+    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+) -> dict[str, tuple[bool, str]]:
+    """Do it to these jobs. Was it done, and what is worth telling, by job."""
+    rows = await jobs.get_all(session, [job_id for job_id in job_ids if job_id])
+    if actor is None:
+        return dict.fromkeys(rows, (False, "Whoever asked for it may not do it any more."))
+    try:
+        wanted = await _value_of(session, batch.action, batch.value)
+    except CrystalDeckError as error:
+        # What was there when it began is gone since, such as a cluster.
+        return dict.fromkeys(rows, (False, error.sentence))
+    refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, wanted))}
+    able = [job for job_id, job in rows.items() if job_id not in refused]
+    notes: Mapping[str, str] = await apply(session, actor, batch.action, able, wanted) if able else {}
     await announce_jobs(session, able)
+    return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
 
 
 async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
@@ -192,11 +241,13 @@ async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
             return value.strip()
         case "move":
             name, _, partition = value.partition(":")
-            cluster = await clusters.by_name(session, name.strip())
+            known = CLUSTER_NAME.fullmatch(name.strip())
+            cluster = await clusters.by_name(session, name.strip()) if known else None
             if cluster is None or not cluster.active:
                 raise InvalidInput(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.",
                                    fields=[FieldError("value", "must name a cluster", value[:60])])  # fmt: skip
-            return cluster, partition.strip()
+            # A word that cannot name a partition is refused here, not job by job.
+            return cluster, read_resources({"partition": partition.strip()}).partition
     return None
 
 
@@ -205,21 +256,13 @@ def _moment(value: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not 2000 <= moment.year < 2200:
+            raise ValueError
+    except (ValueError, OverflowError):
         raise InvalidInput(f"{value[:40]!r} is no time.", hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
                            fields=[FieldError("value", "must be an ISO 8601 time", value[:40])]) from None  # fmt: skip
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-async def selected(session: AsyncSession, selection: Selection) -> list[tuple[str, str]]:
-    """Ids and names, in the order of the queue."""
-    if selection.matching is not None:
-        found = await queue.matching(session, selection.matching, MAX_JOBS + 1)
-    else:
-        found = await queue.named(session, selection.ids[: MAX_JOBS + 1])
-    if max(len(found), len(selection.ids)) > MAX_JOBS:
-        raise InvalidInput(f"More than {MAX_JOBS} jobs were chosen.", hint="Narrow the filter.")
-    return found
+    return moment
 
 
 def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
@@ -251,136 +294,10 @@ def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
 
 def _move_refusal(job: Job, cluster: Cluster, partition: str) -> str:
     try:
-        check_fits(cluster, _moved(job, cluster, partition))
-    except InvalidInput as error:
+        check_fits(cluster, moved(job, cluster, partition))
+    except CrystalDeckError as error:
         return error.message
     return ""
-
-
-def _moved(job: Job, cluster: Cluster, partition: str) -> Resources:
-    """What the job asks for at its new place; a partition of another cluster means nothing there."""
-    own = job.resources.get("partition", "") if job.cluster_id == cluster.id else ""
-    return Resources(**{**job.resources, "partition": partition or own})
-
-
-async def _apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence[Job], wanted: Any) -> dict[str, str]:
-    """Do it; returns what is worth telling of a job, by id."""
-    match action:
-        case "hold":
-            await jobs.transition_all(
-                session, [Move(job, JobState.HELD, f"Held by {actor.name}.") for job in rows], actor=actor.name
-            )
-        case "release" | "submit":
-            moves = [Move(job, JobState.QUEUED, WAITING_WORDS) for job in rows]
-            await jobs.transition_all(session, moves, actor=actor.name)
-        case "cancel":
-            await cancel_rows(session, actor, rows)
-        case "priority":
-            await _change(session, actor, rows, f"Priority {list(Priority)[wanted]}.", {"priority": wanted})
-        case "start":
-            words = f"Not before {wanted:%d %b %Y %H:%M} UTC." if wanted else "As soon as possible."
-            await _change(session, actor, rows, words, {"not_before": wanted})
-        case "archive" | "unarchive":
-            words = "Archived." if action == "archive" else "Taken out of the archive."
-            await _change(session, actor, rows, words, {"archived": action == "archive"})
-        case "tag" | "untag":
-            await _tag(session, rows, wanted, remove=action == "untag")
-        case "move":
-            await _transfer(session, actor, rows, *wanted)
-        case "rerun":
-            return await _rerun(session, actor, rows)
-        case _:
-            await _reorder(session, actor, rows, first=action == "first")
-    return {}
-
-
-async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job], why: str = "") -> None:
-    """At once where a job was not handed over; else the batch system is asked."""
-    here = [job for job in rows if JobState(job.state) in WAITING]
-    there = [job for job in rows if job not in here]
-    ended = {"ended_at": now()}
-    words = why or f"Cancelled by {actor.name}."
-    await jobs.transition_all(session, [Move(job, JobState.CANCELLED, words, ended) for job in here], actor=actor.name)
-    if there:
-        values = {"cancel_requested": True, "reason": "Being cancelled."}
-        await _change(session, actor, there, why or "Cancellation requested.", values)
-
-
-async def _reorder(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, first: bool) -> None:
-    """Before or behind all others of the same cluster and priority, in the order that they have."""
-    ends = await queue.ends(session)
-    placed = []
-    ordered = sorted(rows, key=lambda job: (job.place, job.id))
-    for index, job in enumerate(ordered):
-        low, high = ends.get((job.cluster_id, job.priority), (job.place, job.place))
-        place = low - len(ordered) + index if first else high + 1 + index
-        placed.append({"id": job.id, "place": place})
-    await session.exec(update(Job), params=placed)
-    words = f"Moved to the {'front' if first else 'end'} of its priority."
-    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
-
-
-async def _transfer(session: AsyncSession, actor: Actor, rows: Sequence[Job], cluster: Cluster, partition: str) -> None:
-    """Let jobs wait for another cluster or partition; what they take along is looked for when they leave."""
-    values = [
-        {"id": job.id, "updated_at": now(), "cluster_id": cluster.id, "attention": "",
-         "resources": _moved(job, cluster, partition).model_dump()}
-        for job in rows
-    ]  # fmt: skip
-    await session.exec(update(Job), params=values)
-    words = f"Moved to {cluster.name}{f', partition {partition}' if partition else ''}."
-    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
-
-
-async def _tag(session: AsyncSession, rows: Sequence[Job], tag: str, *, remove: bool) -> None:
-    known = await batches.tags_of(session, [job.id for job in rows])
-    for job in rows:
-        has = tag in known.get(job.id, [])
-        if remove and has:
-            await session.delete(await session.get(JobTag, (job.id, tag)))
-        elif not remove and not has:
-            session.add(JobTag(job_id=job.id, tag=tag))
-
-
-async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> dict[str, str]:
-    """The same decks byte for byte, the same files, as new jobs of the one who asks."""
-    attached = await library.attachments_of(session, [job.id for job in rows])
-    keep = (
-        "name", "cluster_id", "template_id", "template_revision", "parameters", "decks", "resources", "priority", "digest",
-        "atoms",
-    )  # fmt: skip
-    made = {
-        job.id: Job(
-            id=new_job_id(), token=secrets.token_hex(16), owner_id=actor.user_id, parent_id=job.id, reason=WAITING_WORDS,
-            **{key: getattr(job, key) for key in keep},
-        )
-        for job in rows
-    }  # fmt: skip
-    await insert_rows(session, list(made.values()))
-    await insert_rows(
-        session,
-        [
-            JobAttachment(**row.model_dump(exclude={"id", "job_id"}), job_id=made[job_id].id)
-            for job_id, found in attached.items()
-            for row in found
-        ],
-    )
-    await insert_rows(
-        session,
-        [
-            JobEvent(job_id=new.id, to_state=new.state, message=f"Created: {job_id} once more.", actor=actor.name)
-            for job_id, new in made.items()
-        ],
-    )
-    await announce_jobs(session, made.values())
-    return {job_id: f"New job {new.id}." for job_id, new in made.items()}
-
-
-async def _change(
-    session: AsyncSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
-) -> None:
-    await session.exec(update(Job), params=[{"id": job.id, "updated_at": now(), **values} for job in rows])
-    await insert_rows(session, [JobEvent(job_id=job.id, message=message, actor=actor.name) for job in rows])
 
 
 async def get(context: Context, actor: Actor, batch_id: str) -> Batch:

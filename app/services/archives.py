@@ -11,8 +11,8 @@ from app.db.repositories import jobs
 from app.domain.names import remote_name
 from app.domain.permissions import Actor, require
 from app.errors import InvalidInput
-from app.services.actions import Selection, selected
 from app.services.context import Context
+from app.services.selections import Selection, selected
 
 MAX_JOBS = 1000
 _BLOCK = 1 << 20

@@ -28,6 +28,7 @@ from app.services import actions, forms
 from app.services.attachments import gather, upload_path
 from app.services.context import Context
 from app.services.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
+from app.services.effects import cancel_rows
 from app.services.library import refresh
 
 CHECKED = 25
@@ -296,7 +297,7 @@ async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
             rows = await batches.rows(session, batch_id)
             if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
                 rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]
-                await actions.cancel_rows(session, actor, rest, "The sweep has converged: no longer needed.")
+                await cancel_rows(session, actor, rest, "The sweep has converged: no longer needed.")
                 await announce_jobs(session, rest)
                 batch.sweep = {**batch.sweep, "stop": False}
                 batch.remark = f"It has converged; {len(rest)} jobs that were left were cancelled."

@@ -28,8 +28,8 @@ from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import output_name, safe_name
-from app.services import actions
 from app.services.context import Context
+from app.services.effects import cancel_rows
 
 TAIL_BYTES = 16384
 
@@ -136,7 +136,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         if state in TERMINAL or state is JobState.FINISHING:
             raise Conflict(f"Job {job.name} has already ended ({state}).", hint="Nothing needs to be cancelled.")
         if not job.cancel_requested:
-            await actions.cancel_rows(session, actor, [job])
+            await cancel_rows(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
     context.broker.wake()
     return job

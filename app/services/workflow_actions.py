@@ -19,8 +19,9 @@ from app.domain.workflows import dependencies, read_workflow, with_parameters
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
-from app.services import actions, workflow_library
+from app.services import workflow_library
 from app.services.context import Context
+from app.services.effects import cancel_rows
 from app.services.workflow_library import LANGUAGE
 from app.services.workflow_rehearsal import rehearse
 from app.services.workflow_starts import RunRequest, write_run
@@ -95,7 +96,7 @@ async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> 
         job for job in rows.values()
         if (state := JobState(job.state)) not in TERMINAL and state is not JobState.FINISHING and not job.cancel_requested
     ]  # fmt: skip
-    await actions.cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
+    await cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
     await announce_jobs(session, going)
     run.state, run.remark, run.ended_at, run.busy = "cancelled", f"Cancelled by {actor.name}.", now(), True
     session.add(run)

@@ -38,6 +38,23 @@ class JobFilter:
     before: tuple[datetime, str] | None = None
     limit: int = 50
 
+    @property
+    def narrows(self) -> bool:
+        """False where it lets all jobs through that are not in the archive."""
+        return any(
+            (
+                self.states,
+                self.owner,
+                self.cluster,
+                self.template,
+                self.text,
+                self.id,
+                self.batch,
+                self.tag,
+                self.archived,
+            )
+        )
+
 
 @dataclass(frozen=True)
 class JobRow:

@@ -54,7 +54,7 @@ async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, na
 @router.post("/clusters/{name}/test")
 async def test(context: ContextDep, actor: ActorDep, name: str) -> Response:
     await clusters.test_in_background(context, actor, name)
-    return RedirectResponse(f"/clusters/{name}?testing=1", status_code=303)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/pause")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
+from starlette.datastructures import FormData
 
 from app.db.repositories.jobs import JobFilter
 from app.domain.spectra import Shape
 from app.domain.studies import QUANTITIES
 from app.domain.tabular import as_csv
+from app.errors import FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import Studied, Tolerance, job_filter, next_cursor
+from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
 from app.routes.rendering import is_fragment, page
+from app.routes.strict import known_fields
 from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, vibrations
-from app.services.actions import Selection
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
+from app.services.selections import Selection, chosen
 
 router = APIRouter(include_in_schema=False)
-FilterDep = Annotated[JobFilter, Depends(job_filter)]
 Number = Annotated[float | None, Query(allow_inf_nan=False)]
 Ids = Annotated[Sequence[str], Query()]
 
@@ -44,49 +46,89 @@ async def job_list(request: Request, context: ContextDep, actor: ActorDep, wante
     return page(
         request, "jobs.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
         cursor=next_cursor(rows, wanted), counts=await jobs.counts(context, actor),
-        choices=await jobs.choices(context, actor), query=str(request.url.query),
+        choices=await jobs.choices(context, actor), query=filter_query(request),
     )  # fmt: skip
 
 
 @router.post("/jobs/actions")
-async def act(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
-    """One action on the ticked jobs, or on all that match; asks first where it cannot be undone."""
-    async with request.form(max_fields=11_000) as form:
-        ids = tuple(str(value) for value in form.getlist("id"))
-        texts = {key: value for key, value in form.items() if isinstance(value, str)}
-    action, everything = texts.get("action", ""), bool(texts.get("all"))
-    value = texts.get(VALUES.get(action, ""), "")
-    selection = Selection(() if everything else ids, wanted if everything else None)
-    query = str(request.url.query)
-    if action in ("cancel", "rerun") and not texts.get("confirmed"):
-        count = await actions.count(context, actor, selection)
-        return page(request, "confirm.html", ids=ids, everything=everything, count=count, query=query, action=action)
-    batch = await actions.begin(context, actor, action, selection, value)
+async def act(request: Request, context: ContextDep, actor: ActorDep, wanted: SelectionDep) -> Response:
+    """One action on the ticked jobs, or on all that match; asks first where it cannot be undone, or takes many."""
+    asked, query = await _asked(request, wanted), filter_query(request)
+    if asked.action in VIEWS:
+        return RedirectResponse(VIEWS[asked.action] + asked.query(query), status_code=303)
+    if not asked.confirmed:
+        found = await actions.to_confirm(context, actor, asked.action, asked.selection, asked.value)
+        if found is not None:
+            return page(
+                request, "confirm.html", found=found, asked=asked, query=query, words=actions.ACTIONS[asked.action]
+            )
+    batch = await actions.begin(context, actor, asked.action, asked.selection, asked.value)
     await actions.advance(context, batch.id)
     return RedirectResponse(f"/actions/{batch.id}?{query}", status_code=303)
 
 
 VALUES = {"priority": "priority", "start": "start", "move": "move", "tag": "tag", "untag": "tag"}
 """The control whose value an action takes."""
+VIEWS = {"compare": "/jobs/compare?", "download": "/jobs/download.zip?"}
+"""What is not done to the ticked jobs, but looked at."""
+FIELDS = ("id", "action", "all", "confirmed", "expect", *VALUES.values())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the form above the list of jobs asks for."""
+
+    action: str
+    selection: Selection
+    value: str
+    confirmed: bool
+
+    @property
+    def control(self) -> str:
+        return VALUES.get(self.action, "")
+
+    def query(self, filtered: str) -> str:
+        """The selection as a query string."""
+        if self.selection.matching is None:
+            return urlencode([("id", one) for one in self.selection.ids])
+        return f"{filtered}{'&' if filtered else ''}all=true"
+
+
+async def _asked(request: Request, wanted: JobFilter) -> Asked:
+    async with request.form(max_fields=11_000) as form:
+        ids = tuple(str(value) for value in form.getlist("id"))
+        rest = FormData([(key, value) for key, value in form.multi_items() if key != "id"])
+    known_fields(rest, FIELDS)
+    texts = {key: value for key, value in rest.items() if isinstance(value, str)}
+    action, everything, expect = texts.get("action", ""), bool(texts.get("all")), texts.get("expect", "")
+    if expect and not expect.isdecimal():
+        raise InvalidInput("The number of jobs that was confirmed is none.", hint="Go back and look again.",
+                           fields=[FieldError("expect", "must be a number", expect[:40])])  # fmt: skip
+    # What is ticked counts, whatever list it was ticked in: the filter is only where to go back to.
+    selection = chosen(() if everything else ids, everything, wanted if everything else JobFilter())
+    selection = replace(selection, expect=int(expect) if expect else None)
+    return Asked(action, selection, texts.get(VALUES.get(action, ""), ""), bool(texts.get("confirmed") and expect))
 
 
 @router.get("/actions/{batch_id}")
-async def action_page(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def action_page(
+    request: Request, context: ContextDep, actor: ActorDep, batch_id: str, _back_to: SelectionDep
+) -> Response:
     """What an action did to each job, and how far it has come."""
     since = await newest_event(context)
     batch = await actions.get(context, actor, batch_id)
     return page(
         request, "outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
-        counts=await actions.progress(context, actor, batch_id), query=str(request.url.query),
+        counts=await actions.progress(context, actor, batch_id), query=filter_query(request),
         results=await actions.outcomes(context, actor, batch_id) if not batch.busy else [],
     )  # fmt: skip
 
 
 @router.get("/jobs/download.zip")
 async def download(
-    context: ContextDep, actor: ActorDep, wanted: FilterDep, id: Ids = (), all: bool = False
+    context: ContextDep, actor: ActorDep, wanted: SelectionDep, id: Ids = (), all: bool = False, expect: Expect = None
 ) -> Response:
-    files = await archives.members(context, actor, Selection(() if all else tuple(id), wanted if all else None))
+    files = await archives.members(context, actor, chosen(tuple(id), all, wanted, expect))
     headers = {"content-disposition": 'attachment; filename="crystaldeck-jobs.zip"'}
     return StreamingResponse(archives.zipped(files), media_type="application/zip", headers=headers)
 

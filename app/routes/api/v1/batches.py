@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, UploadFile
+from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
 from app.crystal.importers import MAX_BYTES
-from app.db.repositories.jobs import JobFilter
 from app.routes.api.v1.schemas import (
     BatchDetail,
     BatchEntry,
@@ -20,15 +19,14 @@ from app.routes.api.v1.schemas import (
     comparison_table,
 )
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import Studied, Tolerance, job_filter
+from app.routes.filters import Expect, SelectionDep, Studied, Tolerance
 from app.services import archives, batch_views, batches
-from app.services.actions import Selection
 from app.services.comparison import compare
 from app.services.estimates import advise
 from app.services.library import refresh
+from app.services.selections import chosen
 
 router = APIRouter(prefix="/api/v1", tags=["batches"])
-FilterDep = Annotated[JobFilter, Depends(job_filter)]
 Ids = Annotated[Sequence[str], Query(description="Repeat for several jobs.")]
 LIMIT = 1000
 
@@ -117,8 +115,8 @@ async def compare_jobs(
 
 @router.get("/download", response_class=StreamingResponse)
 async def download(
-    context: ContextDep, actor: ActorDep, wanted: FilterDep, id: Ids = (), all: bool = False
+    context: ContextDep, actor: ActorDep, wanted: SelectionDep, id: Ids = (), all: bool = False, expect: Expect = None
 ) -> Response:
-    """All files of several jobs as one zip, streamed."""
-    files = await archives.members(context, actor, Selection(() if all else tuple(id), wanted if all else None))
+    """All files of several jobs as one zip, streamed: those of `id`, or with `all` every job that the filter lets through."""
+    files = await archives.members(context, actor, chosen(tuple(id), all, wanted, expect))
     return StreamingResponse(archives.zipped(files), media_type="application/zip")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Header
 from fastapi.responses import FileResponse, Response
 
-from app.db.repositories.jobs import JobFilter, JobRow
+from app.db.repositories.jobs import JobRow
 from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import job_filter, next_cursor
+from app.routes.filters import FilterDep, next_cursor
 from app.services import clusters, jobs
 from app.services.creation import create_jobs
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]
-FilterDep = Annotated[JobFilter, Depends(job_filter)]
 
 
 @router.get("/clusters", tags=["clusters"])

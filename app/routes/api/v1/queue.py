@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from app.db.repositories.jobs import JobFilter
-from app.routes.api.v1.schemas import ActionResult, PauseRequest, QueueAction
+from app.routes.api.v1.schemas import ActionPreview, ActionResult, PauseRequest, QueueAction
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import job_filter
+from app.routes.filters import SelectionDep
 from app.services import actions, jobs, queue
-from app.services.actions import Selection
+from app.services.selections import chosen
 
 router = APIRouter(prefix="/api/v1", tags=["queue"])
-FilterDep = Annotated[JobFilter, Depends(job_filter)]
 
 
 @router.post("/queue/actions")
-async def act(context: ContextDep, actor: ActorDep, wanted: FilterDep, body: QueueAction) -> list[ActionResult]:
+async def act(
+    context: ContextDep, actor: ActorDep, wanted: SelectionDep, body: QueueAction
+) -> list[ActionResult] | ActionPreview:
     """Submit, hold, release, reorder, move, cancel, run again, tag or archive many jobs; each answers for itself."""
-    selection = Selection(tuple(body.ids), wanted if body.all else None)
-    return [
-        ActionResult(**vars(entry)) for entry in await actions.act(context, actor, body.action, selection, body.value)
-    ]
+    selection = chosen(tuple(body.ids), body.all, wanted, body.expect)
+    if body.dry_run:
+        found = await actions.preview(context, actor, body.action, selection, body.value)
+        return ActionPreview(
+            action=found.action, count=found.count, sample=[ActionResult(**vars(one)) for one in found.sample]
+        )
+    done = await actions.act(context, actor, body.action, selection, body.value)
+    return [ActionResult(**vars(entry)) for entry in done]
 
 
 @router.post("/queue/pause", status_code=204)
