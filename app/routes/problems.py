@@ -34,7 +34,7 @@ def problem_response(error: CrystalDeckError) -> JSONResponse:
 
 def wants_json(request: Request) -> bool:
     path = request.url.path
-    return path.startswith("/api/") or path in ("/healthz", "/readyz")
+    return path.startswith("/api/") or path in ("/healthz", "/readyz", "/live")
 
 
 async def answer(request: Request, error: CrystalDeckError) -> Response:

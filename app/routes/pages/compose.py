@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from app.crystal.importers import MAX_BYTES
 from app.errors import CrystalDeckError
-from app.routes.deps import ActorDep, ContextDep
+from app.routes.deps import ActorDep, ContextDep, allowed
 from app.routes.rendering import is_fragment, page
 from app.services import composer, forms, shelves
 from app.services.attachments import MAX_UPLOAD
@@ -19,6 +19,8 @@ from app.services.forms import Draft, StructureSource
 from app.services.structures import textbook
 
 router = APIRouter(include_in_schema=False)
+maker = APIRouter(dependencies=[Depends(allowed("job.create"))], include_in_schema=False)
+"""Refuses before anything is kept of the form that was sent."""
 
 
 @router.get("/new")
@@ -27,7 +29,7 @@ async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Resp
     return page(request, "new.html", found=found, drafts=await forms.drafts(context, actor))
 
 
-@router.get("/new/{template_id}")
+@maker.get("/new/{template_id}")
 async def form(
     request: Request,
     context: ContextDep,
@@ -47,7 +49,7 @@ async def form(
     return await _show(request, context, actor, draft)
 
 
-@router.post("/new/{template_id}/preview")
+@maker.post("/new/{template_id}/preview")
 async def preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     texts = await _texts(request)
     draft = forms.from_form(context, template_id, texts)
@@ -56,7 +58,7 @@ async def preview(request: Request, context: ContextDep, actor: ActorDep, templa
     return await _show(request, context, actor, draft, block="answer" if is_fragment(request) else None)
 
 
-@router.post("/new/{template_id}")
+@maker.post("/new/{template_id}")
 async def submit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     texts = await _texts(request)
     draft = forms.from_form(context, template_id, texts)
@@ -69,7 +71,7 @@ async def submit(request: Request, context: ContextDep, actor: ActorDep, templat
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
 
-@router.post("/new/{template_id}/structure")
+@maker.post("/new/{template_id}/structure")
 async def structure(
     request: Request, context: ContextDep, actor: ActorDep, template_id: str, source: str = "file"
 ) -> Response:
@@ -89,7 +91,7 @@ async def structure(
     return await _filled(request, context, actor, draft, forms.with_structure(context, actor, draft, given))
 
 
-@router.post("/new/{template_id}/attach/{key}")
+@maker.post("/new/{template_id}/attach/{key}")
 async def attach(request: Request, context: ContextDep, actor: ActorDep, template_id: str, key: str) -> Response:
     """Keep an uploaded file, and name it in its field."""
     async with request.form(max_fields=2000, max_files=20) as form:
@@ -100,7 +102,7 @@ async def attach(request: Request, context: ContextDep, actor: ActorDep, templat
     )
 
 
-@router.post("/new/{template_id}/preset")
+@maker.post("/new/{template_id}/preset")
 async def preset(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     """Fill in the values of a preset; everything else in the form stays."""
     texts = await _texts(request)
@@ -108,7 +110,7 @@ async def preset(request: Request, context: ContextDep, actor: ActorDep, templat
     return await _show(request, context, actor, draft, block="adjusted" if is_fragment(request) else None)
 
 
-@router.post("/new/{template_id}/resources")
+@maker.post("/new/{template_id}/resources")
 async def resources(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     """Fill in a preset of the cluster, or what similar jobs took."""
     texts = await _texts(request)
@@ -118,7 +120,7 @@ async def resources(request: Request, context: ContextDep, actor: ActorDep, temp
     return await _show(request, context, actor, draft)
 
 
-@router.post("/new/{template_id}/detach")
+@maker.post("/new/{template_id}/detach")
 async def detach(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     """Go on by hand: the decks become texts, and what the form wrote is kept to compare with."""
     draft = forms.from_form(context, template_id, await _texts(request))
@@ -164,3 +166,6 @@ async def _filled(
 async def _show(request: Request, context: ContextDep, actor: ActorDep, draft: Draft, **options: Any) -> Response:
     sheet = await composer.sheet(context, actor, draft)
     return page(request, "compose.html", draft=draft, sheet=sheet, crystals=textbook().values(), **options)
+
+
+router.include_router(maker)

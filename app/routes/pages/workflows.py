@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
@@ -15,7 +15,7 @@ from app.domain.permissions import can
 from app.domain.wiring import drawn
 from app.domain.workflows import read_workflow
 from app.errors import CrystalDeckError
-from app.routes.deps import ActorDep, ContextDep
+from app.routes.deps import ActorDep, ContextDep, allowed
 from app.routes.rendering import is_fragment, page
 from app.services import (
     forms,
@@ -60,7 +60,7 @@ async def edit(request: Request, context: ContextDep, actor: ActorDep, start: st
     return await _editor(request, context, actor, form)
 
 
-@router.post("/workflows/edit")
+@router.post("/workflows/edit", dependencies=[Depends(allowed("template.create"))])
 async def change(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     """A button of the editor: add, remove or move a step, read a text, or only look."""
     texts = await _several(request)
@@ -80,7 +80,7 @@ async def change(request: Request, context: ContextDep, actor: ActorDep) -> Resp
     return await _editor(request, context, actor, form, block=block, error=error, status=error.status if error else 200)
 
 
-@router.post("/workflows")
+@router.post("/workflows", dependencies=[Depends(allowed("template.create"))])
 async def save(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     texts = await _several(request)
     form = workflow_editor.form_from(texts)
