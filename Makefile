@@ -1,17 +1,20 @@
-# Two commands: `make run` serves, `make test` proves.
+# Two commands: `make run` serves, `make test` proves; make test ARGS="tests/routes -k login" runs some tests.
 PYTHON ?= $(shell command -v /usr/bin/python3 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint venv venv-dev
+.PHONY: run test check lint venv venv-dev debian
 run: venv
 	@scripts/serve
 
-test: venv-dev
-	@scripts/test
+test: debian venv-dev
+	@scripts/test $(ARGS)
 
 check lint: venv-dev
 	@scripts/check
+
+debian:
+	@scripts/install-debian
 
 venv: $(VENV)/.run
 venv-dev: $(VENV)/.dev

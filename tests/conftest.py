@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import lab as lab_module
-from tests.support import reference
+from tests.support import reference, skipping
 from tests.support.databases import new_sqlite
 from tests.support.hashing import cheap_passwords
 from tests.support.lab import RECORDED, Lab
@@ -21,10 +21,25 @@ from tests.support.service import Service
 
 
 def refuse_or_skip(reason: str) -> None:
-    """On CI nothing of this may be skipped."""
-    if os.environ.get("CRYSTALDECK_NO_SKIP"):
-        pytest.fail(f"may not be skipped here: {reason}")
+    """Skip a test; where nothing may be skipped, `pytest_runtest_makereport` makes a failure of it."""
     pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skipping.refuse(report, item.get_closest_marker("recorded") is not None)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A whole module skips itself where something cannot be imported."""
+    report = yield
+    skipping.refuse(report, "recorded" in collector.path.parts)
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -32,6 +47,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("recorded files against their reference values")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands what it compared to the process that prints it."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["compared"] = reference.packed()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    reference.unpack(getattr(node, "workeroutput", {}).get("compared", {}))
 
 
 def pytest_unconfigure() -> None:
@@ -47,6 +74,8 @@ def lab() -> Iterator[Lab]:
         refuse_or_skip(reason)
     if not RECORDED.is_dir():
         refuse_or_skip(f"the recorded outputs are not at {RECORDED.name} beside the project")
+    # Whoever ends the tests early ends the daemons too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     running = Lab()
     try:
         yield running.start()

@@ -6,7 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import alembic.op
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
@@ -82,6 +84,18 @@ def test_a_filled_older_database_keeps_its_rows(empty_database_url: str) -> None
     assert asyncio.run(fill_and_read("SELECT name, role FROM users")) == [("old", "admin")]
     migrations.downgrade(url, "0001")
     assert asyncio.run(fill_and_read("SELECT name FROM users")) == [("old",)]
+
+
+def test_a_migration_that_dies_leaves_the_database_as_it_was(empty_database_url: str) -> None:
+    """It must not stand half-way: the next start would find tables that it wants to make."""
+    url = url_of(empty_database_url)
+    migrations.upgrade(url, "0003")
+    before = tables(empty_database_url)
+    with mock.patch.object(alembic.op, "add_column", side_effect=RuntimeError("power cut")), pytest.raises(RuntimeError):
+        migrations.upgrade(url)
+    assert tables(empty_database_url) == before
+    migrations.upgrade(url)
+    assert "batches" in tables(empty_database_url)
 
 
 async def make_job(database: Database, **changes: Any) -> Job:

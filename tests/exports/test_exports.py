@@ -16,7 +16,8 @@ import pytest
 from tests.conftest import refuse_or_skip
 from tests.support import oracles
 
-pytestmark = pytest.mark.timeout(900)
+# One run and one profile of AiiDA for all of them: in one process.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("exports")]
 
 
 def programs(name: str) -> Path:

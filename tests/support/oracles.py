@@ -1,8 +1,16 @@
-"""Programs of others that judge what we write, each in an environment of its own: their dependencies must not meet ours."""
+"""Programs of others that judge what we write, each in an environment of its own: their dependencies must not meet ours.
+
+    python -m tests.support.oracles aiida crates
+
+makes these environments, which `scripts/test` does in the background while other tests run.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 from tests.support.lab import REPOSITORY
@@ -23,26 +31,23 @@ class NotInstalled(Exception):
 
 
 def environment(name: str) -> Path:
-    """The folder of programs of an oracle's environment, made when it is first asked for.
+    """The folder of programs of an oracle's environment. Made where it is missing; waits where another process makes it.
 
     Raises:
         NotInstalled
     """
     folder = FOLDER / name
-    programs = folder / "bin"
     stamp = folder / "complete"
     wanted = " ".join(PACKAGES[name])
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        told = ""
-        # Once more, since a registry may be away for a moment.
-        for _ in range(2):
-            told = _make(folder, PACKAGES[name])
-            if not told:
-                break
-        if told:
-            raise NotInstalled(f"{wanted} cannot be installed: {told}")
-        stamp.write_text(wanted)
-    return programs
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            # Once more, since a registry may be away for a moment.
+            if told := (_make(folder, PACKAGES[name]) and _make(folder, PACKAGES[name])):
+                raise NotInstalled(f"{wanted} cannot be installed: {told}")
+            stamp.write_text(wanted)
+    return folder / "bin"
 
 
 def _make(folder: Path, packages: tuple[str, ...]) -> str:
@@ -54,3 +59,21 @@ def _make(folder: Path, packages: tuple[str, ...]) -> str:
     except (subprocess.SubprocessError, OSError) as error:
         return (getattr(error, "stderr", None) or b"").decode(errors="replace")[-300:] or str(error)
     return ""
+
+
+def main(names: list[str]) -> int:
+    """Make the environments one after the other, with a line for each."""
+    failed = 0
+    for name in names:
+        begun = time.monotonic()
+        try:
+            environment(name)
+            print(f".oracles/{name}: ready after {time.monotonic() - begun:.0f} s", flush=True)
+        except NotInstalled as error:
+            failed = 1
+            print(f".oracles/{name}: {error}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or list(PACKAGES)))

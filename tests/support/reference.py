@@ -35,6 +35,17 @@ def compared(case: str, name: str, key: str, count: int = 1) -> None:
     TABLE.setdefault(f"{case}/{name}", Counter())[key] += count
 
 
+def packed() -> dict[str, dict[str, int]]:
+    """The table, for another process."""
+    return {file: dict(keys) for file, keys in TABLE.items()}
+
+
+def unpack(table: dict[str, dict[str, int]]) -> None:
+    """Add what another process compared."""
+    for file, keys in table.items():
+        TABLE.setdefault(file, Counter()).update(keys)
+
+
 def lines() -> list[str]:
     """The table: file, how many values, which."""
     rows = [f"{file:58s} {sum(keys.values()):5d}  {', '.join(sorted(keys))}" for file, keys in sorted(TABLE.items())]
