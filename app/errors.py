@@ -8,8 +8,10 @@ CrystalDeckError
 ├── NotFound                404
 ├── Conflict                409  the object is in a state that does not permit the action
 │   ├── HostKeyUnknown      409  a person must confirm the fingerprint first
-│   └── HostKeyChanged      409  the machine shows another key than the trusted one
-├── TooManyAttempts         429
+│   ├── HostKeyChanged      409  the machine shows another key than the trusted one
+│   └── QuotaExceeded       409  somebody keeps as much here as one person may
+├── TooManyAttempts         429  wrong passwords
+├── LimitReached            429  as much as one person may have at a time, or in an hour
 ├── ConfigurationError      500  the service's own settings are wrong
 └── ClusterError            502  another machine failed us
     ├── Unreachable         502  no connection
@@ -109,8 +111,16 @@ class HostKeyChanged(Conflict):
     code, title = "host-key-changed", "Host key changed"
 
 
+class QuotaExceeded(Conflict):
+    code, title = "quota-exceeded", "Quota exceeded"
+
+
 class TooManyAttempts(CrystalDeckError):
     code, status, title = "too-many-attempts", 429, "Too many attempts"
+
+
+class LimitReached(CrystalDeckError):
+    code, status, title = "limit-reached", 429, "Limit reached"
 
 
 class ConfigurationError(CrystalDeckError):

@@ -8,11 +8,14 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from app.connections import connection_class
 from app.main import create_app
 from app.settings import Settings
 
 GRACE = 5
 """Seconds that running requests get when the service stops."""
+HEAD_BYTES = 16 * 1024
+"""What the head of a request may hold."""
 
 
 class Server(uvicorn.Server):
@@ -33,8 +36,12 @@ def serve(settings: Settings) -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     app = create_app(settings)
+    limits = settings.limits
+    # Forwarded addresses are read by the application itself, from trusted proxies only; uvicorn would trust all of loopback.
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False,
-        timeout_graceful_shutdown=GRACE, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=GRACE, server_header=False, proxy_headers=False, ws="none",
+        http=connection_class(limits, settings.trusted_proxies), h11_max_incomplete_event_size=HEAD_BYTES,
+        limit_concurrency=limits.connections, timeout_keep_alive=limits.keep_alive_seconds,
     )  # fmt: skip
     Server(config, app).run()

@@ -85,7 +85,7 @@ class LimitSettings(BaseModel):
     login_delay_name: float = Field(60.0, gt=0, description="Longest delay for one name from all unknown devices.")
     login_forget_minutes: float = Field(10.0, gt=0, description="Minutes in which one wrong password is forgotten.")
     device_days: int = Field(180, ge=1, description="Days for which a device is known after a login on it.")
-    streams_per_user: int = Field(10, ge=1, description="Live streams that one user may hold open.")
+    streams_per_user: int = Field(10, ge=1, description="Live streams that one user may hold open in one process.")
     uploads_per_hour: int = Field(2000, ge=1, description="Files that one user may upload in an hour.")
     upload_mb_per_hour: int = Field(2000, ge=1, description="Megabytes that one user may upload in an hour.")
     disk_gb_per_user: float = Field(

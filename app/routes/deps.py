@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from app.domain.permissions import Actor, require
 from app.errors import NotAuthenticated
-from app.services import accounts, sessions
+from app.services import accounts, live, sessions
 from app.services.context import Context
 
 
@@ -64,3 +64,9 @@ def allowed(action: str) -> Callable[[Actor], Awaitable[Actor]]:
         return require(actor, action)
 
     return check
+
+
+async def hold_stream(context: ContextDep, actor: ActorDep) -> AsyncIterator[None]:
+    """For routes that stream: one of the user's streams, until the last byte has left or the other side is gone."""
+    with live.held_stream(context, actor):
+        yield

@@ -17,7 +17,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.domain.permissions import Actor
 from app.events.model import Event, Topic
-from app.routes.deps import ContextDep, allowed
+from app.routes.deps import ContextDep, allowed, hold_stream
 from app.services.context import Context
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +39,7 @@ def names_of(event: Event, job: str) -> set[str]:
     return {"cd-jobs"}
 
 
-@router.get("/live", response_class=EventSourceResponse)
+@router.get("/live", response_class=EventSourceResponse, dependencies=[Depends(hold_stream)])
 async def live(
     request: Request, context: ContextDep, actor: Reader, since: int | None = None, job: str = ""
 ) -> AsyncIterator[ServerSentEvent]:
@@ -80,7 +80,7 @@ async def gathered(context: Context, start: int | None, wait: float = GATHER) ->
 api_router = APIRouter(prefix="/api/v1", tags=["events"])
 
 
-@api_router.get("/events", response_class=EventSourceResponse)
+@api_router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(hold_stream)])
 async def events(request: Request, context: ContextDep, actor: Reader) -> AsyncIterator[ServerSentEvent]:
     """All changes as server-sent events: `job`, `progress`, `cluster`, `batch`, `workflow`, `resync`. Resumes by Last-Event-ID."""
     last = request.headers.get("last-event-id", "")

@@ -24,6 +24,7 @@ from app.errors import FieldError, InvalidInput
 from app.runners.base import Attached
 from app.services.access import Account
 from app.services.context import Context
+from app.services.quotas import admit_upload
 
 MAX_GEOMETRY = 4_000_000
 MAX_UPLOAD = 16 << 20
@@ -227,6 +228,7 @@ async def keep_upload(context: Context, actor: Actor, name: str, data: bytes) ->
 
     Raises:
         InvalidInput: it is empty, too large, or has an impossible name.
+        LimitReached, QuotaExceeded: its owner has uploaded, or keeps, as much as one person may.
     """
     require(actor, "job.create")
     plain = name.replace("\\", "/").rpartition("/")[2].strip()[:100]
@@ -239,6 +241,7 @@ async def keep_upload(context: Context, actor: Actor, name: str, data: bytes) ->
             "The file has no usable name.", hint="Rename it.", fields=[FieldError("file", "has no name")]
         )
     sha256 = hashlib.sha256(data).hexdigest()
+    await admit_upload(context, actor, len(data))
     await asyncio.to_thread(_write, upload_path(context, sha256), data)
     async with context.database.write() as session:
         if await library.stored_file(session, sha256) is None:

@@ -28,6 +28,7 @@ from app.services.attachments import keep_upload
 from app.services.context import Context
 from app.services.creation import new_job_id
 from app.services.library import refresh
+from app.services.quotas import require_room
 from app.services.template_files import Template
 from app.services.templates import form_values
 
@@ -44,9 +45,10 @@ async def begin(
     """A draft with what is common to all its jobs, as the composer's form has it.
 
     Raises:
-        NotFound: no such template.
+        NotFound: no such template. QuotaExceeded: the files of this user take more than one person's share.
     """
     require(actor, "job.create")
+    await require_room(context, actor)
     await refresh(context)
     context.templates.get(template_id)
     kept = {key: value for key, value in form.items() if key.startswith(("p_", "r_")) or key in ("cluster", "priority")}
@@ -327,9 +329,10 @@ async def submit(context: Context, actor: Actor, batch_id: str) -> Batch:
     """Make the jobs of all rows that are right, in the background.
 
     Raises:
-        InvalidInput: there are no rows.
+        InvalidInput: there are no rows. QuotaExceeded: the files of this user take more than one person's share.
     """
     require(actor, "job.create")
+    await require_room(context, actor)
     async with context.database.write() as session:
         batch = await editable(session, actor, batch_id)
         if not await batches.counts(session, batch_id):

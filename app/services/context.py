@@ -42,6 +42,9 @@ class Context:
 
     streams: Counter[int] = field(default_factory=Counter)
     """Live streams that this process holds open, by user."""
+
+    disk_use: dict[int, tuple[datetime, int]] = field(default_factory=dict)
+    """Bytes that users keep here, and when they were added up."""
     budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
     """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
 

@@ -32,6 +32,7 @@ from app.services.access import cluster_settings
 from app.services.attachments import Gathered, gather
 from app.services.context import Context
 from app.services.library import refresh
+from app.services.quotas import require_room
 from app.services.templates import Rendering
 
 MAX_JOBS_PER_REQUEST = 1000
@@ -72,6 +73,7 @@ async def create_jobs(
 
     Raises:
         InvalidInput, NotFound: names the request and the field. Conflict: the key was used for another request.
+        QuotaExceeded: the files of this user take more than one person's share.
     """
     require(actor, "job.create")
     if not 1 <= len(requests) <= MAX_JOBS_PER_REQUEST:
@@ -82,6 +84,7 @@ async def create_jobs(
     async with context.database.read() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
+    await require_room(context, actor)
     await refresh(context)
     supplied = [await gather(context, actor, request.template, request.parameters) for request in requests]
     made = await asyncio.to_thread(_prepare_all, context, requests, supplied)

@@ -27,6 +27,7 @@ from app.events.outbox import announce
 from app.services import workflow_library
 from app.services.context import Context
 from app.services.creation import check_fits, new_job_id
+from app.services.quotas import require_room
 from app.services.workflow_rehearsal import rehearse
 
 MAX_RUNS = 200
@@ -62,7 +63,7 @@ async def start_all(
 
     Raises:
         InvalidInput: names the run, the steps and the fields; nothing was submitted. Conflict: the key was used for another
-            request.
+            request. QuotaExceeded: the files of this user take more than one person's share.
     """
     require(actor, "job.create")
     if not 1 <= len(requests) <= MAX_RUNS:
@@ -73,6 +74,7 @@ async def start_all(
     async with context.database.read() as session:
         if earlier := await _earlier(session, actor, idempotency_key, digest):
             return earlier
+    await require_room(context, actor)
     known = await workflow_library.known(context, actor)
     inputs = []
     for request in requests:

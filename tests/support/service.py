@@ -63,11 +63,16 @@ class Service:
 
     def add_user(self, name: str = "ada", role: str = "admin") -> str:
         """An account and a token of it; the client uses the token from now on."""
+        token = self.token_of(name, "jobs:read,jobs:write,clusters:write,admin", role)
+        self.client.headers["Authorization"] = f"Bearer {token}"
+        return token
+
+    def token_of(self, name: str, scopes: str = "jobs:read", role: str = "member") -> str:
+        """A new account's token."""
         made = self.command("user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD + "\n")
         assert made.returncode == 0, made.stderr
-        token = self.command("token", "create", "--user", name, "--scope", "jobs:read,jobs:write,clusters:write,admin")
+        token = self.command("token", "create", "--user", name, "--scope", scopes)
         assert token.returncode == 0, token.stderr
-        self.client.headers["Authorization"] = f"Bearer {token.stdout.strip()}"
         return token.stdout.strip()
 
     def start(self) -> Service:
