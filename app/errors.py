@@ -133,6 +133,8 @@ class ClusterError(CrystalDeckError):
 
 class Unreachable(ClusterError):
     code, title = "unreachable", "Cluster unreachable"
+    whole_machine = False
+    """True: nobody gets there, whatever the key."""
 
 
 class LoginRefused(ClusterError):

@@ -14,10 +14,11 @@ from app.background.leader import LeaderLock
 from app.db.tables import now
 from app.errors import CrystalDeckError
 from app.events import outbox
-from app.services import batch_work, orchestrator, rereading
-from app.services.access import Account, runner_for
+from app.services import batch_work, member_keys, orchestrator, rereading
+from app.services.access import runner_for
 from app.services.context import Context
 from app.services.monitoring import Monitor, cluster_ids
+from app.services.remote_accounts import Account
 from app.services.submission import Dispatcher
 
 POLL_TICK = 0.25
@@ -28,6 +29,7 @@ USAGE_TICK = 15.0
 FOLLOW_RETRY = 10.0
 REREAD_TICK = 3.0
 """Until all results are of this release's schema."""
+KEYS_TICK = 30.0
 OUTBOX_KEPT = timedelta(hours=6)
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Background:
         self._context = context
         self._leader = LeaderLock(context.database, context.settings.data)
         self._monitor = Monitor(context)
-        self._dispatcher = Dispatcher(context, self._monitor.hurry)
+        self._dispatcher = Dispatcher(context, self._spawn, self._monitor.hurry)
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._again: dict[object, Callable[[], Awaitable[None]]] = {}
         self._stopping = False
@@ -54,6 +56,7 @@ class Background:
             (self._runs, RUN_TICK),
             (self._usage, USAGE_TICK),
             (self._tidy, 600.0),
+            (self._keys, KEYS_TICK),
             (self._reread, REREAD_TICK),
         ]
         for work, seconds in ticks:
@@ -162,6 +165,13 @@ class Background:
         except CrystalDeckError as error:
             log.info("no events from %s: %s", account.cluster, error.message)
         await asyncio.sleep(FOLLOW_RETRY)
+
+    async def _keys(self) -> None:
+        """Every process closes what it opened with keys that are gone; the leader throws away those that no job needs."""
+        if await self._leader.acquire():
+            await member_keys.forget_unneeded(self._context)
+        else:
+            await member_keys.close_stale(self._context)
 
     async def _reread(self) -> None:
         if not self._all_read and await self._leader.acquire():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from app.db import limits as limits  # their tables are part of the same metadata
@@ -90,18 +90,31 @@ class Cluster(SQLModel, table=True):
 
 
 class Credential(SQLModel, table=True):
-    """A key pair of one user on one cluster; the private half is encrypted with the service's master key."""
+    """A key pair of one user for one account on one cluster; the private half is encrypted with the service's master key.
+
+    Rows are never changed to another account or key. A new key retires the one before, which is kept while jobs need it.
+    """
 
     __tablename__ = "credentials"
-    __table_args__ = (UniqueConstraint("cluster_id", "user_id"),)
+    __table_args__ = (
+        Index(
+            "ix_credentials_current", "cluster_id", "user_id", unique=True,
+            sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True)
     cluster_id: int = Field(foreign_key="clusters.id")
-    user_id: int = Field(foreign_key="users.id")
+    user_id: int = Field(foreign_key="users.id", index=True)
     username: str
     public_key: str = Field(sa_column=Column(Text, nullable=False))
     private_key: str = Field(sa_column=Column(Text, nullable=False))
+    """Empty once it was thrown away: no connection is opened with this row any more."""
     created_at: datetime = Field(default_factory=now)
+    accepted_at: datetime | None = None
+    """When the cluster first accepted it."""
+    retired_at: datetime | None = None
+    """When its owner replaced or removed it."""
 
 
 class Job(SQLModel, table=True):
@@ -170,6 +183,10 @@ class RemoteJob(SQLModel, table=True):
 
     job_id: str = Field(primary_key=True, foreign_key="jobs.id")
     directory: str
+    credential_id: int | None = Field(default=None, foreign_key="credentials.id", index=True)
+    """The member's key that it was submitted with; empty: the operator's key for the cluster, or this server itself."""
+    account: str = ""
+    """The account's name on the cluster."""
     scheduler_id: str = Field(default="", index=True)
     queue_state: str = ""
     queue_reason: str = ""

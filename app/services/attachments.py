@@ -16,15 +16,16 @@ from app.crystal.deck import Deck, read_deck
 from app.crystal.decks import written_roles
 from app.crystal.facts import Supplies
 from app.db.repositories import jobs, library
-from app.db.tables import Job, JobAttachment, StoredFile
+from app.db.tables import Job, JobAttachment, RemoteJob, StoredFile
 from app.domain.answers import FILE_REFERENCE
+from app.domain.credentials import CredentialKey
 from app.domain.fields import FieldSpec
 from app.domain.permissions import Actor, require
 from app.errors import FieldError, InvalidInput
 from app.runners.base import Attached
-from app.services.access import Account
 from app.services.context import Context
 from app.services.quotas import admit_upload
+from app.services.remote_accounts import Account
 
 MAX_GEOMETRY = 4_000_000
 MAX_UPLOAD = 16 << 20
@@ -171,9 +172,13 @@ def _basis_words(deck: Deck) -> str:
 
 
 async def attached_files(
-    context: Context, session: AsyncSession, rows: Sequence[Job], accounts: Mapping[int, Account]
+    context: Context, session: AsyncSession, rows: Sequence[Job], accounts: Mapping[str, Account]
 ) -> dict[str, list[Attached]]:
-    """What jobs take along, by job id: where it lies here and, for the same account, on the cluster."""
+    """What jobs take along, by job id: where it lies here and, if the same credential submitted its job, on the cluster.
+
+    Args:
+        accounts: where each of the jobs goes, by its id.
+    """
     known = await library.attachments_of(session, [job.id for job in rows])
     if not known:
         return {}
@@ -186,14 +191,17 @@ async def attached_files(
         job = by_id[job_id]
         for row in found:
             parent_id, name = _source(row)
-            remote = ""
-            parent = parents.get(parent_id)
-            if parent is not None and parent.cluster_id == job.cluster_id and parent_id in remotes:
-                owner = accounts.get(parent.owner_id)
-                if owner is not None and owner.key == accounts[job.owner_id].key:
-                    remote = f"{remotes[parent_id].directory}/{name}"
+            remote, parent = "", parents.get(parent_id)
+            there = remotes.get(parent_id)
+            if parent is not None and there is not None and _same_credential(accounts[job.id].key, parent, there):
+                remote = f"{there.directory}/{name}"
             files.setdefault(job_id, []).append(Attached(row.name, row.sha256, attached_path(context, row), remote))
     return files
+
+
+def _same_credential(key: CredentialKey, parent: Job, there: RemoteJob) -> bool:
+    """Whether what a job left on its cluster may be copied there. Elsewhere a path means what another account likes."""
+    return (parent.cluster_id, there.credential_id, there.account) == (key.cluster_id, key.credential_id, key.username)
 
 
 def _source(row: JobAttachment) -> tuple[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from app.db.repositories import clusters, jobs
+from app.db.repositories import clusters, credentials, jobs
 from app.db.tables import Cluster, Credential, now
+from app.domain.credentials import CredentialKey
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require
 from app.domain.resources import Partition
@@ -18,11 +19,12 @@ from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, Not
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Check
-from app.services.access import Account, account_of, cluster_settings, endpoints, note_problem, runner_for
+from app.services.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.context import Context
+from app.services.host_trust import endpoints
+from app.services.remote_accounts import Account, account_of, cluster_settings, needs_own_key
 from app.settings import ClusterSettings
 from app.transport.host_keys import fingerprint
-from app.transport.keys import make_key_pair
 
 _PROBE = r"""
 cd -- "$HOME" && printf 'home\t%s\n' "$HOME"
@@ -49,10 +51,12 @@ class ClusterView:
     active_jobs: int
     fingerprint: str
     offered: str
+    earlier: list[Credential] = field(default_factory=list)
+    """Keys of the reader that were replaced, and that jobs are still watched with."""
 
     @property
     def needs_own_key(self) -> bool:
-        return bool(self.settings.hostname) and not self.settings.key_path and not self.settings.use_agent
+        return needs_own_key(self.settings)
 
 
 async def sync_configuration(context: Context) -> None:
@@ -137,10 +141,11 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
         return ClusterView(
             cluster,
             cluster_settings(cluster),
-            await clusters.credential(session, cluster.id, actor.user_id),
+            await credentials.current(session, cluster.id, actor.user_id),
             await jobs.occupying(session, cluster.id),
             fingerprint(cluster.host_key) if cluster.host_key else "",
             fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
+            await credentials.kept(session, cluster.id, actor.user_id),
         )
 
 
@@ -177,12 +182,12 @@ async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> N
         row.offered_key = row.problem = ""
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    context.pool.reset(name)
+    context.pool.look_again(view.cluster.id or 0)
     context.broker.wake()
 
 
 async def _ask_for_key(context: Context, actor: Actor, view: ClusterView) -> None:
-    account = Account(view.cluster.id or 0, view.cluster.name, view.settings, view.settings.username, None)
+    account = Account(view.cluster.name, view.settings, CredentialKey(view.cluster.id or 0, view.settings.username))
     if view.needs_own_key and view.credential:
         account = await account_of(context, view.cluster, actor.user_id)
     try:
@@ -202,61 +207,33 @@ async def forget_key(context: Context, actor: Actor, name: str) -> None:
         row.host_key = row.proxy_host_key = row.offered_key = ""
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    await context.pool.drop(name)
+    await context.pool.drop(row.id or 0)
     context.broker.wake()
-
-
-async def make_key(context: Context, actor: Actor, name: str, username: str) -> Credential:
-    """A new key pair for the actor on a cluster; it replaces an earlier one."""
-    require(actor, "cluster.use")
-    view = await get(context, actor, name)
-    if not view.needs_own_key:
-        raise Conflict(f"{name} uses the key of its configuration.", hint="Nothing needs to be done.")
-    username = username.strip() or view.settings.username or actor.name
-    if not username.replace("-", "").replace("_", "").replace(".", "").isalnum() or username.startswith("-"):
-        raise InvalidInput(
-            f"{username[:40]!r} is not an account name.",
-            hint="Give the name that you log in with.",
-            fields=[FieldError("username", "only letters, digits, '.', '_', '-'", username[:40])],
-        )
-    public, private = make_key_pair(f"crystaldeck-{actor.name}")
-    async with context.database.write() as session:
-        row = await clusters.credential(session, view.cluster.id or 0, actor.user_id) or Credential(
-            cluster_id=view.cluster.id or 0, user_id=actor.user_id, username="", public_key="", private_key=""
-        )
-        row.username, row.public_key = username, public
-        session.add(row)
-        await session.flush()
-        row.private_key = context.vault.seal(private, f"ssh:{row.id}")
-        session.add(row)
-    await context.pool.drop(name)
-    return row
 
 
 async def test(context: Context, actor: Actor, name: str) -> list[Check]:
     """Everything a job will need, step by step; stops at the first step without which the next makes no sense."""
     require(actor, "cluster.use")
     view = await get(context, actor, name)
-    context.pool.reset(name)
     checks = await _run_checks(context, actor, view)
-    problem = next((f"{check.name}: {check.detail}" for check in checks if not check.ok), "")
     async with context.database.write() as session:
         row = await clusters.by_name(session, name)
         assert row is not None
         row.report, row.reported_at = [check.as_dict() for check in checks], now()
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    await note_problem(context, name, problem if problem and len(checks) < 5 else "")
+    context.broker.wake()
     return checks
 
 
 async def _run_checks(context: Context, actor: Actor, view: ClusterView) -> list[Check]:
     checks: list[Check] = []
-    stage = "login"
+    stage, account = "login", None
     try:
         account = await account_of(context, view.cluster, actor.user_id)
         if not account.is_local:
             stage = "reachable"
+            context.pool.ask_again(account.key)
             target, _ = await endpoints(context, account)
             checks.append(Check("reachable", True, f"{target.hostname}:{target.port} answers"))
             checks.append(Check("host key", True, fingerprint(target.host_key)))
@@ -267,11 +244,15 @@ async def _run_checks(context: Context, actor: Actor, view: ClusterView) -> list
         checks += await _probe_account(context, account)
         checks += await runner.probe()
         await keep_partitions(context, account.cluster, await runner.partitions())
+        await note_problem(context, account.cluster, "")
     except CrystalDeckError as error:
         name = {"host-key-unknown": "host key", "host-key-changed": "host key", "login-refused": "login"}.get(
             error.code, stage
         )
         checks.append(Check(name, False, error.sentence))
+        # A member's own key that is refused is no trouble of the cluster.
+        if account is not None and concerns_everybody(account, error):
+            await note_problem(context, account.cluster, f"{name}: {lasting(error).sentence}")
     return checks
 
 

@@ -24,7 +24,7 @@ from app.services.creation import atoms_of, check_fits
 from app.services.estimates import Advice, advise
 from app.services.forms import Draft, with_resources
 from app.services.library import difference, refresh
-from app.services.submission import job_script
+from app.services.packages import job_script
 from app.services.templates import Rendering
 
 

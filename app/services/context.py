@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.engine import Database
+from app.domain.credentials import CredentialKey
 from app.domain.queueing import Budget
 from app.events.broker import Broker
 from app.services.readings import Readings
@@ -45,14 +46,14 @@ class Context:
 
     disk_use: dict[int, tuple[datetime, int]] = field(default_factory=dict)
     """Bytes that users keep here, and when they were added up."""
-    budgets: dict[tuple[str, str], Budget] = field(default_factory=dict)
-    """Requests to the scheduler, by cluster and account; learnt anew after a restart."""
+    budgets: dict[CredentialKey, Budget] = field(default_factory=dict)
+    """Requests to the scheduler, by credential; learnt anew after a restart."""
 
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there is something to do that should not wait for the next tick: a job to hand over, a run to go on with."""
 
-    def budget(self, account: tuple[str, str]) -> Budget:
-        return self.budgets.setdefault(account, Budget())
+    def budget(self, key: CredentialKey) -> Budget:
+        return self.budgets.setdefault(key, Budget())
 
     def job_folder(self, job_id: str) -> Path:
         """Where the files of a job are kept here."""

@@ -28,11 +28,11 @@ from app.domain.states import JobState, Priority
 from app.domain.templates import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.outbox import announce_jobs
-from app.services.access import cluster_settings
 from app.services.attachments import Gathered, gather
 from app.services.context import Context
 from app.services.library import refresh
 from app.services.quotas import require_room
+from app.services.remote_accounts import cluster_settings
 from app.services.templates import Rendering
 
 MAX_JOBS_PER_REQUEST = 1000

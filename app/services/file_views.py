@@ -13,9 +13,10 @@ from app.domain.permissions import Actor
 from app.errors import Conflict, NotFound
 from app.runners.base import BaseRunner, RemoteEntry, safe_name
 from app.services import jobs as job_service
-from app.services.access import account_of, runner_for
+from app.services.access import runner_for
 from app.services.context import Context
 from app.services.outputs import job_of
+from app.services.remote_accounts import account_of_job
 
 PIECE = 1 << 16
 MOST_ENTRIES = 2000
@@ -150,7 +151,7 @@ async def _at(context: Context, actor: Actor, job_id: str) -> tuple[BaseRunner, 
         cluster = await session.get(Cluster, job.cluster_id)
     if remote is None or cluster is None:
         raise Conflict(f"Job {job_id} was not handed to a cluster yet.", hint="Wait until it has begun.")
-    account = await account_of(context, cluster, job.owner_id)
+    account = await account_of_job(context, cluster, job.owner_id, remote)
     return await runner_for(context, account), remote
 
 

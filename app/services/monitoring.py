@@ -17,19 +17,21 @@ from pathlib import Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import written_roles
-from app.db.repositories import clusters, jobs
+from app.db.repositories import clusters, credentials, jobs
 from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
+from app.domain.credentials import CredentialKey
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase, SchedulerWord, assess
-from app.errors import CrystalDeckError
+from app.errors import Conflict, CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner, Glimpse, Handle, output_name
 from app.runners.slurm_states import asks_for_patience
-from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for
+from app.services.access import note_problem, note_trouble, note_unwatched, runner_for
 from app.services.context import Context
 from app.services.outputs import SCF_LOG, writes_scf_log
+from app.services.remote_accounts import Account, account_of_job, cluster_settings, keys_of, submitted_as
 from app.services.results import Finisher
 
 HURRY = 0.5
@@ -75,28 +77,28 @@ class Monitor:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._finisher = Finisher(context)
-        self._rhythms: dict[tuple[str, str], Rhythm] = {}
+        self._rhythms: dict[CredentialKey, Rhythm] = {}
         self._cancelled: dict[str, float] = {}
 
-    def hurry(self, key: tuple[str, str]) -> None:
+    def hurry(self, key: CredentialKey) -> None:
         """Something happened at this account: look soon."""
         rhythm = self._rhythms.setdefault(key, Rhythm())
         rhythm.due, rhythm.hurried = 0.0, time.monotonic()
 
     async def accounts(self) -> list[Account]:
-        """Accounts that have jobs on a cluster."""
-        found: dict[tuple[str, str], Account] = {}
+        """Accounts that have jobs on a cluster, each with the key that those were submitted with."""
         async with self._context.database.read() as session:
-            rows = [
-                (cluster, owner_id)
-                for cluster in await clusters.all_active(session)
-                for owner_id in await jobs.owners_in_states(session, cluster.id or 0, OCCUPYING)
-            ]
-        for cluster, owner_id in rows:
+            active = {cluster.id: cluster for cluster in await clusters.all_active(session)}
+            ways = await credentials.submitters(session, OCCUPYING)
+        known = await keys_of(self._context, ways) if ways else {}
+        found: dict[CredentialKey, Account] = {}
+        for way in ways:
+            if (cluster := active.get(way[0])) is None:
+                continue
             try:
-                account = await account_of(self._context, cluster, owner_id)
-            except CrystalDeckError as error:
-                await note_problem(self._context, cluster.name, error.sentence)
+                account = submitted_as(cluster, way, known)
+            except Conflict as error:
+                await note_unwatched(self._context, way, error.sentence)
                 continue
             found[account.key] = account
         return list(found.values())
@@ -114,7 +116,7 @@ class Monitor:
             except CrystalDeckError as error:
                 if asks_for_patience(error.message):
                     rhythm.due = time.monotonic() + self._context.budget(account.key).refuse(time.monotonic())
-                await note_problem(self._context, account.cluster, error.sentence)
+                await note_trouble(self._context, account, error)
                 return
             if changed:
                 rhythm.changed = started
@@ -125,29 +127,31 @@ class Monitor:
         async with self._context.database.read() as session:
             rows = await jobs.without_usage(session, now() - USAGE_ASKED)
             known = {cluster.id: cluster for cluster in await clusters.all_active(session)}
-        groups: dict[tuple[str, str], tuple[Account, list[Handle]]] = {}
+        groups: dict[CredentialKey, tuple[Account, list[Handle]]] = {}
         for job, remote in rows:
             cluster = known.get(job.cluster_id)
             if cluster is None or cluster_settings(cluster).runner_type != "slurm":
                 continue
             try:
-                account = await account_of(self._context, cluster, job.owner_id)
+                account = await account_of_job(self._context, cluster, job.owner_id, remote)
             except CrystalDeckError:
                 continue
             groups.setdefault(account.key, (account, []))[1].append(self._handle(job, remote))
-        for account, handles in groups.values():
-            try:
-                words = await (await runner_for(self._context, account)).accounting(handles)
-            except CrystalDeckError as error:
-                log.info("no accounting from %s: %s", account.cluster, error.message)
-                continue
-            usages = {
-                handle.job_id: word.usage
-                for handle in handles
-                if (word := words.get(handle.job_id)) and word.phase is Phase.ENDED and word.usage and word.usage.wall_s
-            }
-            async with self._context.database.write() as session:
-                await jobs.keep_usage(session, usages)
+        await asyncio.gather(*(self._keep_usage(account, handles) for account, handles in groups.values()))
+
+    async def _keep_usage(self, account: Account, handles: list[Handle]) -> None:
+        try:
+            words = await (await runner_for(self._context, account)).accounting(handles)
+        except CrystalDeckError as error:
+            log.info("no accounting from %s: %s", account.cluster, error.message)
+            return
+        usages = {
+            handle.job_id: word.usage
+            for handle in handles
+            if (word := words.get(handle.job_id)) and word.phase is Phase.ENDED and word.usage and word.usage.wall_s
+        }
+        async with self._context.database.write() as session:
+            await jobs.keep_usage(session, usages)
 
     def _pause(self, account: Account, rhythm: Rhythm, ending: bool) -> float:
         """Half a second while jobs end or on this server, else longer the longer nothing changed."""
@@ -177,8 +181,7 @@ class Monitor:
 
     async def _watched(self, account: Account, states: Iterable[JobState] = ON_CLUSTER) -> Watched:
         async with self._context.database.read() as session:
-            rows = await jobs.with_remote(session, account.cluster_id, states)
-        return [(job, remote) for job, remote in rows if account.user_id in (None, job.owner_id)]
+            return await jobs.with_remote(session, account.key, states)
 
     async def _cancel_requested(self, runner: BaseRunner, watched: Watched) -> None:
         moment = time.monotonic()

@@ -11,8 +11,8 @@ from app.domain.states import JobState, Priority
 from app.errors import NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
-from app.services.access import cluster_settings
 from app.services.context import Context
+from app.services.remote_accounts import cluster_settings
 from app.services.submission import DEFAULT_LIMIT
 
 # -- pauses --------------------------------------------------------------------------------------------------------------
@@ -81,7 +81,11 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
     if cluster.problem:
         reasons.append(f"{cluster.name} cannot be reached: {cluster.problem}")
     patience = [
-        b for (name, _), b in context.budgets.items() if name == cluster.name and b.refused_until > time.monotonic()
+        budget
+        for key, budget in context.budgets.items()
+        if key.cluster_id == cluster.id
+        and key.user_id in (None, job.owner_id)
+        and budget.refused_until > time.monotonic()
     ]
     if patience:
         rest = max(budget.refused_until for budget in patience) - time.monotonic()

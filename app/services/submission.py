@@ -12,31 +12,41 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import update
 
-from app.crystal.decks import for_trial, written_roles
+from app.crystal.decks import written_roles
 from app.db.engine import insert_rows
-from app.db.repositories import batches, jobs, queue, users
+from app.db.repositories import batches, credentials, jobs, queue, users
 from app.db.repositories.jobs import Move
 from app.db.tables import Cluster, Job, JobFile, RemoteJob, now
-from app.domain.names import remote_name
+from app.domain.credentials import CredentialKey
 from app.domain.queueing import Limits, Pace, allowance, choose
-from app.domain.resources import Resources
 from app.domain.states import JobState
 from app.domain.verdict import NOT_TAKEN, Phase
-from app.errors import ClusterError, CrystalDeckError, RemoteFailure
+from app.errors import Conflict, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
-from app.runners.base import Attached, BaseRunner, Package, Receipt
+from app.runners.base import BaseRunner, Package, Receipt
 from app.runners.script import PREFLIGHT_DECK
-from app.services.access import Account, account_of, cluster_settings, note_problem, runner_for, runner_kind
+from app.services.access import (
+    concerns_everybody,
+    lasting,
+    note_attention,
+    note_problem,
+    note_trouble,
+    note_unwatched,
+    runner_for,
+)
 from app.services.attachments import attached_files
 from app.services.clusters import keep_partitions
 from app.services.context import Context
+from app.services.packages import make_package
+from app.services.remote_accounts import Account, account_of, cluster_settings, keys_of, submitted_as
 from app.settings import ClusterSettings
 
 BATCH = 200
@@ -45,86 +55,164 @@ ELSEWHERE = 15.0
 """Seconds after which jobs that were submitted by other ways are counted again."""
 PARTITIONS_KEPT = 3600.0
 """Seconds after which a cluster's partitions are asked for again."""
+SETTLE_AGAIN = 1.0
+"""Seconds after which a cluster is asked again about a hand-over that it could not confirm."""
 AWAY = 5.0
 """Seconds for which jobs of an account that cannot be reached are passed over."""
 MAX_QUEUE = 20_000
 """Most waiting jobs that are looked at when users share a cluster."""
 DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
+Spawn = Callable[[object, Callable[[], Awaitable[None]]], None]
+"""Starts work under a name, unless the same is still going on."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A job on its way: its row and what travels."""
+    """A job on its way: its row, where it goes and what travels."""
 
     job: Job
+    account: Account
     package: Package
 
 
 class Dispatcher:
-    """Hands queued jobs over, cluster by cluster. One instance per process; only the leader's runs."""
+    """Hands queued jobs over, cluster by cluster. One instance per process; only the leader's runs.
 
-    def __init__(self, context: Context, submitted: Callable[[tuple[str, str]], None] = lambda _: None) -> None:
+    A round decides; everything that waits for a network is an errand of one account. No account waits for another one's,
+    and an account has one errand at a time: what is under way is never settled or chosen anew.
+    """
+
+    def __init__(
+        self, context: Context, spawn: Spawn, submitted: Callable[[CredentialKey], None] = lambda _: None
+    ) -> None:
         self._context = context
+        self._spawn = spawn
         self._submitted = submitted
         """Told when a cluster took jobs of an account: quick ones may have ended before anybody looked."""
         self._handed: dict[int, list[float]] = {}
         """When jobs were handed over lately, by cluster with a pace: seconds since 1970, ascending."""
-        self._away: dict[tuple[str, str], float] = {}
+        self._busy: set[CredentialKey] = set()
+        self._passed_over: set[CredentialKey] = set()
+        """Accounts that had something to do while an errand of theirs was under way."""
+        self._away: dict[CredentialKey, float] = {}
         """Accounts that could not be reached, and until when they are passed over."""
+        self._troubled: set[CredentialKey] = set()
+        """Accounts whose waiting jobs say what stands in their way."""
+        self._settled: dict[CredentialKey, float] = {}
+        """When interrupted hand-overs of an account were asked for."""
         self._asked: dict[int, float] = {}
         """When each cluster's partitions were asked for."""
-        self._elsewhere: dict[tuple[str, str], tuple[float, int]] = {}
+        self._elsewhere: dict[CredentialKey, tuple[float, int]] = {}
         """Jobs of an account that others than this service submitted: when they were counted, and how many."""
 
     async def run(self, cluster_id: int) -> None:
         """One round for one cluster: first settle interrupted hand-overs, then take new jobs from the queue."""
-        await self._settle(cluster_id)
-        for account, batch in await self._take(cluster_id):
-            await self._hand_over(account, batch)
-
-    async def _settle(self, cluster_id: int) -> None:
-        """Jobs left in `staging` by a crash or a broken connection: ask the cluster before doing anything."""
-        for account, batch in await self._batches(cluster_id, JobState.STAGING, BATCH):
-            if self._context.budget(account.key).allowance(time.monotonic()) == 0:
-                continue
-            runner = await self._runner(account)
-            if runner is None:
-                continue
-            try:
-                found = await runner.find([out.package for out in batch])
-                begun = [out for out in batch if found.get(out.package.token, Receipt("absent")).word == "claimed"]
-                receipts = await runner.hand_over([out.package for out in begun]) if begun else {}
-            except ClusterError as error:
-                await note_problem(self._context, account.cluster, error.sentence)
-                continue
-            self._learn(account, receipts)
-            await self._record(account, [out for out in batch if out not in begun], {}, absent_is_new=True)
-            await self._record(account, begun, receipts)
-
-    async def _take(self, cluster_id: int) -> list[tuple[Account, list[Outgoing]]]:
-        """Move as many jobs from the queue to `staging` as the cluster's limits and its pace have room for."""
         async with self._context.database.read() as session:
             cluster = await session.get(Cluster, cluster_id)
             paused = await queue.pause_of_all(session)
         assert cluster is not None
+        for account in await self._interrupted(cluster):
+            self._send(account, self._settle)
         if paused or cluster.paused:
-            return []
+            return
         settings = cluster_settings(cluster)
         room = await self._pace(cluster_id, settings)
-        if room <= 0:
-            return []
-        taken = []
-        for account, batch in await self._next(cluster, settings, room):
-            runner = await self._runner(account)
-            if runner is None:
-                # Whose account cannot be reached must not keep the place of those behind.
-                self._away[account.key] = time.monotonic() + AWAY
-            elif own := await self._begin(runner, batch):
+        for account, batch in await self._choose(cluster, settings, room) if room > 0 else []:
+            if own := await self._begin(account, batch):
                 if settings.submit_delay or settings.submit_per_minute:
                     self._handed.setdefault(cluster_id, []).extend([time.time()] * len(own))
-                taken.append((account, own))
-        return taken
+                self._send(account, partial(self._hand_over, batch=own))
+
+    # -- errands -------------------------------------------------------------------------------------------------
+
+    def _send(self, account: Account, work: Callable[[Account], Awaitable[None]]) -> None:
+        self._busy.add(account.key)
+        self._spawn(("errand", account.key), partial(self._run_errand, account, work))
+
+    async def _run_errand(self, account: Account, work: Callable[[Account], Awaitable[None]]) -> None:
+        try:
+            await work(account)
+        finally:
+            self._busy.discard(account.key)
+            if account.key in self._passed_over:
+                self._passed_over.discard(account.key)
+                self._context.nudge.set()
+
+    def _is_busy(self, account: Account) -> bool:
+        if account.key in self._busy:
+            self._passed_over.add(account.key)
+            return True
+        return False
+
+    async def _interrupted(self, cluster: Cluster) -> list[Account]:
+        """Accounts with jobs left in `staging` by a crash or a broken connection, as they were when those began."""
+        async with self._context.database.read() as session:
+            ways = await credentials.submitters(session, [JobState.STAGING], cluster.id)
+        known = await keys_of(self._context, ways) if ways else {}
+        found: dict[CredentialKey, Account] = {}
+        for way in ways:
+            try:
+                account = submitted_as(cluster, way, known)
+            except Conflict as error:
+                await note_unwatched(self._context, way, error.sentence)
+                continue
+            due = self._settled.get(account.key, -SETTLE_AGAIN) + SETTLE_AGAIN <= time.monotonic()
+            patient = self._context.budget(account.key).allowance(time.monotonic()) == 0
+            if due and not patient and account.key not in self._busy:
+                found[account.key] = account
+        return list(found.values())
+
+    async def _settle(self, account: Account) -> None:
+        """Ask the cluster what became of interrupted hand-overs, before anything is done."""
+        self._settled[account.key] = time.monotonic()
+        async with self._context.database.read() as session:
+            rows = await jobs.with_remote(session, account.key, [JobState.STAGING])
+        batch = await self._outgoing([(job, account) for job, _ in rows[:BATCH]])
+        try:
+            runner = await runner_for(self._context, account)
+            found = await runner.find([out.package for out in batch])
+            begun = [out for out in batch if found.get(out.package.token, Receipt("absent")).word == "claimed"]
+            receipts = await runner.hand_over([out.package for out in begun]) if begun else {}
+        except CrystalDeckError as error:
+            await note_trouble(self._context, account, error)
+            return
+        self._learn(account, receipts)
+        await self._record(account, [out for out in batch if out not in begun], {}, absent_is_new=True)
+        await self._record(account, begun, receipts)
+
+    async def _prepare(self, account: Account) -> None:
+        """Connect, and count what the account has there where a limit needs it; then the next round may choose its jobs."""
+        try:
+            runner = await runner_for(self._context, account)
+            if _counts(account.settings):
+                await self._count_elsewhere(account, runner)
+        except CrystalDeckError as error:
+            # Whose account cannot be reached must not keep the place of those behind.
+            self._away[account.key] = time.monotonic() + AWAY
+            await self._tell_waiting(account, error)
+            return
+        if account.key in self._troubled and account.key.user_id is not None:
+            self._troubled.discard(account.key)
+            await self._explain_wait(account.cluster_id, account.key.user_id, "")
+        self._context.nudge.set()
+
+    async def _tell_waiting(self, account: Account, error: CrystalDeckError) -> None:
+        if account.key.user_id is None or concerns_everybody(account, error):
+            await note_problem(self._context, account.cluster, lasting(error).sentence)
+        else:
+            self._troubled.add(account.key)
+            await self._explain_wait(account.cluster_id, account.key.user_id, lasting(error).sentence)
+
+    async def _count_elsewhere(self, account: Account, runner: BaseRunner) -> None:
+        """Jobs that users submitted by other ways count too where somebody set a limit."""
+        listed = await runner.listed()
+        active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING)}
+        async with self._context.database.read() as session:
+            count = len(active) - len(await queue.known_ids(session, account.cluster_id, active))
+        self._elsewhere[account.key] = (time.monotonic(), count)
+
+    # -- choosing ------------------------------------------------------------------------------------------------
 
     async def _pace(self, cluster_id: int, settings: ClusterSettings) -> int:
         """How many jobs may leave now."""
@@ -143,24 +231,56 @@ class Dispatcher:
         allowed = allowance(pace, kept, moment)
         return BATCH if allowed is None else min(BATCH, allowed)
 
-    async def _next(
+    async def _choose(
         self, cluster: Cluster, settings: ClusterSettings, room: int
     ) -> list[tuple[Account, list[Outgoing]]]:
-        """The jobs whose turn it is, by account."""
+        """The jobs whose turn it is, by account. Accounts that must be connected first are, and let the others pass."""
+        accounts = await self._candidates(cluster)
+        while accounts:
+            chosen = await self._next(cluster, settings, accounts, room)
+            unready = {account.key: account for job in chosen if not self._is_ready(account := accounts[job.owner_id])}
+            if not unready:
+                return _by_account(await self._outgoing([(job, accounts[job.owner_id]) for job in chosen]))
+            for account in unready.values():
+                self._send(account, self._prepare)
+            accounts = {owner: account for owner, account in accounts.items() if account.key not in unready}
+        return []
+
+    async def _candidates(self, cluster: Cluster) -> dict[int, Account]:
+        """Usable accounts, by user, of all who have jobs in the queue; the jobs of the others say why they wait."""
         assert cluster.id is not None
-        accounts = {
-            owner: account
-            for owner, account in (await self._accounts(cluster, JobState.QUEUED)).items()
-            if self._away.get(account.key, 0.0) < time.monotonic()
-        }
+        async with self._context.database.read() as session:
+            owners = await jobs.owners_in_states(session, cluster.id, [JobState.QUEUED])
+        found: dict[int, Account] = {}
+        for owner_id in owners:
+            try:
+                account = await account_of(self._context, cluster, owner_id)
+            except CrystalDeckError as error:
+                await self._explain_wait(cluster.id, owner_id, error.sentence)
+                continue
+            if self._away.get(account.key, 0.0) < time.monotonic() and not self._is_busy(account):
+                found[owner_id] = account
+        return found
+
+    def _is_ready(self, account: Account) -> bool:
+        """Connected, and counted where a limit needs it: nothing of a choice has to wait for a network."""
+        if not account.is_local and not self._context.pool.is_open(account.key):
+            return False
+        moment, _ = self._elsewhere.get(account.key, (-ELSEWHERE, 0))
+        return not _counts(account.settings) or time.monotonic() - moment < ELSEWHERE
+
+    async def _next(
+        self, cluster: Cluster, settings: ClusterSettings, accounts: dict[int, Account], room: int
+    ) -> list[Job]:
+        assert cluster.id is not None
         allowed = {
             owner: room if (own := self._context.budget(account.key).allowance(time.monotonic())) is None else own
             for owner, account in accounts.items()
         }
-        accounts = {owner: account for owner, account in accounts.items() if allowed[owner] > 0}
-        if not accounts:
+        owners = [owner for owner in accounts if allowed[owner] > 0]
+        if not owners:
             return []
-        room = min(room, max(allowed[owner] for owner in accounts))
+        room = min(room, max(allowed[owner] for owner in owners))
         limits = Limits(
             settings.max_jobs or DEFAULT_LIMIT[settings.runner_type], settings.max_jobs_per_user, settings.fair_share
         )
@@ -168,45 +288,28 @@ class Dispatcher:
         depth = MAX_QUEUE if limits.per_user or limits.fair else room
         async with self._context.database.read() as session:
             there = await queue.there(session, cluster.id)
-            for owner, count in (await self._count_elsewhere(settings, accounts)).items():
+            for owner, count in self._counted(settings, accounts).items():
                 there[owner] = there.get(owner, 0) + count
             if sum(there.values()) >= limits.jobs:
                 return []
-            waiting = await queue.waiting(session, cluster.id, accounts, now(), depth)
+            waiting = await queue.waiting(session, cluster.id, owners, now(), depth)
             chosen = [job.id for job in choose(waiting, there, limits, room).chosen]
             found = await jobs.get_all(session, chosen)
-        return await self._outgoing(accounts, [found[job_id] for job_id in chosen if job_id in found])
+        return [found[job_id] for job_id in chosen if job_id in found]
 
-    async def _count_elsewhere(self, settings: ClusterSettings, accounts: Mapping[int, Account]) -> dict[int, int]:
-        """Where somebody set a limit, jobs that users submitted by other ways count too; a shared account's count once."""
-        if not settings.max_jobs and not settings.max_jobs_per_user:
+    def _counted(self, settings: ClusterSettings, accounts: Mapping[int, Account]) -> dict[int, int]:
+        """Jobs submitted by other ways, by user; a shared account's count once."""
+        if not _counts(settings):
             return {}
-        counted: dict[tuple[str, str], int] = {}
-        found = {}
-        for owner, account in accounts.items():
-            if account.key in counted:
-                continue
-            moment, count = self._elsewhere.get(account.key, (-ELSEWHERE, 0))
-            if time.monotonic() - moment >= ELSEWHERE:
-                runner = await self._runner(account)
-                if runner is None:
-                    continue
-                try:
-                    listed = await runner.listed()
-                except CrystalDeckError as error:
-                    await note_problem(self._context, account.cluster, error.sentence)
-                    continue
-                active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING)}
-                async with self._context.database.read() as session:
-                    count = len(active) - len(await queue.known_ids(session, account.cluster_id, active))
-                self._elsewhere[account.key] = (time.monotonic(), count)
-            counted[account.key] = count
-            found[owner] = count
-        return found
+        owners = {account.key: owner for owner, account in reversed(list(accounts.items()))}
+        return {owner: self._elsewhere[key][1] for key, owner in owners.items() if key in self._elsewhere}
 
-    async def _begin(self, runner: BaseRunner, batch: list[Outgoing]) -> list[Outgoing]:
+    # -- handing over --------------------------------------------------------------------------------------------
+
+    async def _begin(self, account: Account, batch: list[Outgoing]) -> list[Outgoing]:
         """Write down that the hand-over begins, before anything leaves."""
-        message = f"Copying files to {runner.transport.where}."
+        where = f"{account.username}@{account.settings.hostname}" if account.settings.hostname else "this server"
+        message = f"Copying files to {where}."
         moves = [
             Move(
                 out.job,
@@ -221,7 +324,16 @@ class Dispatcher:
             own = [out for out in batch if out.job.id in won]
             known = await jobs.remotes(session, won)
             fresh = [out for out in own if out.job.id not in known]
-            await insert_rows(session, [RemoteJob(job_id=out.job.id, directory=out.package.directory) for out in fresh])
+            key, name = account.key.credential_id, account.username
+            rows = [
+                RemoteJob(job_id=out.job.id, directory=out.package.directory, credential_id=key, account=name)
+                for out in fresh
+            ]
+            await insert_rows(session, rows)
+            if known:
+                # An earlier attempt left nothing on its cluster; this one may be made with another key.
+                again = [{"job_id": job_id, "credential_id": key, "account": name} for job_id in known]
+                await session.exec(update(RemoteJob), params=again)
             await announce_jobs(session, [out.job for out in own])
         self._context.broker.wake()
         return own
@@ -238,7 +350,7 @@ class Dispatcher:
             await self._record(account, batch, {out.package.token: Receipt("failed", error.sentence) for out in batch})
         except CrystalDeckError as error:
             # Nobody knows how far it came: the jobs stay in `staging` until the cluster was asked.
-            await note_problem(self._context, account.cluster, error.sentence)
+            await note_trouble(self._context, account, error)
         else:
             self._learn(account, receipts)
             await self._record(account, batch, receipts)
@@ -316,65 +428,39 @@ class Dispatcher:
                 files.append(JobFile(job_id=out.job.id, name=name, size=len(data), role=role, sha256=digest))
         return files
 
-    async def _runner(self, account: Account) -> BaseRunner | None:
-        """The runner of an account, or None where it cannot be reached; the reason is noted on the cluster."""
-        try:
-            return await runner_for(self._context, account)
-        except CrystalDeckError as error:
-            await note_problem(self._context, account.cluster, error.sentence)
-            return None
-
-    async def _batches(self, cluster_id: int, state: JobState, room: int) -> list[tuple[Account, list[Outgoing]]]:
-        """The first `room` jobs in a state whose owners have a usable account, by account."""
-        async with self._context.database.read() as session:
-            cluster = await session.get(Cluster, cluster_id)
-        assert cluster is not None
-        accounts = await self._accounts(cluster, state)
-        if not accounts:
-            return []
-        async with self._context.database.read() as session:
-            rows = await jobs.in_states(session, cluster_id, [state], owners=accounts, limit=room)
-        return await self._outgoing(accounts, rows)
-
-    async def _accounts(self, cluster: Cluster, state: JobState) -> dict[int, Account]:
-        """Usable accounts by user, of all who have jobs in a state; the jobs of the others say why they wait."""
-        assert cluster.id is not None
-        async with self._context.database.read() as session:
-            owners = await jobs.owners_in_states(session, cluster.id, [state])
-        accounts: dict[int, Account] = {}
-        for owner_id in owners:
-            try:
-                accounts[owner_id] = await account_of(self._context, cluster, owner_id)
-            except CrystalDeckError as error:
-                await self._explain_wait(cluster.id, owner_id, state, error.sentence)
-        return accounts
-
-    async def _outgoing(
-        self, accounts: dict[int, Account], rows: Sequence[Job]
-    ) -> list[tuple[Account, list[Outgoing]]]:
-        """Jobs with what travels, by account."""
+    async def _outgoing(self, leaving: Sequence[tuple[Job, Account]]) -> list[Outgoing]:
+        """Jobs with what travels."""
+        rows = [job for job, _ in leaving]
         async with self._context.database.read() as session:
             names = await users.names(session)
-            attached = await attached_files(self._context, session, rows, accounts)
+            attached = await attached_files(self._context, session, rows, {job.id: account for job, account in leaving})
             groups_of = await batches.names(session, {job.batch_id for job in rows if job.batch_id})
-        groups: dict[tuple[str, str], tuple[Account, list[Outgoing]]] = {}
-        for job in rows:
-            account = accounts[job.owner_id]
+        found = []
+        for job, account in leaving:
             group = groups_of.get(job.batch_id or "", "")
-            out = Outgoing(job, make_package(account, job, names[job.owner_id], attached.get(job.id, ()), group))
-            groups.setdefault(account.key, (account, []))[1].append(out)
-        return list(groups.values())
+            package = make_package(account, job, names[job.owner_id], attached.get(job.id, ()), group)
+            found.append(Outgoing(job, account, package))
+        return found
 
-    async def _explain_wait(self, cluster_id: int, owner_id: int, state: JobState, reason: str) -> None:
-        """Let the jobs of one user say why they wait."""
+    async def _explain_wait(self, cluster_id: int, owner_id: int, reason: str) -> None:
+        """Let the waiting jobs of one user say why they wait."""
         async with self._context.database.read() as session:
-            rows = await jobs.in_states(session, cluster_id, [state], owners=[owner_id], attention_not=reason)
-        if not rows:
-            return
-        async with self._context.database.write() as session:
-            await session.exec(update(Job), params=[{"id": row.id, "attention": reason} for row in rows])
-            await announce_jobs(session, rows)
-        self._context.broker.wake()
+            rows = await jobs.in_states(
+                session, cluster_id, [JobState.QUEUED], owners=[owner_id], attention_not=reason[:1000]
+            )
+        await note_attention(self._context, rows, reason)
+
+
+def _by_account(leaving: Sequence[Outgoing]) -> list[tuple[Account, list[Outgoing]]]:
+    groups: dict[CredentialKey, tuple[Account, list[Outgoing]]] = {}
+    for out in leaving:
+        groups.setdefault(out.account.key, (out.account, []))[1].append(out)
+    return list(groups.values())
+
+
+def _counts(settings: ClusterSettings) -> bool:
+    """Whether jobs that were submitted by other ways count."""
+    return bool(settings.max_jobs or settings.max_jobs_per_user)
 
 
 def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
@@ -396,21 +482,3 @@ def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
             return Move(job, JobState.QUEUED, message)
         case _:
             return None
-
-
-def job_script(settings: ClusterSettings, name: str, token: str, decks: Sequence[str], resources: Resources) -> str:
-    """The job script that would be sent; it does not need the cluster."""
-    return runner_kind(settings).write_script(settings, name, token, decks, resources)
-
-
-def make_package(account: Account, job: Job, owner: str, attached: Sequence[Attached] = (), group: str = "") -> Package:
-    """What travels to the cluster for one job: decks byte for byte, and the job script."""
-    name = remote_name(job.name, job.id)
-    files = {deck: text.encode("ascii") for deck, text in job.decks.items()}
-    files["job.sh"] = job_script(
-        account.settings, name, job.token, list(written_roles(job.decks)), Resources(**job.resources)
-    ).encode()
-    first = next((deck for deck, role in written_roles(job.decks).items() if role == "d12"), None)
-    if account.settings.preflight and first is not None:
-        files[PREFLIGHT_DECK] = for_trial(job.decks[first]).encode("ascii")
-    return Package(job.token, f"{owner}/{name}", name, files, tuple(attached), group)

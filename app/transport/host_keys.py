@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncssh
 
 from app.errors import Unreachable
+from app.transport.hosts import Hosts, Visitor
 
+PROBE_LIMIT = 20.0
+"""Seconds that a machine has to show its key."""
 PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
 
 
-async def offered_key(hostname: str, port: int, tunnel: asyncssh.SSHClientConnection | None = None) -> str:
-    """The public host key that a machine shows, in OpenSSH form. Nobody logs in and nothing is trusted yet.
+async def offered_key(
+    hostname: str,
+    port: int,
+    tunnel: asyncssh.SSHClientConnection | None = None,
+    hosts: Hosts | None = None,
+    *,
+    via: str = "",
+    limit: float = PROBE_LIMIT,
+) -> str:
+    """The public host key that a machine shows, in OpenSSH form. Nobody logs in, nothing is trusted yet, nothing stays open.
+
+    Args:
+        via: the jump host behind which it is, as `hosts` names it.
 
     Raises:
-        Unreachable: no SSH server answers there.
+        Unreachable: no SSH server answers there in time.
     """
-    try:
-        key = await asyncssh.get_server_host_key(
-            hostname, port, tunnel=tunnel or (), config=None, server_host_key_algs=PREFERRED
-        )
-    except (asyncssh.Error, OSError) as error:
-        raise Unreachable(
-            f"{hostname}:{port} cannot be reached: {str(error) or type(error).__name__}.",
-            hint="Check host name, port, jump host and network.",
-        ) from error
+    name = f"{hostname}:{port}"
+    async with (hosts or Hosts()).door(f"{name} via {via}" if via else name, Visitor()):
+        try:
+            async with asyncio.timeout(limit):
+                key = await asyncssh.get_server_host_key(
+                    hostname, port, tunnel=tunnel or (), config=None, server_host_key_algs=PREFERRED
+                )
+        except (asyncssh.Error, OSError) as error:
+            late = isinstance(error, TimeoutError)
+            why = f"no answer within {limit:g} s" if late else str(error) or type(error).__name__
+            found = Unreachable(
+                f"{name} cannot be reached: {why}.", hint="Check host name, port, jump host and network."
+            )
+            found.whole_machine = tunnel is None or late
+            raise found from error
     if key is None:
         raise Unreachable(f"{hostname}:{port} shows no host key.", hint="Is an SSH server listening there?")
     return key.export_public_key().decode().strip()

@@ -1,118 +1,194 @@
-"""The connection manager: one connection per cluster and account, kept open, opened politely.
+"""The connection manager: one connection per credential, kept open, opened politely.
 
-Connections are opened one after the other. After a failure the next attempt waits, exponentially longer and with jitter.
-After three refused logins it stops until a person asks again: centres ban whoever keeps knocking.
+Machines are opened one login after the other (`hosts`), never one cluster after the other. After a failure the next attempt
+waits, exponentially longer and with jitter. After three refused logins a credential is suspended until its owner asks again.
+
+An opening belongs to the pool, not to whoever asked first: all who ask meanwhile wait for the same one, and whoever gives
+up waiting ends nothing. `drop` and `close` end openings too, so no connection comes back that nobody knows of.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
+from app.domain.credentials import CredentialKey
 from app.errors import CircuitOpen, CrystalDeckError, HostKeyChanged, LoginRefused, Unreachable
 from app.transport.base import Transport
+from app.transport.hosts import Hosts, Visitor, delay_after
 from app.transport.local import LocalTransport
-from app.transport.ssh import Login, SSHTransport, connect
+from app.transport.ssh import LOGIN_LIMIT, Login, SSHTransport, connect
 
-FIRST_DELAY, LAST_DELAY = 1.0, 300.0
 LOGIN_FAILURES = 3
+UNCHANGED = 5.0
+"""Seconds until it is looked again whether a person has confirmed a host key, or corrected a setting."""
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Link:
-    """The state of one (cluster, account): its transport, and what went wrong how often."""
+    """The state of one credential: its transport, and what went wrong how often."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     transport: SSHTransport | None = None
+    opening: asyncio.Task[Transport] | None = None
     failures: int = 0
     refusals: int = 0
     not_before: float = 0.0
     error: CrystalDeckError | None = None
+    accepted: bool = False
+    asked: bool = False
+    """A person asks for it now."""
+
+    def opened(self, opening: asyncio.Task[Transport]) -> None:
+        self.opening = None
+        if not opening.cancelled():
+            # Whoever waited has it; if nobody did, it is not an error that nobody noticed.
+            opening.exception()
+
+    async def end(self) -> None:
+        if self.opening is not None:
+            self.opening.cancel()
+            await asyncio.wait({self.opening})
+        if self.transport is not None:
+            await self.transport.close()
 
 
 class ConnectionPool:
-    """Hands out transports. `key` names the account; `login` is asked for only when a connection must be opened."""
+    """Hands out transports. `login` is asked for only when a connection must be opened."""
 
-    def __init__(self, timeout: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._links: dict[tuple[str, str], Link] = {}
+    def __init__(
+        self, timeout: float = 60.0, clock: Callable[[], float] = time.monotonic, limit: float = LOGIN_LIMIT
+    ) -> None:
+        self.hosts = Hosts(clock)
+        self._links: dict[CredentialKey, Link] = {}
         self._local = LocalTransport(timeout)
         self._timeout = timeout
+        self._limit = limit
         self._clock = clock
-        self._opening = asyncio.Lock()
+        self._closed = False
 
     @property
     def local(self) -> Transport:
         return self._local
 
-    async def get(self, key: tuple[str, str], login: Callable[[], Awaitable[Login]]) -> Transport:
-        """The open connection of this account, opened now if need be.
+    @property
+    def keys(self) -> list[CredentialKey]:
+        """Credentials that something is known of."""
+        return list(self._links)
+
+    def is_open(self, key: CredentialKey) -> bool:
+        link = self._links.get(key)
+        return link is not None and link.transport is not None and link.transport.is_open
+
+    async def get(self, key: CredentialKey, login: Callable[[], Awaitable[Login]]) -> Transport:
+        """The open connection of this credential, opened now if need be.
 
         Raises:
-            CircuitOpen: logins are suspended. Unreachable: the last attempt failed and the next is not due.
-            HostKeyUnknown, HostKeyChanged, LoginRefused: see the message.
+            CircuitOpen: logins are suspended. Unreachable: the last attempt failed and the next is not due, or the
+                connection was given up meanwhile.
+            HostKeyUnknown, HostKeyChanged, LoginRefused, ConfigurationError: see the message.
         """
+        if self._closed:
+            raise _given_up()
         link = self._links.setdefault(key, Link())
-        async with link.lock:
-            if link.transport is not None and link.transport.is_open:
-                return link.transport
+        if link.transport is not None and link.transport.is_open:
+            return link.transport
+        if link.opening is None:
             self._check_due(key, link)
-            async with self._opening:
-                return await self._open(link, await login())
+            link.opening = asyncio.create_task(self._open(key, link, login), name=f"login as {key.username}")
+            link.opening.add_done_callback(link.opened)
+        opening = link.opening
+        await asyncio.wait({opening})
+        if opening.cancelled():
+            raise _given_up()
+        return opening.result()
 
-    def _check_due(self, key: tuple[str, str], link: Link) -> None:
+    def _check_due(self, key: CredentialKey, link: Link) -> None:
+        error = link.error
+        if error is None:
+            return
         if link.refusals >= LOGIN_FAILURES:
             raise CircuitOpen(
-                f"Logins to {key[0]} as {key[1]} are suspended after {link.refusals} refusals: "
-                f"{link.error.message if link.error else ''}",
+                f"Logins as {key.username} are suspended after {link.refusals} refusals: {error.message}",
                 hint="Correct the key or the account, then press 'Test' on the cluster's page.",
             )
         wait = link.not_before - self._clock()
-        if wait > 0 and link.error is not None:
-            raise Unreachable(
-                f"{link.error.message} Next attempt in {wait:.0f} s.", hint=link.error.hint
-            ) from link.error
+        if wait > 0 and not link.asked:
+            raise type(error)(f"{error.message} Next attempt in {wait:.0f} s.", hint=error.hint) from error
 
-    async def _open(self, link: Link, login: Login) -> Transport:
+    async def _open(self, key: CredentialKey, link: Link, login: Callable[[], Awaitable[Login]]) -> Transport:
         if link.transport is not None:
-            log.info("connection to %s was lost; connecting again", login.where)
-        link.transport = None
+            log.info("the connection to %s was lost; connecting again", link.transport.where)
+            lost, link.transport = link.transport, None
+            await lost.close()
         try:
-            connection = await connect(login)
+            given = await login()
+            visitor = Visitor(key.user_id, link.accepted or given.known, link.asked)
+            connection = await connect(given, self.hosts, visitor, self._limit)
         except CrystalDeckError as error:
-            link.error = error
-            link.failures += 1
-            if isinstance(error, (LoginRefused, HostKeyChanged)):
-                link.refusals += 1
-            delay = min(LAST_DELAY, FIRST_DELAY * 2 ** (link.failures - 1))
-            link.not_before = self._clock() + delay * random.uniform(0.75, 1.25)
-            log.warning("%s", error.sentence)
+            self._note(link, error)
+            raise
+        finally:
+            link.asked = False
+        transport = SSHTransport(connection, given.where, self._timeout)
+        try:
+            if given.accepted is not None:
+                await given.accepted()
+        except BaseException:
+            await transport.close()
             raise
         link.failures = link.refusals = 0
-        link.error = None
-        link.transport = SSHTransport(connection, login.where, self._timeout)
-        log.info("connected to %s", login.where)
-        return link.transport
+        link.error, link.accepted = None, True
+        link.transport = transport
+        log.info("connected to %s", given.where)
+        return transport
 
-    def reset(self, cluster: str) -> None:
-        """A person asks again: forget failures and suspensions of a cluster."""
-        for (name, _), link in self._links.items():
-            if name == cluster:
-                link.failures = link.refusals = 0
-                link.not_before = 0.0
+    def _note(self, link: Link, error: CrystalDeckError) -> None:
+        if not isinstance(error, CircuitOpen):
+            link.error = error
+        if isinstance(error, (LoginRefused, HostKeyChanged)):
+            link.refusals += 1
+        if isinstance(error, (LoginRefused, HostKeyChanged, Unreachable)):
+            link.failures += 1
+            link.not_before = self._clock() + delay_after(link.failures)
+        else:
+            link.not_before = self._clock() + UNCHANGED
+        log.warning("%s", error.sentence)
 
-    async def drop(self, cluster: str) -> None:
-        """Close a cluster's connections, because its settings or its trusted key changed."""
-        for key in [key for key in self._links if key[0] == cluster]:
-            if transport := self._links.pop(key).transport:
-                await transport.close()
+    def ask_again(self, key: CredentialKey) -> None:
+        """The owner of a credential, or whoever tests a cluster's own, asks for one attempt now."""
+        if link := self._links.get(key):
+            link.asked = True
+            link.refusals = min(link.refusals, LOGIN_FAILURES - 1)
+
+    def look_again(self, cluster_id: int) -> None:
+        """Something about a cluster was put right: nobody waits for its next attempt. Suspended credentials stay so."""
+        for key, link in self._links.items():
+            if key.cluster_id == cluster_id:
+                link.failures, link.not_before = 0, 0.0
+
+    async def drop(self, cluster_id: int) -> None:
+        """Close a cluster's connections, and end those that are being opened: its settings or trusted key changed."""
+        await self._end(key for key in self.keys if key.cluster_id == cluster_id)
+
+    async def drop_credentials(self, keys: Iterable[CredentialKey]) -> None:
+        """The same for single credentials."""
+        await self._end(keys)
 
     async def close(self) -> None:
-        for link in self._links.values():
-            if link.transport is not None:
-                await link.transport.close()
-        self._links.clear()
+        self._closed = True
+        await self._end(self.keys)
+
+    async def _end(self, keys: Iterable[CredentialKey]) -> None:
+        links = [link for key in list(keys) if (link := self._links.pop(key, None))]
+        await asyncio.gather(*(link.end() for link in links))
+
+
+def _given_up() -> Unreachable:
+    return Unreachable(
+        "The connection was given up while it was being opened: its settings or its key changed, or the service stops.",
+        hint="CrystalDeck connects anew by itself.",
+    )

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
-from app.errors import HostKeyChanged, LoginRefused, Unreachable
+from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, Unreachable
 from app.transport.base import Completed, NoiseFilter, Sink, sh_command
 from app.transport.host_keys import fingerprint, trust
+from app.transport.hosts import Hosts, Visitor
 
 MAX_CHANNELS = 6
 CHANNEL_RETRIES = 9
 KEEPALIVE = 15
+LOGIN_LIMIT = 20.0
+"""Seconds that a login at one machine may take, from the first packet to the accepted key."""
+CLOSE_LIMIT = 5.0
+"""Seconds that the other side has to say goodbye."""
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 _CHUNK = 1 << 16
 LARGE_READ = 1 << 22
@@ -48,49 +53,134 @@ class Login:
     private_keys: tuple[bytes, ...] = ()
     agent_path: str | None = None
     jump: Endpoint | None = None
+    known: bool = False
+    """The machine has accepted this key before."""
+    accepted: Callable[[], Awaitable[None]] | None = None
+    """Told once the machine accepted the key."""
 
     @property
     def where(self) -> str:
         return f"{self.target.username}@{self.target.hostname}"
 
 
-async def connect(login: Login, timeout: float = 30.0) -> asyncssh.SSHClientConnection:
-    """Log in, through the jump host where there is one.
+class _Client(asyncssh.SSHClient):
+    """Notes how far a login came, and closes the way to a machine when the connection to it ends, however it ends."""
+
+    def __init__(self, tunnel: asyncssh.SSHClientConnection | None) -> None:
+        self._tunnel = tunnel
+        self.was_asked = False
+        """The machine answered, showed the trusted key, and asks who we are."""
+
+    def begin_auth(self, username: str) -> None:
+        self.was_asked = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._tunnel is not None:
+            self._tunnel.close()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open connection and the one to the jump host that it goes through."""
+
+    ssh: asyncssh.SSHClientConnection
+    tunnel: asyncssh.SSHClientConnection | None = None
+
+    async def close(self) -> None:
+        await _close(self.ssh)
+        if self.tunnel is not None:
+            await _close(self.tunnel)
+
+
+async def _close(connection: asyncssh.SSHClientConnection) -> None:
+    connection.close()
+    try:
+        async with asyncio.timeout(CLOSE_LIMIT):
+            await connection.wait_closed()
+    except (TimeoutError, asyncssh.Error, OSError):
+        connection.abort()
+
+
+async def connect(
+    login: Login, hosts: Hosts | None = None, visitor: Visitor | None = None, limit: float = LOGIN_LIMIT
+) -> Connection:
+    """Log in, through the jump host where there is one. Leaves nothing open when that fails.
 
     Raises:
-        HostKeyChanged, LoginRefused, Unreachable: each says which machine and what to do.
+        HostKeyChanged, LoginRefused, Unreachable, CircuitOpen: each says which machine and what to do.
+        ConfigurationError: the key or the agent cannot be read.
     """
-    tunnel = await _open(login, login.jump, None, timeout) if login.jump else None
+    hosts, visitor = hosts or Hosts(), visitor or Visitor()
+    async with AsyncExitStack() as stack:
+        keys = await _offered(login, stack)
+        tunnel = None
+        if login.jump is not None:
+            async with hosts.door(door_name(login.jump), visitor):
+                tunnel = await _open(login.jump, keys, None, limit)
+        try:
+            async with hosts.door(door_name(login.target, login.jump), visitor):
+                return Connection(await _open(login.target, keys, tunnel, limit), tunnel)
+        except BaseException:
+            if tunnel is not None:
+                await _close(tunnel)
+            raise
+
+
+def door_name(endpoint: Endpoint, jump: Endpoint | None = None) -> str:
+    """The name under which `hosts` knows a machine."""
+    return f"{endpoint.hostname}:{endpoint.port}" + (f" via {jump.hostname}:{jump.port}" if jump else "")
+
+
+async def _offered(login: Login, stack: AsyncExitStack) -> list[asyncssh.SSHKeyPair]:
+    """The keys to log in with. Never the files of the service's own account: asyncssh reads those only if it is given none."""
+    if login.agent_path is None:
+        try:
+            keys = [asyncssh.import_private_key(key) for key in login.private_keys]
+            return list(asyncssh.load_keypairs(keys))
+        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as error:
+            raise ConfigurationError(
+                f"The private key for {login.where} cannot be read: {error}.",
+                hint="Give the path of an OpenSSH private key without passphrase, or use ssh-agent.",
+            ) from error
+    problem = "it holds no keys"
     try:
-        return await _open(login, login.target, tunnel, timeout)
-    except BaseException:
-        if tunnel:
-            tunnel.close()
-        raise
+        async with asyncio.timeout(CLOSE_LIMIT):
+            agent = await stack.enter_async_context(asyncssh.connect_agent(login.agent_path))
+            if held := await agent.get_keys():
+                return list(held)
+    except (OSError, ValueError, asyncssh.Error) as error:
+        problem = str(error) or "it does not answer"
+    raise ConfigurationError(
+        f"The ssh-agent at {login.agent_path} gives no key for {login.where}: {problem}.",
+        hint="Is it running, and may the account that runs CrystalDeck use it? Add the key with ssh-add, or give key_path.",
+    )
 
 
 async def _open(
-    login: Login, endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, timeout: float
+    endpoint: Endpoint,
+    keys: Sequence[asyncssh.SSHKeyPair],
+    tunnel: asyncssh.SSHClientConnection | None,
+    limit: float,
 ) -> asyncssh.SSHClientConnection:
     name = f"{endpoint.hostname}:{endpoint.port}"
+    client = _Client(tunnel)
     try:
-        keys = [asyncssh.import_private_key(key) for key in login.private_keys]
-        return await asyncssh.connect(
-            endpoint.hostname,
-            endpoint.port,
-            username=endpoint.username,
-            known_hosts=trust(endpoint.host_key),
-            client_keys=keys or None,
-            agent_path=login.agent_path,
-            config=None,
-            tunnel=tunnel or (),
-            preferred_auth="publickey",
-            encryption_algs=CIPHERS,
-            keepalive_interval=KEEPALIVE,
-            keepalive_count_max=4,
-            connect_timeout=timeout,
-            login_timeout=timeout,
-        )
+        async with asyncio.timeout(limit):
+            return await asyncssh.connect(
+                endpoint.hostname,
+                endpoint.port,
+                client_factory=lambda: client,
+                username=endpoint.username,
+                known_hosts=trust(endpoint.host_key),
+                client_keys=list(keys) or None,
+                agent_path=None,
+                config=None,
+                tunnel=tunnel or (),
+                preferred_auth="publickey",
+                encryption_algs=CIPHERS,
+                keepalive_interval=KEEPALIVE,
+                keepalive_count_max=4,
+            )
     except asyncssh.HostKeyNotVerifiable as error:
         raise HostKeyChanged(
             f"{name} shows another host key than the trusted one ({fingerprint(endpoint.host_key)}). "
@@ -104,25 +194,33 @@ async def _open(
             hint="Put the public key shown on the cluster's page into ~/.ssh/authorized_keys of that account, "
             "and check the account's name.",
         ) from error
-    except asyncssh.KeyImportError as error:
-        raise LoginRefused(
-            f"The private key for {endpoint.username}@{name} cannot be read: {error}.",
-            hint="Give the path of an OpenSSH private key without passphrase, or use ssh-agent.",
-        ) from error
     except (asyncssh.Error, OSError) as error:
-        raise Unreachable(
-            f"{name} cannot be reached: {str(error) or type(error).__name__}.",
-            hint="Check host name, port, jump host and network; CrystalDeck tries again by itself.",
-        ) from error
+        raise _unreachable(name, error, limit, client, tunnel) from error
+
+
+def _unreachable(
+    name: str, error: Exception, limit: float, client: _Client, tunnel: asyncssh.SSHClientConnection | None
+) -> Unreachable:
+    why = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    found = Unreachable(
+        f"{name} cannot be reached: {why}.",
+        hint="Check host name, port, jump host and network; CrystalDeck tries again by itself.",
+    )
+    # What happens before a machine asks who we are concerns everybody. On the way through a jump host only a silent machine
+    # does: a lost tunnel or a forbidden one is a matter of that account.
+    refused = isinstance(error, asyncssh.ChannelOpenError) and error.code == asyncssh.OPEN_CONNECT_FAILED
+    found.whole_machine = not client.was_asked and (tunnel is None or refused or isinstance(error, TimeoutError))
+    return found
 
 
 class SSHTransport:
     """Commands and files over one open connection."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, where: str, timeout: float = 60.0) -> None:
+    def __init__(self, connection: Connection, where: str, timeout: float = 60.0) -> None:
         self.where = where
         self.commands = 0
-        self._connection = connection
+        self._way = connection
+        self._connection = connection.ssh
         self._timeout = timeout
         self._channels = asyncio.Semaphore(MAX_CHANNELS)
 
@@ -215,9 +313,7 @@ class SSHTransport:
             raise self._lost(error) from error
 
     async def close(self) -> None:
-        self._connection.close()
-        with suppress(asyncssh.Error, OSError):
-            await self._connection.wait_closed()
+        await self._way.close()
 
     def _lost(self, error: Exception) -> Unreachable:
         return Unreachable(

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app.db.tables import Credential
 from app.domain.permissions import Actor, Role
-from app.services import clusters
+from app.services import member_keys
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, get
@@ -35,7 +35,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 @pytest.fixture
 async def app(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FastAPI]:
-    monkeypatch.setattr("app.transport.pool.FIRST_DELAY", 0.01)
+    monkeypatch.setattr("app.transport.hosts.FIRST_DELAY", 0.01)
     program = tmp_path / "crystal"
     program.write_text("#!/bin/sh\ncat > /dev/null\necho here\n")
     program.chmod(0o755)
@@ -50,7 +50,7 @@ async def app(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> As
 async def member(context: Context, sshd: Sshd, name: str, *, accepted: bool) -> tuple[Actor, Credential]:
     """A member with a key of their own for the one account that there is."""
     actor = await make_actor(context, name, Role.MEMBER)
-    credential = await clusters.make_key(context, actor, "lab", sshd.username)
+    credential = await member_keys.make_key(context, actor, "lab", sshd.username)
     if accepted:
         sshd.allow(credential.public_key)
     return actor, credential

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import asyncssh
 
-from tests.support.lab import _listens, free_port, wait_until
+from tests.support.lab import _listens, wait_until
+from tests.support.ports import free_port
 
 BINARY = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 

@@ -1,11 +1,11 @@
-"""Clusters and the credentials on them."""
+"""Clusters."""
 
 from __future__ import annotations
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.tables import Cluster, Credential
+from app.db.tables import Cluster
 
 
 async def all_active(session: AsyncSession) -> list[Cluster]:
@@ -19,11 +19,6 @@ async def by_name(session: AsyncSession, name: str) -> Cluster | None:
 
 async def names(session: AsyncSession) -> dict[int, str]:
     return {cluster.id: cluster.name for cluster in (await session.exec(select(Cluster))).all() if cluster.id}
-
-
-async def credential(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
-    query = select(Credential).where(Credential.cluster_id == cluster_id, Credential.user_id == user_id)
-    return (await session.exec(query)).first()
 
 
 async def every(session: AsyncSession) -> list[Cluster]:

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
+from app.domain.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
 from app.domain.verdict import Usage
 
@@ -179,12 +180,18 @@ async def mark_seen(session: AsyncSession, job_ids: Iterable[str]) -> None:
 
 
 async def with_remote(
-    session: AsyncSession, cluster_id: int, states: Iterable[JobState]
+    session: AsyncSession, key: CredentialKey, states: Iterable[JobState]
 ) -> list[tuple[Job, RemoteJob]]:
+    """Jobs in these states that were submitted with this credential, the oldest first."""
     query = (
         select(Job, RemoteJob)
         .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
-        .where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
+        .where(
+            Job.cluster_id == key.cluster_id,
+            RemoteJob.credential_id == key.credential_id,
+            RemoteJob.account == key.username,
+            col(Job.state).in_([str(state) for state in states]),
+        )
         .order_by(col(Job.created_at))
     )
     return [(job, remote) for job, remote in (await session.exec(query)).all()]

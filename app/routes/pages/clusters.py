@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
-from app.services import clusters, queue
+from app.services import clusters, member_keys, queue
 from app.services.live import newest_event
 
 router = APIRouter(include_in_schema=False)
@@ -83,5 +83,11 @@ async def forget_key(context: ContextDep, actor: ActorDep, name: str) -> Respons
 
 @router.post("/clusters/{name}/key")
 async def make_key(context: ContextDep, actor: ActorDep, name: str, username: Text = "") -> Response:
-    await clusters.make_key(context, actor, name, username)
+    await member_keys.make_key(context, actor, name, username)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+@router.post("/clusters/{name}/key/remove")
+async def remove_keys(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    await member_keys.remove_keys(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)

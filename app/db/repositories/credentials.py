@@ -1,0 +1,122 @@
+"""Members' keys on clusters, and the jobs that were submitted with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.tables import Credential, Job, RemoteJob, now
+from app.domain.states import OCCUPYING, JobState
+
+Submitter = tuple[int, int, int | None, str]
+"""Cluster, owner, credential and account of jobs that were submitted the same way."""
+
+
+async def current(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
+    """The key that this user's next jobs are submitted with."""
+    query = select(Credential).where(
+        Credential.cluster_id == cluster_id, Credential.user_id == user_id, col(Credential.retired_at).is_(None)
+    )
+    return (await session.exec(query)).first()
+
+
+async def by_ids(session: AsyncSession, ids: Collection[int]) -> dict[int, Credential]:
+    query = select(Credential).where(col(Credential.id).in_(list(ids)))
+    return {row.id: row for row in (await session.exec(query)).all() if row.id is not None}
+
+
+async def kept(session: AsyncSession, cluster_id: int, user_id: int) -> list[Credential]:
+    """Earlier keys of a user that can still be used, the oldest first."""
+    query = select(Credential).where(
+        Credential.cluster_id == cluster_id, Credential.user_id == user_id,
+        col(Credential.retired_at).is_not(None), Credential.private_key != "",
+    )  # fmt: skip
+    return list((await session.exec(query.order_by(col(Credential.id)))).all())
+
+
+async def retire(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
+    """Make room for another current key."""
+    row = await current(session, cluster_id, user_id)
+    if row is not None:
+        row.retired_at = now()
+        session.add(row)
+        await session.flush()
+    return row
+
+
+async def forget_secrets(session: AsyncSession, ids: Iterable[int]) -> None:
+    """Throw the private halves away; the rows stay, since jobs name them."""
+    await session.exec(update(Credential).where(col(Credential.id).in_(list(ids))).values(private_key=""))
+
+
+async def adopt(session: AsyncSession, heir: Credential) -> list[int]:
+    """The jobs that its owner submitted to the same account with earlier keys are its own now. Ids of those keys."""
+    query = select(Credential.id).where(
+        Credential.cluster_id == heir.cluster_id, Credential.user_id == heir.user_id,
+        Credential.username == heir.username, col(Credential.retired_at).is_not(None), Credential.id != heir.id,
+    )  # fmt: skip
+    earlier = [credential_id for credential_id in (await session.exec(query)).all() if credential_id is not None]
+    if earlier:
+        jobs = update(RemoteJob).where(col(RemoteJob.credential_id).in_(earlier)).values(credential_id=heir.id)
+        await session.exec(jobs, execution_options={"synchronize_session": False})
+        await forget_secrets(session, earlier)
+    return earlier
+
+
+async def unneeded(session: AsyncSession) -> list[Credential]:
+    """Earlier keys whose secret is still here although no unfinished job needs it."""
+    needed = (
+        select(RemoteJob.credential_id)
+        .join(Job, col(Job.id) == col(RemoteJob.job_id))
+        .where(col(RemoteJob.credential_id).is_not(None), col(Job.state).in_([str(state) for state in OCCUPYING]))
+    )
+    query = select(Credential).where(
+        col(Credential.retired_at).is_not(None), Credential.private_key != "", col(Credential.id).not_in(needed)
+    )
+    return list((await session.exec(query)).all())
+
+
+async def submitters(
+    session: AsyncSession, states: Iterable[JobState], cluster_id: int | None = None
+) -> list[Submitter]:
+    """How the jobs in these states were submitted, each way once."""
+    query = (
+        select(Job.cluster_id, Job.owner_id, RemoteJob.credential_id, RemoteJob.account)
+        .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
+        .where(col(Job.state).in_([str(state) for state in states]))
+        .distinct()
+    )
+    if cluster_id is not None:
+        query = query.where(Job.cluster_id == cluster_id)
+    return [(row[0], row[1], row[2], row[3]) for row in (await session.exec(query)).all()]
+
+
+async def jobs_of(session: AsyncSession, credential_ids: Collection[int], states: Iterable[JobState]) -> int:
+    """How many jobs in these states were submitted with these keys."""
+    query = (
+        select(func.count())
+        .select_from(RemoteJob)
+        .join(Job, col(Job.id) == col(RemoteJob.job_id))
+        .where(col(RemoteJob.credential_id).in_(list(credential_ids)), col(Job.state).in_([str(s) for s in states]))
+    )
+    return (await session.exec(query)).one()
+
+
+async def jobs_submitted(
+    session: AsyncSession, way: Submitter, states: Iterable[JobState], attention_not: str
+) -> list[Job]:
+    """Jobs in these states that were submitted so, and whose attention says something else."""
+    cluster_id, owner_id, credential_id, account = way
+    query = (
+        select(Job)
+        .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
+        .where(
+            Job.cluster_id == cluster_id, Job.owner_id == owner_id, RemoteJob.credential_id == credential_id,
+            RemoteJob.account == account, Job.attention != attention_not,
+            col(Job.state).in_([str(state) for state in states]),
+        )
+    )  # fmt: skip
+    return list((await session.exec(query)).all())
