@@ -5,9 +5,9 @@ Quick to start (no SLURM, no other users), so that it suits tests of keys and co
 
 from __future__ import annotations
 
+import os
 import pwd
 import re
-import os
 import shutil
 import subprocess
 from pathlib import Path
