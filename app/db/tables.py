@@ -11,6 +11,9 @@ from sqlmodel import Field, SQLModel
 from app.db import limits as limits  # their tables are part of the same metadata
 
 
+_NOW = text("retired_at IS NULL")
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -90,18 +93,12 @@ class Cluster(SQLModel, table=True):
 
 
 class Credential(SQLModel, table=True):
-    """A key pair of one user for one account on one cluster; the private half is encrypted with the service's master key.
-
-    Rows are never changed to another account or key. A new key retires the one before, which is kept while jobs need it.
-    """
+    """A user's key pair for one account on a cluster, the private half encrypted. A new one retires the one before it."""
 
     __tablename__ = "credentials"
     __table_args__ = (
-        Index(
-            "ix_credentials_current", "cluster_id", "user_id", unique=True,
-            sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
-        ),
-    )  # fmt: skip
+        Index("ix_credentials_current", "cluster_id", "user_id", unique=True, sqlite_where=_NOW, postgresql_where=_NOW),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     cluster_id: int = Field(foreign_key="clusters.id")
@@ -112,9 +109,8 @@ class Credential(SQLModel, table=True):
     """Empty once it was thrown away: no connection is opened with this row any more."""
     created_at: datetime = Field(default_factory=now)
     accepted_at: datetime | None = None
-    """When the cluster first accepted it."""
+    """When the cluster first accepted it; when its owner replaced or removed it."""
     retired_at: datetime | None = None
-    """When its owner replaced or removed it."""
 
 
 class Job(SQLModel, table=True):
