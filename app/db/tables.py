@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db import limits as limits  # their tables are part of the same metadata
-
-
-_NOW = text("retired_at IS NULL")
+from app.db import member_keys as member_keys
 
 
 def now() -> datetime:
@@ -90,27 +88,6 @@ class Cluster(SQLModel, table=True):
     """Who paused it, and why, in words; empty: it takes jobs."""
     active: bool = True
     created_at: datetime = Field(default_factory=now)
-
-
-class Credential(SQLModel, table=True):
-    """A user's key pair for one account on a cluster, the private half encrypted. A new one retires the one before it."""
-
-    __tablename__ = "credentials"
-    __table_args__ = (
-        Index("ix_credentials_current", "cluster_id", "user_id", unique=True, sqlite_where=_NOW, postgresql_where=_NOW),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    cluster_id: int = Field(foreign_key="clusters.id")
-    user_id: int = Field(foreign_key="users.id", index=True)
-    username: str
-    public_key: str = Field(sa_column=Column(Text, nullable=False))
-    private_key: str = Field(sa_column=Column(Text, nullable=False))
-    """Empty once it was thrown away: no connection is opened with this row any more."""
-    created_at: datetime = Field(default_factory=now)
-    accepted_at: datetime | None = None
-    """When the cluster first accepted it; when its owner replaced or removed it."""
-    retired_at: datetime | None = None
 
 
 class Job(SQLModel, table=True):

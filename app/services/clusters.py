@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from app.db.member_keys import Credential
 from app.db.repositories import clusters, credentials, jobs
-from app.db.tables import Cluster, Credential, now
+from app.db.tables import Cluster, now
 from app.domain.credentials import CredentialKey
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from app.db.member_keys import Credential
 from app.db.repositories import clusters, credentials
-from app.db.tables import Credential, now
+from app.db.tables import now
 from app.domain.credentials import CredentialKey, is_account_name, key_fingerprint
 from app.domain.permissions import Actor, require
 from app.domain.states import OCCUPYING

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from app.db.member_keys import Credential
 from app.db.repositories import credentials
 from app.db.repositories.credentials import Submitter
-from app.db.tables import Cluster, Credential, RemoteJob
+from app.db.tables import Cluster, RemoteJob
 from app.domain.credentials import CredentialKey, key_fingerprint
 from app.errors import Conflict
 from app.services.context import Context

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from app.db.tables import Credential
+from app.db.member_keys import Credential
 from app.domain.permissions import Actor, Role
 from app.services import member_keys
 from app.services.context import Context

@@ -22,7 +22,6 @@ from app.transport.local import LocalTransport
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Endpoint, Login, connect
 
-
 KEY = CredentialKey(1, "alice")
 
 
@@ -139,7 +138,7 @@ async def test_three_refused_logins_suspend_the_account(server: Server) -> None:
     for _ in range(3):
         with pytest.raises(LoginRefused):
             await pool.get(KEY, giving(wrong))
-        with pytest.raises((LoginRefused, CircuitOpen), match="Next attempt in|suspended"):
+        with pytest.raises((LoginRefused, CircuitOpen), match=r"Next attempt in|suspended"):
             await pool.get(KEY, giving(wrong))
         now += 1000
     with pytest.raises(CircuitOpen, match="suspended"):
