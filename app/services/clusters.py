@@ -16,6 +16,7 @@ from app.domain.credentials import CredentialKey
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require
 from app.domain.resources import Partition
+from app.domain.states import OCCUPYING
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotAllowed, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -54,6 +55,8 @@ class ClusterView:
     offered: str
     earlier: list[Credential] = field(default_factory=list)
     """Keys of the reader that were replaced, and that jobs are still watched with."""
+    watched: int = 0
+    """Unfinished jobs that were submitted with keys of the reader."""
 
     @property
     def needs_own_key(self) -> bool:
@@ -139,14 +142,18 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
         if cluster is None or not cluster.active or cluster.id is None:
             known = [row.name for row in await clusters.all_active(session)]
             raise NotFound(f"There is no cluster {name!r}.", hint=f"Known clusters: {', '.join(known) or 'none'}.")
+        credential = await credentials.current(session, cluster.id, actor.user_id)
+        earlier = await credentials.kept(session, cluster.id, actor.user_id)
+        keys = [row.id for row in (credential, *earlier) if row is not None and row.id is not None]
         return ClusterView(
             cluster,
             cluster_settings(cluster),
-            await credentials.current(session, cluster.id, actor.user_id),
+            credential,
             await jobs.occupying(session, cluster.id),
             fingerprint(cluster.host_key) if cluster.host_key else "",
             fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
-            await credentials.kept(session, cluster.id, actor.user_id),
+            earlier,
+            await credentials.jobs_of(session, keys, OCCUPYING) if keys else 0,
         )
 
 

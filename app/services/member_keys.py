@@ -64,7 +64,7 @@ async def remove_keys(context: Context, actor: Actor, name: str) -> int:
     """Throw the actor's private keys for a cluster away, and close their connections. How many jobs nobody watches now.
 
     Raises:
-        NotFound: no such cluster, or no key there.
+        NotFound: no such cluster.
     """
     require(actor, "cluster.use")
     async with context.database.write() as session:
@@ -74,8 +74,6 @@ async def remove_keys(context: Context, actor: Actor, name: str) -> int:
         rows = await credentials.kept(session, cluster.id, actor.user_id)
         if row := await credentials.retire(session, cluster.id, actor.user_id):
             rows.append(row)
-        if not rows:
-            raise NotFound(f"You have no key for {name}.", hint="Nothing needs to be done.")
         ids = [row.id for row in rows if row.id is not None]
         await credentials.forget_secrets(session, ids)
         unwatched = await credentials.jobs_of(session, ids, OCCUPYING)

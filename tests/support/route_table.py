@@ -251,5 +251,6 @@ PAGES: dict[str, Entry] = {
     "POST /clusters/{name}/trust": machine("/clusters/far/trust", 409, data={"fingerprint": "SHA256:x"}),
     "POST /clusters/{name}/forget-key": machine("/clusters/far/forget-key"),
     "POST /clusters/{name}/key": write("/clusters/far/key", data={"username": "me"}),
+    "POST /clusters/{name}/key/remove": write("/clusters/far/key/remove"),
 }
 ROUTES: dict[str, Entry] = API | PAGES
