@@ -21,11 +21,13 @@ from app.db import migrations
 from app.db.repositories.jobs import JobFilter
 from app.domain.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
-from app.services import accounts, actions, clusters, queue
+from app.services import accounts, actions, clusters, keys, queue
+from app.services import doctor as checkups
 from app.services.context import Context, make_context
 from app.services.selections import chosen
 from app.services.templates import TemplateLibrary
-from app.settings import config_path, load_settings
+from app.settings import load_settings
+from app.transport import vault
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +38,10 @@ user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
 cluster_app = typer.Typer(no_args_is_help=True, help="Machines that run jobs.")
-for name, group in (("user", user_app), ("token", token_app), ("db", db_app), ("cluster", cluster_app)):
+keys_app = typer.Typer(no_args_is_help=True, help="Master keys, with which stored secrets are sealed.")
+for name, group in (
+    ("user", user_app), ("token", token_app), ("db", db_app), ("cluster", cluster_app), ("keys", keys_app),
+):  # fmt: skip
     app.add_typer(group, name=name)
 
 OPERATOR = Actor(0, "operator", Role.ADMIN)
@@ -83,6 +88,9 @@ def serve() -> None:
 
     settings = load_settings()
     settings.refuse_unsafe()
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for fault in (one for one in checkups.own_files(settings) if not one.ok):
+        typer.echo(f"{fault.name}: {fault.detail}.\n  → {fault.remedy}", err=True)
     link = _run(accounts.make_first_link)
     typer.echo(f"CrystalDeck on {settings.public_url} (data in {settings.data})")
     if link:
@@ -293,20 +301,41 @@ def render(
             typer.echo(f"{name}:{finding.line}: {finding.severity}: {finding}", err=True)
 
 
+@keys_app.command("new")
+def keys_new() -> None:
+    """Print a master key, and nothing else: for CRYSTALDECK_MASTER_KEY, or a credential of systemd."""
+    typer.echo(vault.new_key())
+
+
+@keys_app.command("rotate")
+def keys_rotate() -> None:
+    """Seal all stored secrets with a new master key; the service may run meanwhile."""
+    done = _run(keys.rotate)
+    typer.echo(f"{done.secrets} secrets are sealed with master key {done.newest}.")
+    if done.written:
+        typer.echo(
+            "The file holds this key alone. Copies of the old one open earlier backups of the database, and nothing else."
+        )
+    elif done.idle:
+        typer.echo(f"Take the older ones ({', '.join(done.idle)}) out of the settings, and restart.")
+
+
 @app.command()
 def doctor() -> None:
-    """Check the service's own surroundings: settings, data folder, database, templates, clusters."""
+    """Check the service's own surroundings: modes, owners, keys, addresses, clock, disk, clusters. Exit status 1: see FAIL."""
     settings = load_settings()
-    typer.echo(f"ok    settings     {config_path()} {'' if config_path().exists() else '(absent: defaults)'}")
-    typer.echo(f"ok    data         {settings.data}")
-    views = _run(lambda context: clusters.all_of(context, OPERATOR))
-    typer.echo(f"ok    database     {settings.database.partition('://')[0]}")
-    for view in views:
-        state = view.cluster.problem or "no problem known"
-        typer.echo(f"{'FAIL' if view.cluster.problem else 'ok  '}  cluster      {view.cluster.name}: {state}")
-    if not views:
+    found = checkups.own_files(settings)
+    if all(check.name != "data" or check.ok for check in found):
+        # Else the database is not opened: an account that is not the service's would leave files of its own there.
+        found += _run(checkups.with_database)
+    for check in found:
+        typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
+        if check.remedy:
+            typer.echo(f"{'':<18} → {check.remedy}")
+    if not any(check.name == "cluster" for check in found):
         typer.echo("--    cluster      none; add one with: crystaldeck cluster add")
-    settings.refuse_unsafe()
+    if not all(check.ok for check in found):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ GRACE = 5
 """Seconds that running requests get when the service stops."""
 HEAD_BYTES = 16 * 1024
 """What the head of a request may hold."""
+TALKATIVE = ("apscheduler", "asyncssh", "aiosqlite", "sqlalchemy", "python_multipart", "multipart", "httpcore", "httpx")
+"""Libraries that would write the values of statements and forms into the log, password hashes among them."""
 
 
 class Server(uvicorn.Server):
@@ -33,8 +35,8 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Run the service until it is told to stop."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     app = create_app(settings)
     limits = settings.limits
     # Forwarded addresses are read by the application itself, from trusted proxies only; uvicorn would trust all of loopback.

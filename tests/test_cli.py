@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 from typer.testing import CliRunner
 
 from app.cli import app, main
+from app.db.tables import Cluster, Credential, OutboxEvent
 from app.domain.permissions import Actor, Role
 from app.errors import ConfigurationError, InvalidInput, NotFound
-from app.services.clusters import sync_configuration
+from app.services.clusters import make_key, sync_configuration
 from app.services.context import make_context
 from app.services.creation import JobRequest, create_jobs
 from app.settings import Settings, load_settings
+from app.transport.vault import name_of
 from tests.support.service import mgo
 
 
@@ -149,3 +155,145 @@ def test_the_queue_from_a_terminal(tmp_path: Path) -> None:
     assert left.exit_code == 1 and "not held" in left.stdout
     with pytest.raises(NotFound, match="no account 'eve'"):
         run("queue", "hold", first, "--user", "eve")
+
+
+def sealed_keys(names: list[str]) -> dict[str, str]:
+    """Key pairs of ada's on clusters of these names, and what they are sealed as."""
+
+    async def look() -> dict[str, str]:
+        context = make_context(load_settings())
+        async with context.database.read() as session:
+            rows = (await session.exec(select(Credential, Cluster).join(Cluster))).all()
+            for row, _ in rows:
+                assert b"PRIVATE KEY" in context.vault.open(row.private_key, f"ssh:{row.id}")
+        await context.database.close()
+        return {cluster.name: row.private_key for row, cluster in rows}
+
+    found = asyncio.run(look())
+    assert sorted(found) == sorted(names)
+    return found
+
+
+def make_keys(names: list[str]) -> None:
+    run("user", "add", "ada", "--password-stdin", stdin="a long enough password\n")
+
+    async def make() -> None:
+        context = make_context(load_settings())
+        for name in names:
+            await make_key(context, Actor(1, "ada", Role.MEMBER), name, "ada")
+        await context.database.close()
+
+    for name in names:
+        run("cluster", "add", name, "--set", "runner_type=ssh", "--set", "hostname=127.0.0.1")
+    asyncio.run(make())
+
+
+def test_a_new_master_key_under_all_secrets(tmp_path: Path) -> None:
+    make_keys(["one", "two"])
+    before, old = sealed_keys(["one", "two"]), (tmp_path / "master.key").read_text()
+    assert "2 secrets are sealed with master key" in run("keys", "rotate")
+    after, new = sealed_keys(["one", "two"]), (tmp_path / "master.key").read_text()
+    assert old not in new and len(new.split()) == 1 and (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
+    assert not set(before.values()) & set(after.values())
+    assert f"({name_of(new.strip().encode())})" in run("doctor")
+
+
+def test_a_rotation_with_a_lost_key_changes_nothing(tmp_path: Path) -> None:
+    make_keys(["one"])
+    file = tmp_path / "master.key"
+    old = file.read_text()
+    file.write_text(run("keys", "new"))
+    with pytest.raises(ConfigurationError, match="cannot be decrypted with any"):
+        run("keys", "rotate")
+    file.write_text(old)
+    sealed_keys(["one"])
+
+
+def test_keys_of_the_environment_are_rotated_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = run("keys", "new").strip(), run("keys", "new").strip()
+    monkeypatch.setenv("CRYSTALDECK_MASTER_KEY", old)
+    make_keys(["one"])
+    monkeypatch.setenv("CRYSTALDECK_MASTER_KEY", f"{new},{old}")
+    told = run("keys", "rotate")
+    assert f"Take the older ones ({name_of(old.encode())}) out" in told
+    monkeypatch.setenv("CRYSTALDECK_MASTER_KEY", new)
+    sealed_keys(["one"])
+    assert not (tmp_path / "master.key").exists()
+    assert run("keys", "rotate").count("\n") == 1
+
+
+def test_doctor_says_the_command_that_mends(tmp_path: Path) -> None:
+    """Each fault is made, found, mended by the very command that is printed, and gone."""
+    make_keys(["one"])
+    key = tmp_path / "ssh" / "id"
+    key.parent.mkdir()
+    key.write_text("key")
+    key.chmod(0o600)
+    (tmp_path / "config.toml").write_text(
+        f"database_url = ''\n[clusters.lab]\nhostname = '127.0.0.1'\nusername = 'u'\nkey_path = '{key}'\n"
+    )
+    assert "FAIL" not in run("doctor")
+    old = tmp_path / "data" / "secrets" / "master.key"
+
+    def expose_in_data() -> None:
+        (tmp_path / "master.key").rename(old)
+
+    faults: dict[str, Callable[[], object]] = {
+        "can be entered by others": lambda: (tmp_path / "data").chmod(0o755),
+        "master.key can be read by others": lambda: (tmp_path / "master.key").chmod(0o640),
+        "of lab can be read by others": lambda: key.chmod(0o644),
+        "lies in the data folder": expose_in_data,
+    }
+    for words, break_it in faults.items():
+        break_it()
+        result = CliRunner().invoke(app, ["doctor"])
+        assert result.exit_code == 1
+        lines = result.output.splitlines()
+        [at] = [number for number, line in enumerate(lines) if line.startswith("FAIL")]
+        assert words in lines[at]
+        subprocess.run(["/bin/sh", "-c", lines[at + 1].partition("→ ")[2]], check=True)
+        assert "FAIL" not in run("doctor")
+
+
+def test_doctor_names_what_no_command_mends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("db", "upgrade")
+
+    def failed() -> str:
+        result = CliRunner().invoke(app, ["doctor"])
+        assert result.exit_code == 1
+        return result.output
+
+    monkeypatch.setenv("CRYSTALDECK_HOST", "0.0.0.0")
+    assert "reachable from other machines" in failed()
+    monkeypatch.setenv("CRYSTALDECK_BASE_URL", "https://deck.example.org")
+    assert "set trusted_proxies" in failed()
+    monkeypatch.setenv("CRYSTALDECK_TRUSTED_PROXIES", '["127.0.0.1"]')
+    assert "FAIL" not in run("doctor")
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.doctor.os.geteuid", lambda: 12345)
+        before = sorted((tmp_path / "data").iterdir())
+        told = failed()
+        assert "but this runs as 12345" in told and "crystaldeck doctor" in told and "database" not in told
+        assert sorted((tmp_path / "data").iterdir()) == before
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.doctor._file_system", lambda folder: "nfs4")
+        assert "network file system (nfs4)" in failed()
+    (tmp_path / "config.toml").write_text(f"master_key = '{run('keys', 'new').strip()}'\n")
+    (tmp_path / "config.toml").chmod(0o644)
+    assert "which holds a password or key can be read by others" in failed()
+
+
+def test_doctor_notices_a_clock_that_went_back(tmp_path: Path) -> None:
+    run("db", "upgrade")
+
+    async def write() -> None:
+        context = make_context(load_settings())
+        async with context.database.write() as session:
+            session.add(OutboxEvent(at=datetime.now(UTC) + timedelta(days=1), topic="job"))
+        await context.database.close()
+
+    asyncio.run(write())
+    result = CliRunner().invoke(app, ["doctor"])
+    assert (result.exit_code, "FAIL  clock" in result.output) == (1, True)

@@ -36,6 +36,11 @@ async def after(session: AsyncSession, last_id: int, limit: int = PAGE) -> list[
     return [Event(row.id or 0, Topic(row.topic), row.subject, row.data) for row in rows]
 
 
+async def newest_at(session: AsyncSession) -> datetime | None:
+    """When the last event was written, by the clock of then."""
+    return (await session.exec(select(func.max(OutboxEvent.at)))).one()
+
+
 async def newest_id(session: AsyncSession) -> int:
     return (await session.exec(select(func.max(OutboxEvent.id)))).one() or 0
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography.fernet import Fernet
 
 from app.errors import ConfigurationError
 from app.transport.vault import KEPT_IN_DATA, Vault, name_of, new_key
+from tests.support.service import PASSWORD, Service
 
 
 def made(folder: Path, given: str = "") -> Vault:
@@ -97,3 +99,37 @@ def test_a_credential_of_systemd_is_taken(tmp_path: Path, monkeypatch: pytest.Mo
     vault.file.chmod(0o444)
     with pytest.raises(ConfigurationError, match="read by others"):
         vault.keys()
+
+
+def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
+    """A walk over all that takes or gives one, with the log as talkative as it gets."""
+    service = Service(tmp_path, "log_level = 'debug'\n[clusters.far]\nrunner_type = 'ssh'\nhostname = '127.0.0.1'\nport = 1\n")
+    token = service.add_user()
+    sealed = "gAAAA"  # how each sealed secret begins
+    try:
+        service.start()
+        secrets = {"password": PASSWORD, "token": token, "hash": "$argon2", "sealed key": sealed, "private key": "PRIVATE KEY"}
+        wrong = {"wrong password": "not-her-password-at-all", "wrong token": "cdk_somebody-guessed-this"}
+        with httpx.Client(base_url=service.url, timeout=30) as browser:
+            for password in (wrong["wrong password"], PASSWORD):
+                browser.post("/login", data={"name": "ada", "password": password})
+            secrets |= {"session": browser.cookies["crystaldeck"], "device": browser.cookies["crystaldeck-device"]}
+            assert browser.post("/clusters/far/key", data={"username": "ada"}).status_code == 303
+            assert browser.post("/clusters/far/test").status_code == 303
+            link = service.command("setup-link").stdout.strip()
+            secrets["link"] = link.rpartition("/")[2]
+            assert browser.get(link).status_code == 200
+            assert browser.post(link, data={"name": "bob", "password": "short"}).status_code == 422
+            assert browser.get(link.replace("/setup/", "/nowhere/")).status_code in (303, 404)
+            assert browser.get("/api/v1/jobs", headers={"authorization": f"Bearer {wrong['wrong token']}"}).status_code == 401
+            assert browser.post("/login", content=b"name=ada&password=" + PASSWORD.encode() * 30).status_code == 422
+            browser.post("/logout")
+        assert service.client.get("/jobs").status_code == 200
+        key = next(path for path in tmp_path.rglob("master.key")).read_text().strip()
+        secrets["master key"] = key
+    finally:
+        service.stop()
+    log = service.log.read_text()
+    assert "CrystalDeck on" in log and "DEBUG" in log
+    found = {name for name, secret in (secrets | wrong).items() if secret in log}
+    assert found == set()
