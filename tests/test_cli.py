@@ -14,12 +14,14 @@ from sqlmodel import select
 from typer.testing import CliRunner
 
 from app.cli import app, main
-from app.db.tables import Cluster, Credential, OutboxEvent
+from app.db.member_keys import Credential
+from app.db.tables import Cluster, OutboxEvent
 from app.domain.permissions import Actor, Role
 from app.errors import ConfigurationError, InvalidInput, NotFound
-from app.services.clusters import make_key, sync_configuration
+from app.services.clusters import sync_configuration
 from app.services.context import make_context
 from app.services.creation import JobRequest, create_jobs
+from app.services.member_keys import make_key
 from app.settings import Settings, load_settings
 from app.transport.vault import name_of
 from tests.support.service import mgo

@@ -17,8 +17,8 @@ from sqlalchemy.engine import make_url
 from app.db.repositories import clusters
 from app.errors import ConfigurationError
 from app.events import outbox
-from app.services.access import cluster_settings
 from app.services.context import Context
+from app.services.remote_accounts import cluster_settings
 from app.settings import Settings, config_path
 from app.transport.vault import Vault, name_of
 
