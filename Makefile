@@ -24,5 +24,5 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
-	@scripts/make-venv preview,basis,dev
+	@scripts/make-venv preview basis dev
 	@touch $@ $(VENV)/.run

@@ -284,10 +284,14 @@ class Lab:
         folder = self.root / "venv"
         if not folder.exists():
             subprocess.run(["/usr/bin/python3", "-m", "venv", str(folder)], check=True)
-            subprocess.run(
-                [folder / "bin/pip", "install", "-q", "-c", REPOSITORY / "constraints.txt", f"{REPOSITORY}[preview]"],
-                check=True,
-            )
+            wanted = subprocess.run(
+                [REPOSITORY / "scripts" / "requirements", "service", "build", "preview"], check=True, capture_output=True
+            ).stdout
+            pinned = folder / "requirements.txt"
+            pinned.write_bytes(wanted)
+            install = [folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
+            subprocess.run([*install, "--require-hashes", "-r", pinned], check=True)
+            subprocess.run([*install, "--no-deps", "--no-build-isolation", "--no-index", REPOSITORY], check=True)
         return str(folder / "bin" / "crystaldeck-preview")
 
     def cluster_table(self, name: str, **overrides: str | bool) -> str:
