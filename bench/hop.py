@@ -61,7 +61,7 @@ def main() -> None:
             service.start()
             try:
                 body = {"definition": chain(HOPS + 1), "cluster": "lab", "reuse": False,
-                        "parameters": mgo("replay c17-mgo-sto3g-rhf-scf/main.out seconds=3")}  # fmt: skip
+                        "parameters": mgo("replay mgo-scf/main.out seconds=3")}  # fmt: skip
                 answer = service.client.post("/runs", json=body)
                 assert answer.status_code == 201, answer.text
                 run = service.wait_run(answer.json()["id"], 400)

@@ -54,7 +54,7 @@ def main() -> None:
             try:
                 delays: dict[str, list[float]] = {"finishing": [], "completed": []}
                 for number in range(NUMBER):
-                    job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=3 + number % 5)
+                    job = replayed("mgo-scf/main.out", seconds=3 + number % 5)
                     [job_id] = service.submit(job)
                     service.wait([job_id])
                     directory = service.job(job_id)["scheduler"]["directory"]

@@ -24,7 +24,7 @@ from tests.support.service import Service, replayed
 ROUNDS = 3
 """Both sides in turn: the jobs that start meanwhile make single runs differ by a factor of two on two cores."""
 PAUSE = 3.0
-CASE = "c17-mgo-sto3g-rhf-scf/main.out"
+CASE = "mgo-scf/main.out"
 
 
 def ssh(lab: Lab, command: str, data: bytes = b"") -> bytes:

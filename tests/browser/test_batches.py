@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_library import serious
-from tests.support.lab import REPOSITORY
+from tests.support.app import place_replay
 from tests.support.service import Service
 from tests.support.structures import rock_salt
 
@@ -21,13 +19,12 @@ NUMBER = 55
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterator[Service]:
-    """A service whose cluster replays one recorded output, whatever the deck."""
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose cluster replays one stored output, whatever the deck."""
     folder = tmp_path_factory.mktemp("many")
     cluster = folder / "cluster"
-    shutil.copytree(REPOSITORY / "tests" / "lab" / "bin", cluster / "bin")
-    (cluster / "data").symlink_to(recorded)
-    program = f"{cluster}/bin/replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.5"
+    place_replay(cluster)
+    program = f"{cluster}/bin/replay mgo-scf/main.out seconds=0.5"
     table = f'runner_type = "local"\ncrystal = "{program}"\nworkdir = "{cluster}/jobs"\nmax_jobs = 6\n'
     presets = "[clusters.this-server.presets]\nshort = { walltime = '00:10:00', ntasks = 2 }\n"
     running = Service(folder / "service", f"[clusters.this-server]\n{table}{presets}").start()

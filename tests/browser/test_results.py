@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.app import EXECUTABLE
+from tests.support.corpus import CORPUS
 from tests.support.pages import admin_page
 from tests.support.service import Service, mgo
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 CYCLES = 5000
 
 
-def long_output(recorded: Path) -> bytes:
-    """A recorded SCF whose cycles go on: the energy falls by a thousandth of its change each time."""
-    data = (recorded / "c17-mgo-sto3g-rhf-scf/main.out").read_bytes()
+def long_output() -> bytes:
+    """An SCF whose cycles go on: the energy falls by a thousandth of its change each time."""
+    data = (CORPUS / "mgo-scf/main.out").read_bytes()
     head = data[: data.index(b" CYC   1")]
     rows = [
         f" CYC {n:5d} ETOT(AU) -2.7121{n:08d}E+02 DETOT {-0.5 * 0.996**n:9.2E} tst  1.00E-05 PX  1.00E+00\n"
@@ -29,16 +29,16 @@ def long_output(recorded: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def replaying(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterator[Service]:
-    """A service whose only machine replays recorded outputs, and one that is very long."""
+def replaying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose only machine replays stored outputs, and one that is very long."""
     folder = tmp_path_factory.mktemp("replaying")
     (folder / "lab" / "bin").mkdir(parents=True)
     (folder / "lab" / "data" / "long").mkdir(parents=True)
     shutil.copy(EXECUTABLE, folder / "lab" / "bin")
-    for case in recorded.iterdir():
+    for case in CORPUS.iterdir():
         if case.is_dir():
             (folder / "lab" / "data" / case.name).symlink_to(case)
-    (folder / "lab" / "data" / "long" / "main.out").write_bytes(long_output(recorded))
+    (folder / "lab" / "data" / "long" / "main.out").write_bytes(long_output())
     config = f'[clusters.here]\nrunner_type = "local"\ncrystal = "{folder}/lab/bin/replay"\nworkdir = "{folder}/jobs"\n'
     service = Service(folder / "service", config + "cores = 4\nmax_jobs = 4\n")
     service.add_user()
@@ -60,7 +60,7 @@ def computed(service: Service, title: str, wait: bool = True) -> str:
 
 
 def test_bands_and_densities_in_a_window(page: Page, replaying: Service) -> None:
-    job = computed(replaying, "c17-mgo-spin-band/mgo_SPIN.out with=c17-mgo-spin-band,c17-mgo-doss-dft")
+    job = computed(replaying, "mgo-spin/main.out with=mgo-spin,mgo-dos")
     page.goto(f"{replaying.url}/jobs/{job}")
     figure = page.locator("#figure-electronic")
     expect(figure.locator("svg.bands")).to_be_visible()
@@ -76,7 +76,7 @@ def test_bands_and_densities_in_a_window(page: Page, replaying: Service) -> None
 
 
 def test_spectra_and_vibrations(page: Page, replaying: Service) -> None:
-    job = computed(replaying, "c22-dryice-ir/spec_dryIceIR.out seconds=0.2")
+    job = computed(replaying, "dry-ice-ir/main.out seconds=0.2")
     page.goto(f"{replaying.url}/jobs/{job}")
     figure = page.locator("#figure-vibrations")
     expect(figure).to_contain_text("3840.70")
@@ -91,7 +91,7 @@ def test_spectra_and_vibrations(page: Page, replaying: Service) -> None:
 
 
 def test_trajectories_supercells_and_surfaces(page: Page, replaying: Service) -> None:
-    job = computed(replaying, "c17-mgo-sto3g-opt/main.out cube=1")
+    job = computed(replaying, "mgo-opt/main.out cube=1")
     page.goto(f"{replaying.url}/jobs/{job}")
     page.click("[data-show]")
     box = page.locator("[data-viewer]")
@@ -132,7 +132,7 @@ def test_a_job_of_five_thousand_cycles_stays_responsive(page: Page, replaying: S
 
 
 def test_a_comparison_lays_structures_over_each_other(page: Page, replaying: Service) -> None:
-    cases = ("c17-mgo-sto3g-opt/main.out", "c17-mgo-b3lyp-scf/out_mgoSCF.out")
+    cases = ("mgo-opt/main.out", "mgo-b3lyp/main.out")
     jobs = [computed(replaying, f"{case} seconds=0.1") for case in cases]
     page.goto(f"{replaying.url}/jobs/compare?id={jobs[0]}&id={jobs[1]}")
     expect(page.locator("table").first).to_contain_text("MgO")
@@ -141,7 +141,7 @@ def test_a_comparison_lays_structures_over_each_other(page: Page, replaying: Ser
 
 
 def test_a_file_is_searched_and_looked_at_on_the_cluster(page: Page, replaying: Service) -> None:
-    job = computed(replaying, "c17-mgo-sto3g-opt/main.out seconds=0.1")
+    job = computed(replaying, "mgo-opt/main.out seconds=0.1")
     page.goto(f"{replaying.url}/jobs/{job}/look/scf.out")
     page.fill("#find", "OPT END")
     page.click("button:has-text('Search')")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.app import EXECUTABLE, make_client, running, settings_for
+from tests.support.app import make_client, place_replay, running, settings_for
 from tests.support.service import mgo
 
-GOOD = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.05"
+GOOD = "replay mgo-scf/main.out seconds=0.05"
 DEFINITION = {
     "name": "judged",
     "title": "A run that is judged",
@@ -20,7 +19,7 @@ DEFINITION = {
     "steps": [
         {"name": "scf", "template": "scf"},
         {"name": "hard", "template": "scf", "after": ["scf"], "remedies": ["more_mixing"], "on_failure": "continue",
-         "parameters": {"title": "replay c17-nio-afm-maxcycle/main.out seconds=0.05"}},
+         "parameters": {"title": "replay nio-maxcycle/main.out seconds=0.05"}},
         {"name": "points", "template": "scf", "after": ["scf"], "over": {"a": "4.1, 4.2, 4.3"}},
         {"name": "lowest", "values": {"energy": "min(steps.points.results.energy_total)"}},
         {"name": "last", "template": "scf", "after": ["scf"], "parameters": {"a": "{{ 4 + steps.lowest.values.energy / -1000 }}"}},
@@ -51,9 +50,7 @@ async def _run(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> dict[str, Any]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("judged")
-    (folder / "bin").mkdir()
-    shutil.copy(EXECUTABLE, folder / "bin")
-    (folder / "data").symlink_to(recorded)
+    place_replay(folder)
     return asyncio.run(_run(folder))

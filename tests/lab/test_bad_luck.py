@@ -11,7 +11,7 @@ from tests.support.lab import Lab
 from tests.support.service import Service, replayed
 
 pytestmark = pytest.mark.lab
-RECORDED_SCF = "c17-mgo-sto3g-rhf-scf/main.out"
+SCF_OUTPUT = "mgo-scf/main.out"
 
 
 def _one(service: Service, job: dict, seconds: float = 120) -> dict:  # type: ignore[type-arg]
@@ -21,7 +21,7 @@ def _one(service: Service, job: dict, seconds: float = 120) -> dict:  # type: ig
 
 
 def test_sbatch_refuses_a_partition_and_its_words_are_shown(lab_service: Service) -> None:
-    job = replayed(RECORDED_SCF)
+    job = replayed(SCF_OUTPUT)
     job["resources"] = {"partition": "nowhere"}
     found = _one(lab_service, job)
     assert found["state"] == "failed"
@@ -30,7 +30,7 @@ def test_sbatch_refuses_a_partition_and_its_words_are_shown(lab_service: Service
 
 
 def test_a_calculation_that_did_not_converge_is_a_failure_and_its_files_are_here(lab_service: Service) -> None:
-    found = _one(lab_service, replayed("c17-nio-afm-maxcycle/main.out"))
+    found = _one(lab_service, replayed("nio-maxcycle/main.out"))
     assert found["state"] == "failed"
     assert "did not converge" in found["reason"]
     assert found["scheduler"]["accounting_state"] == "COMPLETED"
@@ -38,13 +38,13 @@ def test_a_calculation_that_did_not_converge_is_a_failure_and_its_files_are_here
 
 
 def test_an_output_cut_in_mid_line_is_not_completed(lab_service: Service) -> None:
-    found = _one(lab_service, replayed(RECORDED_SCF, cut=20011))
+    found = _one(lab_service, replayed(SCF_OUTPUT, cut=20011))
     assert found["state"] == "failed"
     assert "stops before" in found["reason"]
 
 
 def test_a_time_limit_keeps_the_wave_function(lab_service: Service) -> None:
-    job = replayed(RECORDED_SCF, seconds=600)
+    job = replayed(SCF_OUTPUT, seconds=600)
     job["resources"] = {"walltime": "00:01:00"}
     found = _one(lab_service, job, 150)
     assert found["state"] == "failed"
@@ -54,7 +54,7 @@ def test_a_time_limit_keeps_the_wave_function(lab_service: Service) -> None:
 
 
 def test_a_running_job_is_cancelled_and_stays_in_the_history(lab: Lab, lab_service: Service) -> None:
-    [job_id] = lab_service.submit(replayed(RECORDED_SCF, seconds=100))
+    [job_id] = lab_service.submit(replayed(SCF_OUTPUT, seconds=100))
     lab_service.wait([job_id], states=("running",))
     assert lab_service.client.post(f"/jobs/{job_id}/cancel").status_code == 202
     [found] = lab_service.wait([job_id])
@@ -66,7 +66,7 @@ def test_a_running_job_is_cancelled_and_stays_in_the_history(lab: Lab, lab_servi
 
 
 def test_somebody_else_cancels_on_the_cluster(lab: Lab, lab_service: Service) -> None:
-    [job_id] = lab_service.submit(replayed(RECORDED_SCF, seconds=100))
+    [job_id] = lab_service.submit(replayed(SCF_OUTPUT, seconds=100))
     lab_service.wait([job_id], states=("running",))
     lab.run_as("alice", f"scancel --name replayed-{job_id}")
     [found] = lab_service.wait([job_id])
@@ -78,7 +78,7 @@ def test_a_full_disk_while_staging_is_named(lab: Lab, lab_service: Service) -> N
     lab.place("tar", "#!/bin/sh\ncase \"$*\" in *-xf*) cat >/dev/null; echo 'tar: Disk quota exceeded' >&2; exit 2 ;; esac\n"
               'exec /usr/bin/tar "$@"\n')  # fmt: skip
     try:
-        found = _one(lab_service, replayed(RECORDED_SCF))
+        found = _one(lab_service, replayed(SCF_OUTPUT))
     finally:
         lab.remove("tar")
     assert found["state"] == "failed"
@@ -92,7 +92,7 @@ def test_a_scheduler_that_times_out_is_asked_before_anything_is_tried_again(lab:
         "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1\n",
     )
     try:
-        found = _one(lab_service, replayed(RECORDED_SCF) | {"name": "timedout"})
+        found = _one(lab_service, replayed(SCF_OUTPUT) | {"name": "timedout"})
     finally:
         lab.remove("sbatch")
     assert found["state"] == "completed", found["reason"]
@@ -103,7 +103,7 @@ def test_the_missing_program_is_named(lab: Lab, tmp_path: Path) -> None:
     service = Service(tmp_path, lab.cluster_table("lab", crystal="/nowhere/crystal"))
     service.add_user()
     try:
-        found = _one(service.start(), replayed(RECORDED_SCF))
+        found = _one(service.start(), replayed(SCF_OUTPUT))
     finally:
         service.stop()
     assert found["state"] == "failed"
@@ -116,7 +116,7 @@ def test_an_unreachable_cluster_keeps_jobs_waiting_and_is_found_again(lab: Lab, 
     lab.stop_sshd()
     try:
         service.start()
-        [job_id] = service.submit(replayed(RECORDED_SCF))
+        [job_id] = service.submit(replayed(SCF_OUTPUT))
         end = time.monotonic() + 30
         while not (problem := service.client.get("/clusters").json()[0]["problem"]):
             assert time.monotonic() < end
@@ -170,7 +170,7 @@ def test_a_wrong_key_is_refused_three_times_at_most(lab: Lab, tmp_path: Path) ->
     before = lab.sshd_log.read_text().count("Connection closed by authenticating user")
     try:
         service.start()
-        [job_id] = service.submit(replayed(RECORDED_SCF))
+        [job_id] = service.submit(replayed(SCF_OUTPUT))
         end = time.monotonic() + 40
         while "suspended" not in (problem := service.client.get("/clusters").json()[0]["problem"]):
             assert time.monotonic() < end, problem
@@ -189,6 +189,6 @@ def test_a_chatty_bashrc_breaks_nothing(lab: Lab, lab_service: Service) -> None:
     before = bashrc.read_text() if bashrc.exists() else ""
     bashrc.write_text('echo "Welcome to the cluster!"; printf "no newline"\n' + before)
     try:
-        assert _one(lab_service, replayed(RECORDED_SCF))["state"] == "completed"
+        assert _one(lab_service, replayed(SCF_OUTPUT))["state"] == "completed"
     finally:
         bashrc.write_text(before)

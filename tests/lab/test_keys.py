@@ -14,7 +14,7 @@ from tests.support.lab import Lab
 from tests.support.service import PASSWORD, Service, replayed
 
 pytestmark = pytest.mark.lab
-RECORDED_SCF = "c17-mgo-sto3g-rhf-scf/main.out"
+SCF_OUTPUT = "mgo-scf/main.out"
 
 
 def test_a_key_made_by_the_server_runs_jobs_as_its_user(lab: Lab, tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_key_made_by_the_server_runs_jobs_as_its_user(lab: Lab, tmp_path: Path
         service.start()
         with httpx.Client(base_url=service.url, follow_redirects=True) as browser:
             browser.post("/login", data={"name": "ada", "password": PASSWORD})
-            waiting = service.submit(replayed(RECORDED_SCF))
+            waiting = service.submit(replayed(SCF_OUTPUT))
             assert browser.post("/clusters/lab/key", data={"username": "bob"}).status_code == 200
             page = browser.get("/clusters/lab").text
             public = re.search(r'id="public-key">([^<]+)<', page)
@@ -58,7 +58,7 @@ def test_through_a_jump_host(lab: Lab, tmp_path: Path) -> None:
     service.add_user()
     try:
         service.start()
-        [job] = service.wait(service.submit(replayed(RECORDED_SCF)))
+        [job] = service.wait(service.submit(replayed(SCF_OUTPUT)))
         assert job["state"] == "completed", job["reason"]
     finally:
         service.stop()

@@ -65,7 +65,7 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
     try:
         for _ in range(KILLS_PER_MOMENT):
             service.start()
-            job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=1) | {"name": prefix}
+            job = replayed("mgo-scf/main.out", seconds=1) | {"name": prefix}
             ids += service.submit(job, job)
             _arm(signals)
             wait_until((signals / "reached").exists, f"the moment {moment}", 60)
@@ -98,7 +98,7 @@ def test_an_array_is_neither_lost_nor_doubled(lab: Lab, signals: Path, tmp_path:
         tmp_path, "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kill-arrays")
     )
     service.add_user()
-    job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=1)
+    job = replayed("mgo-scf/main.out", seconds=1)
     asked = {"template": "scf", "cluster": "lab", "parameters": job["parameters"], "resources": job["resources"],
              "reuse": False, "naming": "{batch}-{n}"}  # fmt: skip
     try:

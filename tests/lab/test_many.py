@@ -16,7 +16,7 @@ def test_fifty_jobs_complete_each_once_over_one_connection(lab: Lab, tmp_path) -
     before = lab.logins()
     try:
         service.start()
-        jobs = [replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=1) | {"name": "fifty"} for _ in range(50)]
+        jobs = [replayed("mgo-scf/main.out", seconds=1) | {"name": "fifty"} for _ in range(50)]
         ids = service.submit(*jobs)
         assert len(set(ids)) == 50
         found = service.wait(ids, 200)
@@ -41,7 +41,7 @@ async def test_a_poll_costs_the_same_for_any_number_of_jobs(lab: Lab, lab_servic
     from app.transport.host_keys import offered_key
     from app.transport.ssh import Endpoint, Login, SSHTransport, connect
 
-    ids = lab_service.submit(*[replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=20) for _ in range(30)])
+    ids = lab_service.submit(*[replayed("mgo-scf/main.out", seconds=20) for _ in range(30)])
     lab_service.wait(ids, states=("running",))
     known = [lab_service.job(job_id) for job_id in ids]
     endpoint = Endpoint("127.0.0.1", lab.ssh_port, "alice", await offered_key("127.0.0.1", lab.ssh_port))

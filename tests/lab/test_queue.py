@@ -19,7 +19,7 @@ from tests.support.lab import Lab, wait_until
 from tests.support.service import Service, replayed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-CASE = "c17-mgo-sto3g-rhf-scf/main.out"
+CASE = "mgo-scf/main.out"
 _SUBMITTED = re.compile(r"\[([^\]]+)\] _slurm_rpc_submit_batch_job: JobId=(\d+)")
 
 

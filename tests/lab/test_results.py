@@ -29,7 +29,7 @@ def points(page: Page, name: str) -> int:
 
 
 def test_the_curve_of_an_scf_grows_while_it_runs(page: Page, lab_service: Service) -> None:
-    [job_id] = lab_service.submit(replayed("c06-quartz-freq/qua_hf_2d_f.out", seconds=25))
+    [job_id] = lab_service.submit(replayed("quartz-freq/main.out", seconds=25))
     page.goto(f"{lab_service.url}/jobs/{job_id}")
     page.evaluate("window.notReloaded = true")
     expect(page.locator("[data-plot='scf'] canvas")).to_be_visible(timeout=60000)
@@ -41,12 +41,12 @@ def test_the_curve_of_an_scf_grows_while_it_runs(page: Page, lab_service: Servic
     assert len(seen) == 2
     expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
     expect(page.locator("#course .hint-converged")).to_contain_text("Converged")
-    expect(page.locator("#figure-vibrations")).to_contain_text("143.63")
+    expect(page.locator("#figure-vibrations")).to_contain_text("147.25")
     assert page.evaluate("window.notReloaded") is True
 
 
 def test_the_curves_of_an_optimisation_grow_while_it_runs(page: Page, lab_service: Service) -> None:
-    [job_id] = lab_service.submit(replayed("c14-slab-opt-70pts/cry14_scf_and_opt_slab.out", seconds=25))
+    [job_id] = lab_service.submit(replayed("slab-opt/main.out", seconds=25))
     page.goto(f"{lab_service.url}/jobs/{job_id}")
     expect(page.locator("[data-plot='gradient'] canvas")).to_be_visible(timeout=60000)
     first = points(page, "energy")
@@ -79,7 +79,7 @@ def test_too_many_cycles_are_applied_and_finish(page: Page, lab_service: Service
 
 
 def test_a_time_limit_is_applied_and_finishes(page: Page, lab_service: Service) -> None:
-    job = replayed("c17-mgo-sto3g-rhf-scf/main.out", seconds=75) | {"resources": {"walltime": "00:01:00"}}
+    job = replayed("mgo-scf/main.out", seconds=75) | {"resources": {"walltime": "00:01:00"}}
     [job_id] = lab_service.submit(job)
     [failed] = lab_service.wait([job_id], 200)
     assert (failed["state"], "time limit" in failed["reason"]) == ("failed", True)

@@ -14,8 +14,8 @@ from tests.support.lab import Lab, wait_until
 from tests.support.service import Service, lih, mgo
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-SCF = "replay c17-mgo-sto3g-rhf-scf/main.out"
-WRONG = "replay c17-itol-error/conv_mgo100.out seconds=1"
+SCF = "replay mgo-scf/main.out"
+WRONG = "replay mgo-tolinteg/main.out seconds=1"
 KILLS = 30
 
 

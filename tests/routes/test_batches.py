@@ -15,7 +15,7 @@ from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt
 
-TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.1"
+TITLE = "replay mgo-scf/main.out seconds=0.1"
 
 
 async def until(client: httpx.AsyncClient, batch_id: str, state: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt
 
-TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.05"
+TITLE = "replay mgo-scf/main.out seconds=0.05"
 
 
 @pytest.fixture

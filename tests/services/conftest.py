@@ -1,8 +1,7 @@
-"""The application in this process, with settings of its only cluster; a real program replays recorded outputs."""
+"""The application in this process, with settings of its only cluster; a real program replays stored outputs."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.support.app import EXECUTABLE, running, settings_for
+from tests.support.app import place_replay, running, settings_for
 
 
 @pytest.fixture
-def start(tmp_path: Path, recorded: Path) -> Callable[..., Any]:
+def start(tmp_path: Path) -> Callable[..., Any]:
     """The application, with settings of its only cluster."""
-    (tmp_path / "bin").mkdir()
-    shutil.copy(EXECUTABLE, tmp_path / "bin")
-    (tmp_path / "data").symlink_to(recorded)
+    place_replay(tmp_path)
 
     @asynccontextmanager
     async def started(**limits: Any) -> AsyncIterator[FastAPI]:

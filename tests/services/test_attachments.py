@@ -21,18 +21,16 @@ from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, get
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
-from tests.support.app import EXECUTABLE, make_actor, running, settings_for
+from tests.support.app import make_actor, place_replay, running, settings_for
 from tests.support.service import TERMINAL, mgo
 
 GEOMETRY = b"3 1 1\n4.2 0 0\n0 4.2 0\n0 0 4.2\n1\n1 0 0\n0 1 0\n0 0 1\n0 0 0\n2\n12 0 0 0\n8 2.1 2.1 2.1\n"
-TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.1"
+TITLE = "replay mgo-scf/main.out seconds=0.1"
 
 
 @pytest.fixture
-async def app(tmp_path: Path, recorded: Path) -> AsyncIterator[FastAPI]:
-    (tmp_path / "bin").mkdir()
-    shutil.copy(EXECUTABLE, tmp_path / "bin")
-    (tmp_path / "data").symlink_to(recorded)
+async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
+    place_replay(tmp_path)
     async with running(settings_for(tmp_path, data=tmp_path / "deck")) as app:
         yield app
 

@@ -14,18 +14,15 @@ from fastapi import FastAPI
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, cancel, counts, get
-from tests.support.app import EXECUTABLE, make_actor, running, settings_for
-from tests.support.lab import RECORDED
+from tests.support.app import make_actor, place_replay, running, settings_for
 from tests.support.service import TERMINAL, mgo
 
-RECORDED_SCF = "c17-mgo-sto3g-rhf-scf/main.out"
+SCF_OUTPUT = "mgo-scf/main.out"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, recorded: Path) -> Path:
-    (tmp_path / "bin").mkdir()
-    shutil.copy(EXECUTABLE, tmp_path / "bin")
-    (tmp_path / "data").symlink_to(recorded)
+def folder(tmp_path: Path) -> Path:
+    place_replay(tmp_path)
     return tmp_path
 
 
@@ -36,7 +33,7 @@ async def app(folder: Path) -> AsyncIterator[FastAPI]:
 
 
 def request(options: str = "", walltime: str = "00:10:00", **changes: Any) -> JobRequest:
-    values = {"template": "scf", "parameters": mgo(f"replay {RECORDED_SCF} {options}".strip()), "cluster": "here",
+    values = {"template": "scf", "parameters": mgo(f"replay {SCF_OUTPUT} {options}".strip()), "cluster": "here",
               "resources": {"walltime": walltime}, "name": "direct"} | changes  # fmt: skip
     return JobRequest(**values)
 
@@ -119,6 +116,5 @@ async def test_large_files_come_alone_and_whole(app: FastAPI, folder: Path, monk
     view = await until(context, actor, job.id)
     assert view.job.state == "completed" and view.job.attention == ""
     wave = next(file for file in view.files if file.name == "fort.9")
-    assert (wave.size, wave.role) == (23 * 40, "wavefunction")
+    assert (wave.size, wave.role) == (21 * 40, "wavefunction")
     assert (context.job_folder(job.id) / "files" / "fort.9").stat().st_size == wave.size
-    assert RECORDED.is_dir()

@@ -26,7 +26,7 @@ from app.services.jobs import get
 from tests.support.app import make_actor
 from tests.support.service import TERMINAL, mgo
 
-TITLE = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.2"
+TITLE = "replay mgo-scf/main.out seconds=0.2"
 
 
 async def make(context: Context, actor: Actor, count: int, priority: str = "normal") -> list[str]:

@@ -1,11 +1,10 @@
-"""Runs of workflows in this process, with a program that replays recorded outputs: policies, decisions, repeats, restarts."""
+"""Runs of workflows in this process, with a program that replays stored outputs: policies, decisions, repeats, restarts."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,13 +17,13 @@ from sqlmodel import select
 from app.db.tables import Job, RemoteJob
 from app.domain.permissions import Role
 from app.services import orchestrator
-from tests.support.app import EXECUTABLE, make_client, running, settings_for
+from tests.support.app import make_client, place_replay, running, settings_for
 from tests.support.deck import Deck
 from tests.support.service import mgo
 
-GOOD = "replay c17-mgo-sto3g-rhf-scf/main.out seconds=0.1"
-WRONG = "replay c17-itol-error/conv_mgo100.out seconds=0.1"
-CYCLES = "replay c17-nio-afm-maxcycle/main.out seconds=0.1"
+GOOD = "replay mgo-scf/main.out seconds=0.1"
+WRONG = "replay mgo-tolinteg/main.out seconds=0.1"
+CYCLES = "replay nio-maxcycle/main.out seconds=0.1"
 
 
 def step(name: str, *after: str, title: str = "", **more: Any) -> dict[str, Any]:
@@ -335,11 +334,9 @@ async def test_the_library_keeps_versions(deck: Runs) -> None:
 # -- restarts --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path, recorded: Path) -> None:
+async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path) -> None:
     """The service is stopped between every two looks; no step gets two jobs."""
-    (tmp_path / "bin").mkdir()
-    shutil.copy(EXECUTABLE, tmp_path / "bin")
-    (tmp_path / "data").symlink_to(recorded)
+    place_replay(tmp_path)
     settings = settings_for(tmp_path, data=tmp_path / "deck")
     run_id, token = "", ""
     for _ in range(200):

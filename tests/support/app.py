@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +16,17 @@ from app.services import accounts
 from app.services.context import Context
 from app.settings import ClusterSettings, Settings
 from tests.support import databases
+from tests.support.corpus import CORPUS
 
 PASSWORD = "a long enough password"
 EXECUTABLE = Path(__file__).resolve().parents[1] / "lab" / "bin" / "replay"
+
+
+def place_replay(folder: Path) -> None:
+    """The program that plays stored outputs, and the outputs beside it."""
+    (folder / "bin").mkdir(parents=True)
+    shutil.copy(EXECUTABLE, folder / "bin")
+    (folder / "data").symlink_to(CORPUS)
 
 
 def settings_for(folder: Path, **changes: object) -> Settings:

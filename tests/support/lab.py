@@ -22,6 +22,7 @@ from pathlib import Path
 
 import asyncssh
 
+from tests.support.corpus import CORPUS
 from tests.support.ports import free_port
 
 USERS = ("alice", "bob")
@@ -84,10 +85,9 @@ class Lab:
             subprocess.run(["useradd", "-m", "-s", "/bin/bash", "-p", "*", user], check=True)
 
     def _make_programs(self) -> None:
-        """Programs and recorded outputs that the cluster's users can read."""
+        """Programs and stored outputs that the cluster's users can read."""
         shutil.copytree(REPOSITORY / "tests" / "lab" / "bin", self.root / "bin")
-        if RECORDED.is_dir():
-            shutil.copytree(RECORDED, self.root / "data")
+        shutil.copytree(CORPUS, self.root / "data")
         for folder, folders, files in os.walk(self.root):
             for name in (*folders, *files):
                 path = Path(folder, name)

@@ -186,7 +186,7 @@ def lih(title: str = "LiH", **parameters: Any) -> dict[str, Any]:
 
 
 def replayed(case: str, cluster: str = "lab", **options: Any) -> dict[str, Any]:
-    """A job whose program replays a recorded output."""
+    """A job whose program replays a stored output."""
     title = " ".join(["replay", case, *(f"{key}={value}" for key, value in options.items())])
     return {
         "template": "scf",

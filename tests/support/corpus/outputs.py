@@ -1,0 +1,79 @@
+"""Whole outputs of the kinds that most cases are: what any begins with, a single point, the program `properties`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.support.corpus import frame
+from tests.support.corpus.crystals import Structure
+from tests.support.corpus.geometry import geometry
+from tests.support.corpus.paper import Paper
+from tests.support.corpus.scf import Method, Scf, cycles, method, mulliken, scf_end
+from tests.support.corpus.states import State
+
+
+def opened(
+    structure: Structure,
+    chosen: Method,
+    program: str = "CRYSTAL17",
+    deck: str = "",
+    notes: Sequence[str] = (),
+    old: bool = False,
+) -> Paper:
+    """Everything before the first cycle; `deck` where a wrapper echoes it, `notes` are lines that belong to the input."""
+    paper = Paper()
+    if deck:
+        frame.wrapper(paper, deck)
+    frame.banner(paper, program)
+    frame.started(paper, structure.title)
+    paper.line(*notes)
+    geometry(paper, structure, old=old)
+    method(paper, structure, chosen)
+    return paper
+
+
+def single_point(
+    structure: Structure, scf: Scf, chosen: Method, program: str = "CRYSTAL17", deck: str = "",
+    total: float | None = None, analysis: Sequence[Sequence[float]] = (),
+) -> str:  # fmt: skip
+    """An SCF from beginning to end; `analysis` are Mulliken's electrons, and spins, at the end."""
+    paper = opened(structure, chosen, program, deck)
+    cycles(paper, structure, scf)
+    scf_end(paper, scf, chosen, total)
+    for values, sign in zip(analysis, "+-", strict=False):
+        mulliken(paper, structure, values, sign)
+    paper.line(" EIGENVECTORS IN FORTRAN UNIT 10")
+    frame.ended(paper)
+    if deck:
+        frame.tidied(paper)
+    return paper.text
+
+
+def properties(structure: Structure, state: State, work: str, program: str = "CRYSTAL17") -> str:
+    """An output of properties; `work` is BAND or DOSS."""
+    paper = Paper()
+    frame.banner(paper, program)
+    paper.line(f" EEEEEEEEEE STARTING  {paper.time()}", "")
+    paper.headed(f" {structure.title:<80}", " CRYSTAL - PROPERTIES - TYPE OF CALCULATION :  RESTRICTED CLOSED SHELL")
+    paper.line(" KOHN-SHAM HAMILTONIAN", "", " LATTICE PARAMETERS  (ANGSTROM AND DEGREES) - PRIMITIVE CELL")
+    paper.line("       A          B          C         ALPHA      BETA     GAMMA        VOLUME")
+    a, b, c, alpha, beta, gamma = structure.cell
+    paper.line(f" {a:10.5f} {b:10.5f} {c:10.5f} {alpha:11.4f} {beta:9.4f} {gamma:9.4f} {structure.volume:14.5f}")
+    paper.headed(
+        " TOTAL ENERGY -2.7400000000000E+02  CONVERGENCE ON ENER       -3.775E-09",
+        " N. OF SCF CYCLES                7  FERMI ENERGY              -0.100E+01",
+        " SHRINK. FACT.(MONKH.)     6  6  6  SHRINKING FACTOR(GILAT NET)       12",
+    )
+    paper.headed(" RESTART WITH NEW K POINTS NET")
+    paper.line(
+        " FERMI ENERGY AND DENSITY MATRIX CALCULATION ON COMPUTED EIGENVECTORS",
+        " DENSITY MATRIX AT SCF CYCLE (  7+1)",
+        "",
+    )
+    state.write(paper, 12)
+    paper.stage("NEWK", 0.03)
+    words = "BAND STRUCTURE" if work == "BAND" else "TOTAL AND PROJECTED DENSITY OF STATES - FOURIER LEGENDRE METHOD"
+    paper.line(" " + "#" * 79, "", f" {words}", " FROM BAND    1 TO BAND   14", "", " " + "#" * 79)
+    paper.stage(work, 0.2)
+    frame.ended(paper)
+    return paper.text
