@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from zipfile import ZIP_DEFLATED
+
+from zipstream import ZipStream
 
 from app.db.repositories import jobs
 from app.domain.names import remote_name
@@ -42,35 +43,19 @@ async def members(context: Context, actor: Actor, selection: Selection) -> list[
 
 
 def zipped(files: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
-    """The bytes of a zip with these files, piece by piece; large outputs never lie in memory."""
-    pipe = _Pipe()
-    with zipfile.ZipFile(cast(IO[bytes], pipe), "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, content in files:
-            if isinstance(content, bytes):
-                archive.writestr(name, content)
-                yield pipe.take()
-                continue
-            with content.open("rb") as source, archive.open(name, "w", force_zip64=True) as target:
-                while data := source.read(_BLOCK):
-                    target.write(data)
-                    yield pipe.take()
-    yield pipe.take()
+    """The bytes of a zip with these files, piece by piece; large outputs never lie in memory.
+
+    zipstream writes the format. Files are handed to it as pieces, not as paths: so each is opened when its turn comes, and
+    may grow past 4 GiB while it is read (Zip64).
+    """
+    archive = ZipStream(compress_type=ZIP_DEFLATED, compress_level=1)
+    for name, content in files:
+        archive.add(content if isinstance(content, bytes) else _pieces(content), name)
+        yield from filter(None, archive.file())
+    yield from archive.finalize()
 
 
-class _Pipe:
-    """What a zip is written to; it can be taken out while more is written."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def take(self) -> bytes:
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as source:
+        while data := source.read(_BLOCK):
+            yield data
