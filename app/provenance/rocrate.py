@@ -2,6 +2,10 @@
 
 The workflow is the main entity; each job is a CreateAction of its program, each step a HowToStep, and control actions tie the
 two together. Files carry their sha256; values that passed between steps are PropertyValues.
+
+rocrate keeps the entities and writes the metadata. What a run is in the terms of the profile is said here, since rocrate has
+no model of it; and the files are only named here: whoever sends the crate streams them, without a copy and with its own care
+about links, which rocrate's zip does not have.
 """
 
 from __future__ import annotations
@@ -15,23 +19,25 @@ from urllib.parse import quote
 
 from app.provenance.records import FileRecord, JobRecord, RunRecord, Source, folder_of
 
-CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 TERMS = {
     name: f"https://w3id.org/ro/terms/workflow-run#{name}"
     for name in ("ParameterConnection", "connection", "sourceParameter", "targetParameter", "sha256", "resourceUsage")
 }
+WORKFLOW_PROFILE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+    WORKFLOW_PROFILE: "Workflow RO-Crate",
 }
 WORKFLOW_FILE = "workflow.toml"
 LICENSE = "All rights reserved by the authors, unless they say otherwise."
 _STATUS = {"completed": "CompletedActionStatus", "failed": "FailedActionStatus", "cancelled": "FailedActionStatus"}
 _TYPES = {".d12": "text/plain", ".d3": "text/plain", ".out": "text/plain", ".outp": "text/plain", ".DAT": "text/plain"}
 
-Entity = dict[str, Any]
+Entity = Any
+"""An entity of rocrate, which has no types. It is loaded when a crate is written: that takes half a second, and `requests`."""
+Properties = dict[str, Any]
 
 
 def _ref(identifier: str) -> dict[str, str]:
@@ -43,29 +49,40 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 class Crate:
-    """The entities of one crate, each once."""
+    """A crate with its entities, each once, and where the bytes of its files are."""
 
     def __init__(self, run: RunRecord) -> None:
-        self.run = run
-        self._entities: dict[str, Entity] = {}
-        self.files: dict[str, Source] = {}
+        from rocrate.rocrate import ROCrate
 
-    def add(self, entity: Entity) -> dict[str, str]:
-        """Keep an entity, without what is not known; returns the reference to it."""
-        known = {key: value for key, value in entity.items() if value not in (None, "", [], {})}
-        self._entities.setdefault(known["@id"], known)
-        return _ref(known["@id"])
+        self.run = run
+        self.files: dict[str, Source] = {}
+        self.root = ROCrate(version="1.1")
+        self.root.metadata.extra_terms.update(TERMS)
+
+    def add(self, properties: Properties) -> Entity:
+        """The entity with this `@id`, made where it is new; what is not known is left out."""
+        from rocrate.model.contextentity import ContextEntity
+
+        identifier = properties["@id"]
+        return self.root.get(identifier) or self.root.add(ContextEntity(self.root, identifier, _known_of(properties)))
+
+    def add_file(self, name: str, source: Source, properties: Properties) -> Entity:
+        """A file of the crate: `properties` as for other entities, the `@id` is its name."""
+        self.files[name] = source
+        return self.root.get(quote(name)) or self.root.add_file(dest_path=name, properties=_known_of(properties))
 
     @property
     def metadata(self) -> bytes:
-        document = {"@context": [CONTEXT, TERMS], "@graph": list(self._entities.values())}
-        return json.dumps(document, indent=2, ensure_ascii=False).encode()
+        return json.dumps(self.root.metadata.generate(), indent=2, ensure_ascii=False).encode()
+
+
+def _known_of(properties: Properties) -> Properties:
+    return {key: value for key, value in properties.items() if value not in (None, "", [], {})}
 
 
 def write_crate(run: RunRecord) -> dict[str, Source]:
     """All members of the crate, by name: `ro-crate-metadata.json`, the workflow, and the files of the jobs."""
     crate = Crate(run)
-    crate.files[WORKFLOW_FILE] = run.definition.encode()
     person = crate.add({"@id": f"#person-{run.person}", "@type": "Person", "name": run.person})
     engine = crate.add({"@id": "#crystaldeck", "@type": "SoftwareApplication", "name": run.software,
                         "softwareVersion": run.software.rpartition(" ")[2]})  # fmt: skip
@@ -73,7 +90,6 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     actions = {job.id: _action(crate, job, tools[job.id]) for job in run.jobs}
     steps = _steps(crate, run, tools, actions)
     workflow = _workflow(crate, run, tools, steps)
-    parts = [_ref(quote(name)) for name in crate.files]
     inputs, outputs = _formal(crate, run)
     left = [_ref(quote(f"{folder_of(job)}/{file.name}")) for job in run.jobs for file in job.files if file.path]
     whole = crate.add(
@@ -87,20 +103,24 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     )  # fmt: skip
     _organize(crate, run, engine, whole, actions)
     mentions = [whole, *actions.values()]
-    crate.add(
-        {
-            "@id": "./", "@type": "Dataset", "name": f"{run.title}: {run.name}",
-            "description": run.description or f"A run of the workflow {run.workflow}, with its calculations and their files.",
-            "datePublished": _moment(run.ended_at or run.created_at), "license": LICENSE, "author": person,
-            "conformsTo": [_ref(profile) for profile in PROFILES], "mainEntity": workflow, "hasPart": parts,
-            "mentions": mentions,
-        }
-    )  # fmt: skip
-    for profile, name in PROFILES.items():
-        crate.add({"@id": profile, "@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]})
-    kinds = [_ref("https://w3id.org/ro/crate/1.1"), _ref("https://w3id.org/workflowhub/workflow-ro-crate/1.0")]
-    crate.add({"@id": "ro-crate-metadata.json", "@type": "CreativeWork", "about": _ref("./"), "conformsTo": kinds})
+    _describe(crate, run, {"author": person, "mainEntity": workflow, "mentions": mentions})
     return {"ro-crate-metadata.json": crate.metadata, **crate.files}
+
+
+def _describe(crate: Crate, run: RunRecord, more: Properties) -> None:
+    """What the crate is as a whole, and which profiles it keeps."""
+    profiles = [
+        crate.add({"@id": profile, "@type": "CreativeWork", "name": name, "version": profile.rpartition("/")[2]})
+        for profile, name in PROFILES.items()
+    ]
+    described = {
+        "name": f"{run.title}: {run.name}",
+        "description": run.description or f"A run of the workflow {run.workflow}, with its calculations and their files.",
+        "datePublished": _moment(run.ended_at or run.created_at), "license": LICENSE, "conformsTo": profiles, **more,
+    }  # fmt: skip
+    for key, value in described.items():
+        crate.root.root_dataset[key] = value
+    crate.root.metadata["conformsTo"] = [_ref(crate.root.metadata.profile), _ref(WORKFLOW_PROFILE)]
 
 
 def _status(state: str) -> dict[str, str] | None:
@@ -111,7 +131,7 @@ def _status(state: str) -> dict[str, str] | None:
 # -- one job ---------------------------------------------------------------------------------------------------------------
 
 
-def _tool(crate: Crate, job: JobRecord) -> dict[str, str]:
+def _tool(crate: Crate, job: JobRecord) -> Entity:
     """The program that a job ran with the template that wrote its deck."""
     name = f"{job.program}{' (preview engine, not CRYSTAL)' if job.is_preview else ''}"
     return crate.add(
@@ -123,7 +143,7 @@ def _tool(crate: Crate, job: JobRecord) -> dict[str, str]:
     )  # fmt: skip
 
 
-def _action(crate: Crate, job: JobRecord, tool: dict[str, str]) -> dict[str, str]:
+def _action(crate: Crate, job: JobRecord, tool: Entity) -> Entity:
     person = crate.add({"@id": f"#person-{job.person}", "@type": "Person", "name": job.person})
     given = [_file(crate, job, file) for file in job.files if file.role in ("deck", "script")]
     given += [_taken(crate, job, name) for name in range(len(job.taken))]
@@ -150,23 +170,22 @@ def _action(crate: Crate, job: JobRecord, tool: dict[str, str]) -> dict[str, str
     )  # fmt: skip
 
 
-def _file(crate: Crate, job: JobRecord, file: FileRecord) -> dict[str, str] | None:
+def _file(crate: Crate, job: JobRecord, file: FileRecord) -> Entity | None:
     """A file of a job; one whose bytes are gone is left out."""
     if file.path is None:
         return None
     name = f"{folder_of(job)}/{file.name}"
-    crate.files[name] = file.path
-    suffix = file.path.suffix
-    kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    return crate.add(
+    kind = _TYPES.get(file.path.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return crate.add_file(
+        name, file.path,
         {
-            "@id": quote(name), "@type": "File", "name": file.name, "contentSize": str(file.size), "sha256": file.sha256,
-            "encodingFormat": kind, "description": file.role,
-        }
+            "name": file.name, "contentSize": str(file.size), "sha256": file.sha256, "encodingFormat": kind,
+            "description": file.role,
+        },
     )  # fmt: skip
 
 
-def _taken(crate: Crate, job: JobRecord, index: int) -> dict[str, str] | None:
+def _taken(crate: Crate, job: JobRecord, index: int) -> Entity | None:
     """A file that came from another job: that job's own file where it is in the crate, else a copy beside this one."""
     taken = job.taken[index]
     for other in crate.run.jobs:
@@ -175,14 +194,17 @@ def _taken(crate: Crate, job: JobRecord, index: int) -> dict[str, str] | None:
     if taken.path is None:
         return None
     name = f"{folder_of(job)}/inputs/{taken.name}"
-    crate.files[name] = taken.path
     origin = f"from job {taken.job}, which is not part of this run" if taken.job else "uploaded"
-    return crate.add({"@id": quote(name), "@type": "File", "name": taken.name, "contentSize": str(taken.size),
-                      "sha256": taken.sha256,
-                      "encodingFormat": "application/octet-stream", "description": f"{taken.source}, {origin}"})  # fmt: skip
+    return crate.add_file(
+        name, taken.path,
+        {
+            "name": taken.name, "contentSize": str(taken.size), "sha256": taken.sha256,
+            "encodingFormat": "application/octet-stream", "description": f"{taken.source}, {origin}",
+        },
+    )  # fmt: skip
 
 
-def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: str = "") -> dict[str, str]:
+def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: str = "") -> Entity:
     text = value if isinstance(value, (str, int, float, bool)) else json.dumps(value, default=str)
     return crate.add(
         {"@id": identifier, "@type": "PropertyValue", "name": name, "value": text, "propertyID": property_id or None}
@@ -192,9 +214,7 @@ def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: st
 # -- the workflow ----------------------------------------------------------------------------------------------------------
 
 
-def _steps(
-    crate: Crate, run: RunRecord, tools: Mapping[str, dict[str, str]], actions: Mapping[str, dict[str, str]]
-) -> list[dict[str, str]]:
+def _steps(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], actions: Mapping[str, Entity]) -> list[Entity]:
     """HowToSteps of the steps that had jobs, and control actions that tie them to their jobs."""
     found = []
     for place, step in enumerate(run.steps):
@@ -218,34 +238,32 @@ def _steps(
     return found
 
 
-def _workflow(
-    crate: Crate, run: RunRecord, tools: Mapping[str, dict[str, str]], steps: list[dict[str, str]]
-) -> dict[str, str]:
-    crate.add(
+def _workflow(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], steps: list[Entity]) -> Entity:
+    language = crate.add(
         {"@id": "#toml", "@type": "ComputerLanguage", "name": "CrystalDeck workflow (TOML)", "url": "https://toml.io/"}
     )
-    parts = list({ref["@id"]: ref for ref in tools.values()}.values())
+    parts = list({tool.id: tool for tool in tools.values()}.values())
     inputs, outputs = _parameters(run)
-    for entity in (*inputs, *outputs):
-        crate.add(entity)
-    return crate.add(
+    return crate.add_file(
+        WORKFLOW_FILE, run.definition.encode(),
         {
-            "@id": WORKFLOW_FILE, "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
-            "name": run.title, "version": run.version or None, "programmingLanguage": _ref("#toml"),
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "name": run.title, "version": run.version or None, "programmingLanguage": language,
             "encodingFormat": "application/toml", "step": steps, "hasPart": parts, "description": run.description,
-            "input": [_ref(entity["@id"]) for entity in inputs], "output": [_ref(entity["@id"]) for entity in outputs],
-        }
+            "input": [crate.add(parameter) for parameter in inputs],
+            "output": [crate.add(parameter) for parameter in outputs],
+        },
     )  # fmt: skip
 
 
-def _parameters(run: RunRecord) -> tuple[list[Entity], list[Entity]]:
+def _parameters(run: RunRecord) -> tuple[list[Properties], list[Properties]]:
     """Formal parameters of the workflow, each with what it was in this run."""
     given = {**run.parameters, **run.inputs}
     inputs = [_formal_parameter("in", key) for key in given]
     return inputs, [_formal_parameter("out", key) for key, entry in run.outputs.items() if _known(entry) is not None]
 
 
-def _formal_parameter(side: str, key: str) -> Entity:
+def _formal_parameter(side: str, key: str) -> Properties:
     return {
         "@id": f"#{side}-{key}", "@type": "FormalParameter", "name": key, "additionalType": "PropertyValue",
         "workExample": _ref(f"#{side}-{key}-value"),
@@ -256,7 +274,7 @@ def _known(entry: Any) -> Any:
     return entry.get("value") if isinstance(entry, Mapping) else entry
 
 
-def _formal(crate: Crate, run: RunRecord) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _formal(crate: Crate, run: RunRecord) -> tuple[list[Entity], list[Entity]]:
     """The values of the formal parameters."""
     inputs = []
     for key, value in {**run.parameters, **run.inputs}.items():
@@ -267,15 +285,13 @@ def _formal(crate: Crate, run: RunRecord) -> tuple[list[dict[str, str]], list[di
     return inputs, outputs
 
 
-def _example(crate: Crate, side: str, key: str, value: Any) -> dict[str, str]:
+def _example(crate: Crate, side: str, key: str, value: Any) -> Entity:
     text = value if isinstance(value, (str, int, float, bool)) and value != "" else json.dumps(value, default=str)
     return crate.add({"@id": f"#{side}-{key}-value", "@type": "PropertyValue", "name": key, "value": text,
                       "exampleOfWork": _ref(f"#{side}-{key}")})  # fmt: skip
 
 
-def _organize(
-    crate: Crate, run: RunRecord, engine: dict[str, str], whole: dict[str, str], actions: Mapping[str, dict[str, str]]
-) -> None:
+def _organize(crate: Crate, run: RunRecord, engine: Entity, whole: Entity, actions: Mapping[str, Entity]) -> None:
     controls = [_ref(f"#control-{step.name}") for step in run.steps if any(job.step == step.name for job in run.jobs)]
     crate.add(
         {
