@@ -85,6 +85,7 @@ def options(
 def serve() -> None:
     """Start the service; prints the set-up link while nobody has an account."""
     from app.server import serve as run
+    from app.transport.environment import hide_secrets
 
     settings = load_settings()
     settings.refuse_unsafe()
@@ -96,6 +97,7 @@ def serve() -> None:
     if link:
         typer.echo(f"\nNobody has an account yet. Make the first admin here, within a week:\n\n    {link}\n")
     sys.stdout.flush()
+    hide_secrets()
     run(settings)
 
 

@@ -19,6 +19,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.errors import ConfigurationError, FieldError
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_NEVER_PASSED = re.compile(
+    r"CRYSTALDECK_.*|SSH_AUTH_SOCK|SSH_AGENT_PID|LD_PRELOAD|LD_AUDIT|BASH_ENV|ENV", re.IGNORECASE
+)
+
+
+def may_pass(name: str) -> bool:
+    """May an operator let this variable of the service's environment reach jobs on this server?"""
+    return _VARIABLE.fullmatch(name) is not None and _NEVER_PASSED.fullmatch(name) is None
+
+
 RunnerType = Literal["slurm", "ssh", "local"]
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::\d{1,5})?", re.IGNORECASE)
@@ -59,6 +70,10 @@ class ClusterSettings(BaseModel):
         default_factory=dict,
         description="Named resources for the form, such as {small = {ntasks = 4, walltime = '02:00:00'}}.",
     )
+    run_as: str = Field(
+        "",
+        description="Of a machine of type local: the account on this server as which jobs run; empty: the service's.",
+    )
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
     @field_validator("hostname", "username", "proxy_jump", "default_partition", "workdir")
@@ -66,6 +81,13 @@ class ClusterSettings(BaseModel):
     def _one_line(cls, value: str) -> str:
         if any(ord(char) < 32 for char in value) or value.startswith("-"):
             raise ValueError("must be one line and must not start with '-'")
+        return value
+
+    @field_validator("run_as")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+            raise ValueError("must be the name of an account: a-z, 0-9, '_' and '-'")
         return value
 
 
@@ -145,6 +167,9 @@ class Settings(BaseSettings):
     allow_insecure: bool = Field(
         False, description="Permit plain HTTP on an address that other machines reach (behind a proxy, say)."
     )
+    pass_environment: list[str] = Field(
+        default_factory=list, description="More variables of the service's environment that jobs on this server see."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Verbosity.")
     limits: LimitSettings = Field(
         default_factory=lambda: LimitSettings.model_validate({}),
@@ -153,6 +178,14 @@ class Settings(BaseSettings):
     clusters: dict[str, ClusterSettings] = Field(
         default_factory=dict, description="Machines by name; see the cluster keys."
     )
+
+    @field_validator("pass_environment")
+    @classmethod
+    def _no_secrets(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if not may_pass(name):
+                raise ValueError(f"{name[:40]!r} is no variable that may reach jobs")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -27,7 +27,8 @@ _S = JobState
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     _S.DRAFT: frozenset({_S.QUEUED, _S.WAITING, _S.CANCELLED}),
     _S.WAITING: frozenset({_S.QUEUED, _S.HELD, _S.SKIPPED, _S.CANCELLED}),
-    _S.QUEUED: frozenset({_S.STAGING, _S.HELD, _S.CANCELLED}),
+    # Failed at once: what it brings can never be submitted.
+    _S.QUEUED: frozenset({_S.STAGING, _S.HELD, _S.CANCELLED, _S.FAILED}),
     _S.HELD: frozenset({_S.QUEUED, _S.WAITING, _S.CANCELLED}),
     # Back to the queue only while nothing was handed to the batch system.
     _S.STAGING: frozenset({_S.QUEUED, _S.SUBMITTED, _S.FAILED, _S.CANCELLED}),

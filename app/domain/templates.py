@@ -26,7 +26,7 @@ class TemplateFile(BaseModel):
     def _named_by_role(self) -> TemplateFile:
         if self.role != "auxiliary" and not self.name.endswith(f".{self.role}"):
             raise ValueError(f"file {self.name}: its name must end in .{self.role}")
-        if self.role == "auxiliary" and (self.name.endswith((".d12", ".d3", ".sh")) or self.name == "INPUT"):
+        if self.role == "auxiliary" and self.name.endswith((".d12", ".d3", ".sh")):
             raise ValueError(f"file {self.name}: an auxiliary file must not be called like a deck or a script")
         return self
 
@@ -73,7 +73,7 @@ class TemplateSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
     title: str
     description: str
     category: str = "General"

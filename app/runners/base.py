@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from importlib import resources as package_resources
 from pathlib import Path
 
+from app.crystal.files import output_name
+from app.domain.names import safe_path
 from app.domain.resources import Partition, Resources
 from app.domain.verdict import Marker, SchedulerWord
 from app.errors import RemoteFailure
+from app.runners.checks import check_packages
 from app.runners.script import ScriptPlan, Step, render_script
 from app.settings import ClusterSettings
 from app.transport.base import Completed, Sink, Transport
@@ -184,11 +187,12 @@ class BaseRunner(ABC):
 
     async def stage(self, batch: Sequence[Package]) -> None:
         """Bring all files of a batch to the cluster as one tar stream; attached files are copied there where they can be."""
+        check_packages(batch, self.companions(batch))
         await self._run("stage", self.settings.workdir, stdin=_tar(self._members(batch)), doing="staging files")
         wanted = {f"{package.directory}/{file.name}": file for package in batch for file in package.attached}
         if not wanted:
             return
-        missing = await self._attach(wanted, copy=True)
+        missing = await self._attach(wanted, {target: (file.remote, "copy") for target, file in wanted.items()})
         for target in missing:
             if not wanted[target].local.is_file():
                 raise RemoteFailure(
@@ -199,9 +203,13 @@ class BaseRunner(ABC):
         for start in range(0, len(small), _ARCHIVE_FILES):
             members = {target: wanted[target].local.read_bytes() for target in small[start : start + _ARCHIVE_FILES]}
             await self._run("stage", self.settings.workdir, stdin=_tar(members), doing="staging attached files")
+        arrived = dict.fromkeys(missing, ("", "copy"))
         for target in set(missing) - set(small):
-            await self.transport.upload(wanted[target].local, f"{self.settings.workdir}/{target}")
-        if missing and (left := await self._attach({target: wanted[target] for target in missing}, copy=False)):
+            # Large ones come under a name of ours first: nothing half sent ever bears the name that a program reads.
+            place = f"{target.rpartition('/')[0]}/.crystaldeck/incoming-{wanted[target].sha256[:16]}"
+            await self.transport.upload(wanted[target].local, self.settings.workdir, place)
+            arrived[target] = (place, "move")
+        if missing and (left := await self._attach({target: wanted[target] for target in missing}, arrived)):
             raise RemoteFailure(
                 f"The attached file {left[0]} did not arrive on {self.transport.where} as it was sent.",
                 hint="Is the disk full? CrystalDeck submits nothing whose files are not complete.",
@@ -214,9 +222,9 @@ class BaseRunner(ABC):
                 members[f"{package.directory}/{name}"] = data
         return members
 
-    async def _attach(self, wanted: dict[str, Attached], *, copy: bool) -> list[str]:
-        """Which of the targets are not there with the right checksum, after copying what the cluster has."""
-        lines = "".join(f"{file.sha256}\t{target}\t{file.remote if copy else ''}\n" for target, file in wanted.items())
+    async def _attach(self, wanted: dict[str, Attached], sources: dict[str, tuple[str, str]]) -> list[str]:
+        """Which of the targets are not there with the right checksum, after copying or moving what the cluster has."""
+        lines = "".join("\t".join((file.sha256, target, *sources[target])) + "\n" for target, file in wanted.items())
         done = await self._run(
             "attach", self.settings.workdir, stdin=lines.encode(), doing="attaching files", timeout=1800
         )
@@ -275,7 +283,7 @@ class BaseRunner(ABC):
         for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
             size, _, rest = line.partition("\t")
             mtime, _, name = rest.partition("\t")
-            if size.isdigit() and safe_name(name):
+            if size.isdigit() and safe_path(name):
                 found.append(RemoteEntry(name, int(size), float(mtime or 0)))
         return sorted(found, key=lambda entry: entry.name)
 
@@ -294,8 +302,7 @@ class BaseRunner(ABC):
 
     async def fetch_large(self, job: Handle, file: RemoteFile, local: Path) -> None:
         """One large file, going on from what `local` already holds."""
-        path = f"{self.settings.workdir}/{job.directory}/{file.name}"
-        await self.transport.download(path, local, file.size)
+        await self.transport.download(self.settings.workdir, f"{job.directory}/{file.name}", local, file.size)
 
     def follow(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Lines `token word time` that jobs append to the events file."""
@@ -325,18 +332,6 @@ def _hint(complaint: str, workdir: str) -> str:
     if "permission denied" in complaint.lower():
         return f"The account cannot write to {workdir}: choose another work directory on the cluster's page."
     return "Run the cluster's test for details; CrystalDeck tries again by itself."
-
-
-def output_name(deck: str) -> str:
-    """`scf.d12` prints to `scf.out`, `bands.d3` to `bands.outp`, as CRYSTAL's users call them."""
-    stem, _, role = deck.rpartition(".")
-    return f"{stem}.outp" if role == "d3" else f"{stem}.out"
-
-
-def safe_name(name: str) -> bool:
-    """Names that come from a cluster are hostile: no control characters, no way out of the directory."""
-    parts = name.split("/")
-    return bool(name) and name.isprintable() and not name.startswith("/") and not {"", ".", ".."} & set(parts)
 
 
 def _tar(members: dict[str, bytes]) -> bytes:
@@ -374,7 +369,7 @@ def _listing(text: str, job_ids: dict[str, str]) -> dict[str, list[RemoteFile]]:
                 sums[line[66:]] = line[:64]
     for directory, name, size in sizes:
         sha256 = sums.get(f"{directory}/{name}", "")
-        if sha256 and safe_name(name):
+        if sha256 and safe_path(name):
             job_id = job_ids[directory]
             listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
     return listed

@@ -28,7 +28,7 @@ from app.transport.ssh import Login
 
 async def transport_to(context: Context, account: Account) -> Transport:
     if account.is_local:
-        return context.pool.local
+        return context.pool.local(account.settings.run_as)
     return await context.pool.get(account.key, partial(_login, context, account))
 
 

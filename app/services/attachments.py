@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.deck import Deck, read_deck
 from app.crystal.decks import written_roles
 from app.crystal.facts import Supplies
+from app.crystal.files import staged_fault, written_beside
 from app.db.repositories import jobs, library
 from app.db.tables import Job, JobAttachment, RemoteJob, StoredFile
 from app.domain.answers import FILE_REFERENCE
@@ -55,9 +56,15 @@ class Gathered:
         """What is wrong with the files that these answers really use."""
         used = rendering.values.keys()
         found = [error for error in self.wrong if error.field in used]
+        taken = written_beside(rendering.decks)
         for file in self.files:
-            if file.spec.key in used and file.job is not None and (reason := _unfit(file, file.job, rendering)):
+            if file.spec.key not in used:
+                continue
+            if reason := staged_fault(file.spec.staged_as, taken):
+                found.append(FieldError(file.spec.key, f"{file.spec.staged_as!r} {reason}", file.source))
+            elif file.job is not None and (reason := _unfit(file, file.job, rendering)):
                 found.append(FieldError(file.spec.key, reason, file.source))
+            taken.append(file.spec.staged_as)
         return found
 
     def rows(self, job_id: str, values: Mapping[str, Any]) -> list[JobAttachment]:

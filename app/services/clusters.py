@@ -85,6 +85,10 @@ def check_cluster(name: str, settings: ClusterSettings) -> None:
         errors.append(FieldError("hostname", "must be given"))
     if settings.runner_type == "local" and settings.hostname:
         errors.append(FieldError("hostname", "must be empty for a machine of type local", settings.hostname))
+    if settings.run_as and settings.hostname:
+        errors.append(
+            FieldError("run_as", "is only for this server; give username for another machine", settings.run_as)
+        )
     if (settings.key_path or settings.use_agent) and not settings.username:
         errors.append(FieldError("username", "must be given with key_path or use_agent"))
     if errors:

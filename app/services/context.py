@@ -66,7 +66,7 @@ def make_context(settings: Settings) -> Context:
         settings=settings,
         database=database,
         templates=TemplateLibrary(settings.template_dirs),
-        pool=ConnectionPool(settings.command_timeout),
+        pool=ConnectionPool(settings.command_timeout, pass_environment=settings.pass_environment),
         vault=Vault(settings.key_file, settings.data, settings.master_key.get_secret_value()),
         broker=Broker(database),
         structures=StructureReader(),

@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import content_digest
 from app.crystal.facts import Supplies
+from app.crystal.files import names_fault
 from app.crystal.geometries import read_geometry
 from app.crystal.structures import StructureError
 from app.db.engine import insert_rows
@@ -142,6 +143,8 @@ def prepare(context: Context, request: JobRequest, found: Gathered) -> Prepared:
     if request.name:
         check_job_name(request.name)
     rendering = context.templates.render(request.template, request.parameters, found.supplies)
+    if reason := names_fault(rendering.decks):
+        raise refuse(request.template, [FieldError("files", reason)])
     if wrong := found.errors(rendering):
         raise refuse(request.template, wrong)
     sums = {file.spec.staged_as: file.sha256 for file in found.files if file.spec.key in rendering.values}

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from app.db.repositories import jobs
 from app.db.tables import Cluster, Job, RemoteJob
+from app.domain.names import safe_path
 from app.domain.permissions import Actor
 from app.errors import Conflict, NotFound
-from app.runners.base import BaseRunner, RemoteEntry, safe_name
+from app.runners.base import BaseRunner, RemoteEntry
 from app.services import jobs as job_service
 from app.services.access import runner_for
 from app.services.context import Context
@@ -132,7 +133,7 @@ async def listing(context: Context, actor: Actor, job_id: str) -> list[RemoteEnt
 
 
 async def _remote_piece(context: Context, actor: Actor, job_id: str, name: str, at: int) -> Piece:
-    if not safe_name(name):
+    if not safe_path(name):
         raise NotFound(f"{name[:80]!r} is no name of a file.", hint="See the list of files.")
     runner, remote = await _at(context, actor, job_id)
     if at < 0:

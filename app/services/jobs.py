@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.crystal.decks import written_roles
+from app.crystal.files import output_name
 from app.db.repositories import batches, clusters, jobs, library, users, workflows
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import (
@@ -21,13 +22,13 @@ from app.db.tables import (
     WorkflowStep,
     WorkflowTask,
 )
+from app.domain.names import safe_path
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources
 from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
 from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
-from app.runners.base import output_name, safe_name
 from app.services.context import Context
 from app.services.effects import cancel_rows
 
@@ -168,7 +169,7 @@ async def open_file(context: Context, actor: Actor, job_id: str, name: str) -> t
     """
     require(actor, "job.read")
     async with context.database.read() as session:
-        row = await jobs.file(session, job_id, name) if safe_name(name) else None
+        row = await jobs.file(session, job_id, name) if safe_path(name) else None
     if row is not None:
         for folder in ("files", "sent"):
             path = context.job_folder(job_id) / folder / row.name

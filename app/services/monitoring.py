@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import written_roles
+from app.crystal.files import output_name
 from app.db.repositories import clusters, credentials, jobs
 from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
@@ -26,7 +27,7 @@ from app.domain.verdict import Phase, SchedulerWord, assess
 from app.errors import Conflict, CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
-from app.runners.base import BaseRunner, Glimpse, Handle, output_name
+from app.runners.base import BaseRunner, Glimpse, Handle
 from app.runners.slurm_states import asks_for_patience
 from app.services.access import note_problem, note_trouble, note_unwatched, runner_for
 from app.services.context import Context

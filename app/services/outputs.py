@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.crystal.decks import written_roles
+from app.crystal.files import output_name
 from app.db.repositories import jobs
 from app.db.tables import Job, JobFile
 from app.domain.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.errors import NotFound
-from app.runners.base import output_name
 from app.services.context import Context
 
 SCF_LOG = "SCFOUT.LOG"

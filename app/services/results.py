@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.bands import BandError, read_bands
 from app.crystal.decks import written_roles
+from app.crystal.files import output_name, role_of
 from app.crystal.outputs.diagnosis import diagnose
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.results import BandSummary, Results
@@ -29,7 +30,7 @@ from app.domain.states import JobState
 from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import RemoteFailure
 from app.events.outbox import announce_jobs
-from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, output_name, parse_marker
+from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, parse_marker
 from app.services import batch_work
 from app.services.attachments import attached_path
 from app.services.context import Context
@@ -41,22 +42,6 @@ _READ = 1 << 20
 _LOG_BYTES, _LOG_LINES = 1 << 16, 200
 """How much of the end of a log is looked at."""
 log = logging.getLogger(__name__)
-
-ROLES = {
-    "fort.9": "wavefunction", "fort.98": "wavefunction", "fort.20": "wavefunction", "fort.34": "geometry",
-    "job.log": "log", "fort.87": "log", "OPTINFO.DAT": "restart", "HESSOPT.DAT": "restart", "FREQINFO.DAT": "restart",
-    "fort.25": "data", "fort.13": "restart", "job.sh": "script",
-}  # fmt: skip
-
-
-def role_of(name: str) -> str:
-    """What a file is, by the name that CRYSTAL gives it."""
-    if name in ROLES:
-        return ROLES[name]
-    suffix = name.rpartition(".")[2]
-    return {"out": "output", "outp": "output", "d12": "deck", "d3": "deck", "DAT": "data", "LOG": "log"}.get(
-        suffix, "other"
-    )
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from app.services.access import (
 from app.services.attachments import attached_files
 from app.services.clusters import keep_partitions
 from app.services.context import Context
-from app.services.packages import make_package
+from app.services.packages import fail_all, pack
 from app.services.remote_accounts import Account, account_of, cluster_settings, keys_of, submitted_as
 from app.settings import ClusterSettings
 
@@ -74,6 +74,8 @@ class Outgoing:
     job: Job
     account: Account
     package: Package
+    fault: str = ""
+    """Why it must not be sent; empty: it may."""
 
 
 class Dispatcher:
@@ -240,7 +242,9 @@ class Dispatcher:
             chosen = await self._next(cluster, settings, accounts, room)
             unready = {account.key: account for job in chosen if not self._is_ready(account := accounts[job.owner_id])}
             if not unready:
-                return _by_account(await self._outgoing([(job, accounts[job.owner_id]) for job in chosen]))
+                leaving = await self._outgoing([(job, accounts[job.owner_id]) for job in chosen])
+                await fail_all(self._context, [(out.job, out.fault) for out in leaving if out.fault])
+                return _by_account([out for out in leaving if not out.fault])
             for account in unready.values():
                 self._send(account, self._prepare)
             accounts = {owner: account for owner, account in accounts.items() if account.key not in unready}
@@ -438,8 +442,8 @@ class Dispatcher:
         found = []
         for job, account in leaving:
             group = groups_of.get(job.batch_id or "", "")
-            package = make_package(account, job, names[job.owner_id], attached.get(job.id, ()), group)
-            found.append(Outgoing(job, account, package))
+            package, fault = pack(account, job, names[job.owner_id], attached.get(job.id, ()), group)
+            found.append(Outgoing(job, account, package, fault))
         return found
 
     async def _explain_wait(self, cluster_id: int, owner_id: int, reason: str) -> None:

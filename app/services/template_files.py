@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app import places
 from app.crystal.basis import INTERNAL_SETS, MORE_SETS, coverage
 from app.crystal.decks import DeckWriter
+from app.crystal.files import template_fault
 from app.domain.conditions import condition
 from app.domain.fields import COMPOSITES, Choice
 from app.domain.templates import TemplateSpec
@@ -78,6 +79,8 @@ def build(
     try:
         metadata = _complete(tomllib.loads(texts[METADATA]), shared)
         spec = TemplateSpec.model_validate(metadata)
+        if wrong := template_fault(spec):
+            raise ValueError(wrong)
         sources = {**_shared_sources(shared), **{name: text for name, text in texts.items() if name != METADATA}}
         missing = [file.source for file in spec.files if file.source not in sources]
         if missing:

@@ -19,6 +19,8 @@ from app.errors import RemoteFailure
 
 Sink = Callable[[bytes], object]
 MAX_NOISE = 1 << 20
+MAX_ANSWER = 1 << 26
+"""Most bytes (64 MiB) that a script's answer may have where nobody takes it piece by piece."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,33 @@ class Completed:
     def complaint(self) -> str:
         """The last lines of standard error, for an error message."""
         return " ".join(self.stderr.decode("utf-8", "replace").split("\n")[-6:]).strip()[:500]
+
+
+class Kept:
+    """Takes what comes, up to a limit: the other side is another machine, perhaps a hostile one.
+
+    Raises:
+        RemoteFailure: more came than was asked for; nothing of what is beyond the limit was kept.
+    """
+
+    def __init__(self, where: str, limit: int, sink: Sink | None = None) -> None:
+        self._where, self._limit = where, limit
+        self._data = bytearray()
+        self._sink = sink or self._data.extend
+        self._count = 0
+
+    def add(self, data: bytes) -> None:
+        self._count += len(data)
+        if self._count > self._limit:
+            raise RemoteFailure(
+                f"{self._where} sent more than the {self._limit} bytes that were asked for.",
+                hint="A file may have grown meanwhile: it is tried again. If it stays, look at the machine.",
+            )
+        self._sink(data)
+
+    @property
+    def data(self) -> bytes:
+        return bytes(self._data)
 
 
 class Transport(Protocol):
@@ -66,12 +95,17 @@ class Transport(Protocol):
         """Run a script that does not end by itself, and yield its lines."""
         ...
 
-    async def download(self, remote: str, local: Path, size: int) -> None:
-        """Copy one large file of `size` bytes; what `local` already holds is kept and the copy goes on from there."""
+    async def download(self, root: str, path: str, local: Path, size: int) -> None:
+        """Copy one large file; what `local` already holds is kept and the copy goes on from there.
+
+        Args:
+            root: the work directory, and `path` below it. No symbolic link below `root` is followed.
+            size: bytes that the file has. No more are taken.
+        """
         ...
 
-    async def upload(self, local: Path, remote: str) -> None:
-        """Copy one large file to the other side."""
+    async def upload(self, local: Path, root: str, path: str) -> None:
+        """Copy one large file to a path below `root`; a file or link that is there is replaced, not written through."""
         ...
 
     async def close(self) -> None: ...

@@ -1,31 +1,48 @@
-"""This machine as a transport: the same scripts, run by a child process."""
+"""This machine as a transport: the same scripts, run by a child process, as the service's account or as another one.
+
+Children see a short list of the environment (`transport.environment`). Where `run_as` names an account, every script runs as it,
+so that members' jobs can read and change only what that account may: by the kernel's own means where the service is root,
+else by `sudo -n`. Files come and go through such scripts too; the service itself opens nothing in a work directory.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
+import pwd
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from app.errors import Unreachable
-from app.transport.base import Completed, Sink
+from app.errors import ConfigurationError, RemoteFailure, Unreachable
+from app.transport.base import MAX_ANSWER, Completed, Kept, Sink
+from app.transport.environment import account_environment, child_environment
 
 _CHUNK = 1 << 16
 STOP_PATIENCE = 5.0
 """Seconds that a running step gets when the service stops."""
+TRANSFER_SECONDS = 6 * 3600
+"""Longest time that one large file may take."""
+_ENTER = """
+cd -- "$HOME" && cd -- "$1" && root=$(pwd -P) && folder=${2%/*} && name=${2##*/} || exit 66
+cd -P -- "./$folder" && [ "$(pwd -P)" = "$root/$folder" ] || { echo "a symbolic link leads to $2" >&2; exit 77; }
+"""
+# The file is opened once, and not at all where it is a link (nofollow); a pipe in its place gives nothing and holds up nobody.
+_GIVE = _ENTER + 'exec dd if="./$name" iflag=nofollow,nonblock,skip_bytes skip="$3" bs=1M status=none'
+_TAKE = _ENTER + 'rm -f -- "./$name" && exec dd of="./$name" oflag=nofollow conv=excl bs=1M status=none'
 
 
 class LocalTransport:
     """Runs scripts with /bin/sh in sessions of their own, so that a stop of the service does not reach them."""
 
-    where = "this server"
-
-    def __init__(self, timeout: float = 60.0) -> None:
+    def __init__(self, timeout: float = 60.0, run_as: str = "", pass_environment: Sequence[str] = ()) -> None:
         self.commands = 0
+        self.where = f"this server as {run_as}" if run_as else "this server"
         self._timeout = timeout
+        self._run_as = run_as
+        self._pass = tuple(pass_environment)
         self._running: dict[object, int] = {}
 
     async def run(
@@ -37,14 +54,17 @@ class LocalTransport:
         timeout: float | None = None,
         sink: Sink | None = None,
     ) -> Completed:
+        return await self._limited(self._complete(script, args, stdin, sink), timeout or self._timeout)
+
+    async def _limited(self, steps: Any, limit: float) -> Completed:
         self.commands += 1
-        work = asyncio.ensure_future(self._complete(script, args, stdin, sink))
+        work: asyncio.Future[Completed] = asyncio.ensure_future(steps)
         try:
-            async with asyncio.timeout(timeout or self._timeout):
+            async with asyncio.timeout(limit):
                 return await asyncio.shield(work)
         except TimeoutError:
             raise Unreachable(
-                f"A command on this server did not end within {timeout or self._timeout:g} s.",
+                f"A command on {self.where} did not end within {limit:g} s.",
                 hint="Is a file system hanging? CrystalDeck tries again.",
             ) from None
         except asyncio.CancelledError:
@@ -53,37 +73,81 @@ class LocalTransport:
             raise
         finally:
             if not work.done():
-                self._end(work)
+                await self._end(work)
                 await asyncio.wait({work})
 
-    async def _complete(self, script: str, args: Sequence[str], stdin: bytes, sink: Sink | None) -> Completed:
-        process = await self._start(script, args)
+    async def _complete(
+        self, script: str, args: Sequence[str], stdin: bytes, sink: Sink | None, source: Any = asyncio.subprocess.PIPE
+    ) -> Completed:
+        process = await self._start(script, args, source)
         self._running[asyncio.current_task()] = process.pid
-        kept = bytearray()
+        kept = Kept(self.where, MAX_ANSWER)
         try:
-            _, _, stderr = await asyncio.gather(
-                _feed(process, stdin), _drain(process, sink or kept.extend), _read_errors(process)
-            )
-            return Completed(await process.wait(), bytes(kept), stderr)
+            async with asyncio.TaskGroup() as group:
+                if process.stdin is not None:
+                    group.create_task(_feed(process, stdin))
+                group.create_task(_drain(process, sink or kept.add))
+                stderr = group.create_task(_read_errors(process))
+            return Completed(await process.wait(), kept.data, stderr.result())
+        except BaseExceptionGroup as errors:
+            # The sink has had enough, or too much came: nobody reads the rest.
+            await self._kill(process.pid)
+            await process.wait()
+            raise errors.exceptions[0] from errors
         except asyncio.CancelledError:
             # Nobody will read its answer any more.
-            _kill_group(process.pid)
+            await self._kill(process.pid)
             await process.wait()
             raise
         finally:
             del self._running[asyncio.current_task()]
 
-    def _end(self, work: asyncio.Future[Completed]) -> None:
+    async def _end(self, work: asyncio.Future[Completed]) -> None:
         """Kill the group of a step that does not end by itself; its reader then sees the end of its output."""
         if (pid := self._running.get(work)) is not None:
-            _kill_group(pid)
+            await self._kill(pid)
 
-    async def _start(self, script: str, args: Sequence[str]) -> asyncio.subprocess.Process:
+    async def _start(
+        self, script: str, args: Sequence[str], source: Any = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
+        before, options = self._account()
         return await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", script, "sh", *args,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            start_new_session=True, cwd=Path.home(),
+            *before, "/bin/sh", "-c", script, "sh", *args,
+            stdin=source, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True, **options,
         )  # fmt: skip
+
+    def _account(self) -> tuple[list[str], dict[str, Any]]:
+        """What precedes a command, and how its process is made, so that it runs as the account that is wanted."""
+        if not self._run_as:
+            environment = {"HOME": str(Path.home()), **child_environment(os.environ, self._pass)}
+            return [], {"cwd": Path.home(), "env": environment}
+        try:
+            account = pwd.getpwnam(self._run_as)
+        except KeyError:
+            raise ConfigurationError(
+                f"There is no account {self._run_as!r} on this server, as which jobs are to run.",
+                hint="Make it, or correct run_as of the cluster in the configuration file.",
+            ) from None
+        options: dict[str, Any] = {"cwd": "/", "env": account_environment(os.environ, account, self._pass)}
+        if os.geteuid() == account.pw_uid:
+            return [], options
+        if os.geteuid() != 0:
+            return ["sudo", "-n", "-H", "-u", self._run_as, "--"], options
+        groups = os.getgrouplist(account.pw_name, account.pw_gid)
+        return [], options | {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
+
+    async def _kill(self, pid: int) -> None:
+        """Kill a process group. One that sudo started belongs to another account: only that may end it."""
+        before, options = self._account()
+        if before:
+            process = await asyncio.create_subprocess_exec(
+                *before, "/bin/kill", "-s", "KILL", "--", f"-{pid}",
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, **options,
+            )  # fmt: skip
+            await process.wait()
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -95,16 +159,29 @@ class LocalTransport:
             yield process.stdout
         finally:
             process = await starting
-            _kill_group(process.pid)
+            await self._kill(process.pid)
             await process.communicate()
 
-    async def download(self, remote: str, local: Path, size: int) -> None:
-        self.commands += 1
-        await asyncio.to_thread(shutil.copyfile, Path.home() / remote, local)
+    async def download(self, root: str, path: str, local: Path, size: int) -> None:
+        offset = local.stat().st_size if local.exists() else 0
+        with local.open("ab") as target:
+            room = Kept(self.where, size - offset, target.write)
+            done = await self._limited(
+                self._complete(_GIVE, [root, path, str(offset)], b"", room.add), TRANSFER_SECONDS
+            )
+        self._check(done, path)
 
-    async def upload(self, local: Path, remote: str) -> None:
-        self.commands += 1
-        await asyncio.to_thread(shutil.copyfile, local, Path.home() / remote)
+    async def upload(self, local: Path, root: str, path: str) -> None:
+        with local.open("rb") as source:
+            done = await self._limited(self._complete(_TAKE, [root, path], b"", None, source), TRANSFER_SECONDS)
+        self._check(done, path)
+
+    def _check(self, done: Completed, path: str) -> None:
+        if done.status != 0:
+            raise RemoteFailure(
+                f"Copying {path} on {self.where} failed: {done.complaint or f'status {done.status}'}.",
+                hint="It is tried again.",
+            )
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -125,10 +202,9 @@ async def _drain(process: asyncio.subprocess.Process, sink: Sink) -> None:
 
 
 async def _read_errors(process: asyncio.subprocess.Process) -> bytes:
+    """What it complains about; of endless complaints the first part."""
     assert process.stderr is not None
-    return await process.stderr.read()
-
-
-def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+    kept = b""
+    while data := await process.stderr.read(_CHUNK):
+        kept += data[: _CHUNK - len(kept)]
+    return kept

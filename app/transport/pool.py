@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.credentials import CredentialKey
@@ -60,19 +60,26 @@ class ConnectionPool:
     """Hands out transports. `login` is asked for only when a connection must be opened."""
 
     def __init__(
-        self, timeout: float = 60.0, clock: Callable[[], float] = time.monotonic, limit: float = LOGIN_LIMIT
+        self,
+        timeout: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        limit: float = LOGIN_LIMIT,
+        pass_environment: Sequence[str] = (),
     ) -> None:
         self.hosts = Hosts(clock)
         self._links: dict[CredentialKey, Link] = {}
-        self._local = LocalTransport(timeout)
+        self._local: dict[str, LocalTransport] = {}
+        self._pass = tuple(pass_environment)
         self._timeout = timeout
         self._limit = limit
         self._clock = clock
         self._closed = False
 
-    @property
-    def local(self) -> Transport:
-        return self._local
+    def local(self, run_as: str = "") -> Transport:
+        """This machine, as the service's account or as another one."""
+        if run_as not in self._local:
+            self._local[run_as] = LocalTransport(self._timeout, run_as, self._pass)
+        return self._local[run_as]
 
     @property
     def keys(self) -> list[CredentialKey]:

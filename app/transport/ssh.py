@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import asyncssh
 
-from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, Unreachable
-from app.transport.base import Completed, NoiseFilter, Sink, sh_command
+from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
+from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, sh_command
 from app.transport.host_keys import fingerprint, trust
 from app.transport.hosts import Hosts, Visitor
 
@@ -30,6 +31,8 @@ CLOSE_LIMIT = 5.0
 """Seconds that the other side has to say goodbye."""
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 _CHUNK = 1 << 16
+TRANSFER_SECONDS = 6 * 3600
+"""Longest time that one large file may take."""
 LARGE_READ = 1 << 22
 """asyncssh splits a read into parallel requests of at most 255 kB."""
 log = logging.getLogger(__name__)
@@ -239,16 +242,14 @@ class SSHTransport:
     ) -> Completed:
         self.commands += 1
         command, marker = sh_command(script, args)
-        kept = bytearray()
-        output = NoiseFilter(marker, sink or kept.extend)
+        kept = Kept(self.where, MAX_ANSWER)
+        output = NoiseFilter(marker, sink or kept.add)
         limit = timeout or self._timeout
         try:
             async with asyncio.timeout(limit), self._channels:
                 process = await self._open_channel(command)
                 try:
-                    _, _, stderr = await asyncio.gather(
-                        _feed(process, stdin), _drain(process, output), process.stderr.read()
-                    )
+                    _, _, stderr = await asyncio.gather(_feed(process, stdin), _drain(process, output), _first(process))
                     await process.wait_closed()
                 finally:
                     process.close()
@@ -260,7 +261,7 @@ class SSHTransport:
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
         status = process.exit_status if process.exit_status is not None else 255
-        return Completed(status, bytes(kept), stderr)
+        return Completed(status, kept.data, stderr)
 
     async def _open_channel(self, command: str) -> asyncssh.SSHClientProcess[bytes]:
         for attempt in range(CHANNEL_RETRIES):
@@ -288,27 +289,44 @@ class SSHTransport:
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 
-    async def download(self, remote: str, local: Path, size: int) -> None:
+    async def download(self, root: str, path: str, local: Path, size: int) -> None:
         self.commands += 1
         offset = local.stat().st_size if local.exists() else 0
         try:
             async with (
+                asyncio.timeout(TRANSFER_SECONDS),
                 self._channels,
                 self._connection.start_sftp_client() as sftp,
-                sftp.open(remote, "rb", encoding=None) as source,
             ):
-                await source.seek(offset)
-                with local.open("ab") as target:
-                    while data := await source.read(LARGE_READ):
-                        target.write(data)  # type: ignore[arg-type]
+                place = await inside(sftp, root, path)
+                await check_regular(sftp, place)
+                async with sftp.open(place, "rb", encoding=None) as source:
+                    # SFTP can neither refuse links while it opens nor tell which file a handle is. So the name is looked at
+                    # again, now that the file is open; who swaps it twice in between has to swap in bytes of the checksum
+                    # that the list of files gave for a regular file.
+                    await check_regular(sftp, place)
+                    await source.seek(offset)
+                    with local.open("ab") as target:
+                        room = Kept(self.where, size - offset, target.write)
+                        while data := await source.read(LARGE_READ):
+                            room.add(data)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise Unreachable(f"{path} did not come from {self.where} in time.", hint="It is tried again.") from None
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 
-    async def upload(self, local: Path, remote: str) -> None:
+    async def upload(self, local: Path, root: str, path: str) -> None:
         self.commands += 1
         try:
             async with self._channels, self._connection.start_sftp_client() as sftp:
-                await sftp.put(str(local), remote)
+                place = await inside(sftp, root, path)
+                with suppress(asyncssh.SFTPNoSuchFile):
+                    await sftp.remove(place)
+                # "x" makes the file, and fails where anything is: nothing is written through a link.
+                async with sftp.open(place, "xb", encoding=None) as target:
+                    with local.open("rb") as source:
+                        while data := source.read(LARGE_READ):
+                            await target.write(data)
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 
@@ -319,6 +337,26 @@ class SSHTransport:
         return Unreachable(
             f"The connection to {self.where} broke: {str(error) or type(error).__name__}.",
             hint="CrystalDeck connects again by itself; nothing is submitted twice.",
+        )
+
+
+async def inside(sftp: asyncssh.SFTPClient, root: str, path: str) -> str:
+    """The absolute path of `path` below `root`. RemoteFailure where a symbolic link below `root` leads elsewhere."""
+    base = str(await sftp.realpath(root))
+    folder = f"{base}/{path}".rpartition("/")[0]
+    if str(await sftp.realpath(folder)) != folder:
+        raise RemoteFailure(
+            f"A symbolic link leads to {path}.", hint="Only regular files inside a job's own directory are copied."
+        )
+    return f"{base}/{path}"
+
+
+async def check_regular(sftp: asyncssh.SFTPClient, place: str) -> None:
+    """Raise RemoteFailure where this is no regular file, or lies behind a symbolic link."""
+    found = await sftp.lstat(place)
+    if not stat.S_ISREG(found.permissions or 0) or str(await sftp.realpath(place)) != place:
+        raise RemoteFailure(
+            f"{place.rpartition('/')[2]} is no regular file.", hint="Links, pipes and devices are never copied."
         )
 
 
@@ -333,6 +371,14 @@ async def _feed(process: asyncssh.SSHClientProcess[bytes], data: bytes) -> None:
 async def _drain(process: asyncssh.SSHClientProcess[bytes], output: NoiseFilter) -> None:
     while data := await process.stdout.read(_CHUNK):
         output.feed(data)
+
+
+async def _first(process: asyncssh.SSHClientProcess[bytes]) -> bytes:
+    """What it complains about; of endless complaints the first part."""
+    kept = b""
+    while data := await process.stderr.read(_CHUNK):
+        kept += data[: _CHUNK - len(kept)]
+    return kept
 
 
 async def _lines(process: asyncssh.SSHClientProcess[bytes]) -> AsyncIterator[bytes]:

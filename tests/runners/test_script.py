@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.names import safe_path
 from app.domain.resources import Resources
 from app.errors import RemoteFailure
-from app.runners.base import Handle, Package, parse_marker, safe_name
+from app.runners.base import Handle, Package, parse_marker
 from app.runners.direct import DirectRunner
 from app.runners.script import launch_words
 from app.runners.slurm import SlurmRunner
@@ -143,9 +144,9 @@ async def test_looking_listing_and_tailing(tmp_path: Path) -> None:
 
 
 def test_names_from_a_cluster_are_hostile() -> None:
-    assert safe_name("optc/optc001") and safe_name("fort.9")
+    assert safe_path("optc/optc001") and safe_path("fort.9")
     for name in ("", "/etc/passwd", "../x", "a/../b", "a//b", "a\x00b", "a\nb", "./a"):
-        assert not safe_name(name)
+        assert not safe_path(name)
 
 
 def test_slurm_directives_and_launchers() -> None:

@@ -189,9 +189,9 @@ async def test_a_download_goes_on_where_it_stopped(server: Server, pool: Connect
     (tmp_path / "big").write_bytes(bytes(range(256)) * 5000)
     (tmp_path / "part").write_bytes(bytes(range(256)) * 1000)
     transport = await pool.get(KEY, giving(server.login()))
-    await transport.download(str(tmp_path / "big"), tmp_path / "part", 256 * 5000)
+    await transport.download(str(tmp_path), "big", tmp_path / "part", 256 * 5000)
     assert (tmp_path / "part").read_bytes() == (tmp_path / "big").read_bytes()
-    await transport.upload(tmp_path / "big", str(tmp_path / "copy"))
+    await transport.upload(tmp_path / "big", str(tmp_path), "copy")
     assert (tmp_path / "copy").stat().st_size == 256 * 5000
 
 

@@ -17,6 +17,9 @@ first_line() { line=; [ -s "$1" ] && { read -r line < "$1" || [ "$1" = "$state/t
 
 answer() { printf '%s\t%s\t%s\n' "$token" "$1" "$2" 2>/dev/null; }
 
+# Does a symbolic link stand where the job's directory, our state, its script or its log belongs? Nothing starts through one.
+linked() { [ -L "${dir%/*}" ] || [ -L "$dir" ] || [ -L "$state" ] || [ -L "$dir/job.sh" ] || [ -L "$dir/job.log" ]; }
+
 keep_id() { printf '%s\n' "$1" > "$state/job_id" && answer id "$1"; }
 
 # Does the scheduler know a job of this name? Its queue first, then its accounting. $1: the name.
@@ -137,6 +140,8 @@ hand_over() {
         answer id "$line"
     elif [ -s "$state/array" ] && of_array "$1"; then
         :
+    elif linked; then
+        answer refused "a symbolic link stands in the place of its directory, script or log"
     elif claim; then
         "start_$kind"
     elif look_up "$name"; then

@@ -31,6 +31,17 @@ if [ -s "$state/job_id" ]; then
     answer_all id "$id"
     exit 0
 fi
+# A symbolic link in the place of a directory or script: submit.sh finds out whose it is.
+linked=
+for path in "${2%/*}" "$2" "$state" "$2/array.sh" "$2/list"; do [ ! -L "$path" ] || linked=yes; done
+while IFS=$tab read -r token dir && [ "$token" != end ]; do
+    for path in "${dir%/*}" "$dir" "$dir/.crystaldeck" "$dir/job.sh" "$dir/job.log"; do
+        [ ! -L "$path" ] || linked=yes
+    done
+done <<LIST
+$list
+LIST
+[ -z "$linked" ] || { answer_all single ""; exit 0; }
 # Somebody else hands it over, or did and died: submit.sh finds out for each job.
 host=$(uname -n)
 set -C

@@ -1,0 +1,135 @@
+"""Names of files: what CRYSTAL calls them, what we write beside them ourselves, and which a template may ask for.
+
+A template says under which name the program finds a file (`staged_as`), which files it renders and which it leaves. Whoever
+writes it is a member of the group, not the operator: a name is data and must never become a path, a script of ours or a result
+that nobody computed. So only plain names of the kinds in the table pass. The same rule is asked when a template is read, when a
+job is made, and once more before anything is sent to a cluster.
+
+Source of the names: CRYSTAL23 User's Manual, appendix on files, and the scripts that come with the program (`runcry23`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from app.domain.names import plain_file_fault
+from app.domain.templates import TemplateSpec
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of one kind: a pattern of the whole name, what they are, and whether a program reads them beside its deck."""
+
+    pattern: re.Pattern[str]
+    role: str
+    read: bool
+
+
+def _kind(pattern: str, role: str, *, read: bool) -> Kind:
+    return Kind(re.compile(pattern, re.ASCII), role, read)
+
+
+KINDS = (
+    _kind(r"job\.sh", "script", read=False),
+    _kind(r"job\.log", "log", read=False),
+    # What a program leaves and CrystalDeck reads as its results: nobody may put it there beforehand.
+    _kind(r"fort\.25", "data", read=False),
+    _kind(r"fort\.87", "log", read=False),
+    _kind(r"(BAND|DOSS|PHONBANDS|PHONDOS|[A-Z]+_CUBE)\.DAT", "data", read=False),
+    _kind(r"(IRSPEC|IRREFR|IRDIEL|RAMSPEC|PPAN|SEEBECK|SIGMA[A-Z]*|TDF)\.DAT", "data", read=False),
+    _kind(r".+\.outp?", "output", read=False),
+    _kind(r".+\.LOG", "log", read=False),
+    _kind(r"[\w.-]+\.(BAND|DOSS|f25|cube|CUBE)", "data", read=False),
+    # What the programs read: the numbered units, and named files.
+    _kind(r"fort\.(9|20|98)", "wavefunction", read=True),
+    _kind(r"fort\.34", "geometry", read=True),
+    _kind(r"fort\.13", "restart", read=True),
+    _kind(r"fort\.[1-9][0-9]{0,2}", "other", read=True),
+    _kind(r"(OPTINFO|HESSOPT|FREQINFO)\.DAT", "restart", read=True),
+    _kind(r"[A-Z][A-Z0-9_]*\.DAT", "data", read=True),
+    _kind(r".+\.DAT", "data", read=False),
+    _kind(r"[A-Z][A-Z0-9_]*\.INP", "other", read=True),
+    # The names that CRYSTAL's own scripts give to those files.
+    _kind(r"[\w.-]+\.(gui|f34|xyz|cif)", "other", read=True),
+    _kind(r"[\w.-]+\.(f9|f20|f98|f13|optinfo|hessopt|FREQINFO)", "other", read=True),
+    _kind(r".+\.(d12|d3)", "deck", read=True),
+)  # fmt: skip
+
+OWN = ("job.sh", "job.log", "array.sh", "list", "INPUT", ".crystaldeck")
+"""What CrystalDeck writes itself in the directory of a job or of a job array."""
+READABLE = "fort.N, NAME.DAT, NAME.INP, *.gui, *.d12, *.d3, *.f9, *.f20, *.f98, *.f13, *.xyz"
+"""The kinds that pass, for an error message."""
+
+
+def role_of(name: str) -> str:
+    """What a file is, by the name that CRYSTAL gives it."""
+    return next((kind.role for kind in KINDS if kind.pattern.fullmatch(name)), "other")
+
+
+def output_name(deck: str) -> str:
+    """`scf.d12` prints to `scf.out`, `bands.d3` to `bands.outp`, as CRYSTAL's users call them."""
+    stem, _, role = deck.rpartition(".")
+    return f"{stem}.outp" if role == "d3" else f"{stem}.out"
+
+
+def written_beside(decks: Iterable[str]) -> list[str]:
+    """All that lies in the directory of a job with these rendered files: they, their outputs, and what is our own."""
+    names = list(decks)
+    return [*OWN, *names, *(output_name(name) for name in names if is_deck(name))]
+
+
+def is_deck(name: str) -> bool:
+    """Does crystal or properties run it?"""
+    return name.endswith((".d12", ".d3"))
+
+
+def staged_fault(name: str, taken: Collection[str] = OWN) -> str:
+    """Why a file must not be put beside a deck under this name; empty: it may.
+
+    Args:
+        taken: names that are in use there. Upper and lower case count as the same: some file systems fold them.
+    """
+    if reason := plain_file_fault(name):
+        return reason
+    folded = name.casefold()
+    if folded in {other.casefold() for other in (*OWN, *taken)}:
+        return "is the name of a file that CrystalDeck writes there itself"
+    kind = next((kind for kind in KINDS if kind.pattern.fullmatch(name)), None)
+    if kind is None or not kind.read:
+        return f"is no file that CRYSTAL reads beside its deck ({READABLE})"
+    return ""
+
+
+def rendered_fault(name: str) -> str:
+    """Why a template must not write a file of this name; empty: it may. Decks are run, all else lies beside them."""
+    return plain_file_fault(name) if is_deck(name) and name.casefold() not in OWN else staged_fault(name)
+
+
+def names_fault(names: Iterable[str]) -> str:
+    """Why these files cannot be rendered for one job: a bad name, or one that is there twice; empty: they can."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if reason := rendered_fault(name):
+            return f"{name[:80]!r} {reason}"
+        for own in (name, output_name(name)) if is_deck(name) else (name,):
+            if own.casefold() in seen:
+                return f"{name!r} cannot lie beside {seen[own.casefold()]!r}: both would be called {own}"
+            seen[own.casefold()] = name
+    return ""
+
+
+def template_fault(spec: TemplateSpec) -> str:
+    """What is wrong with the names in a template; empty: nothing."""
+    if reason := names_fault(file.name for file in spec.files):
+        return f"files: the name {reason}"
+    # A file that is only beside the decks may be rendered or attached, as the answers say: fort.34.
+    taken = written_beside(file.name for file in spec.files if is_deck(file.name))
+    for field in spec.needs:
+        if reason := staged_fault(field.staged_as, taken):
+            return f"field {field.key}: staged_as = {field.staged_as[:80]!r} {reason}"
+    for product in spec.produces:
+        if reason := plain_file_fault(product.name):
+            return f"produces: the name {product.name[:80]!r} {reason}"
+    return ""
