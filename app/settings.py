@@ -70,6 +70,9 @@ class ClusterSettings(BaseModel):
         default_factory=dict,
         description="Named resources for the form, such as {small = {ntasks = 4, walltime = '02:00:00'}}.",
     )
+    max_files: int = Field(5000, ge=1, le=100_000, description="Files fetched from one job's directory.")
+    max_file_gb: float = Field(100.0, gt=0, description="Largest file that is fetched, in GiB; larger ones stay there.")
+    max_job_gb: float = Field(200.0, gt=0, description="Most that is fetched of one job, in GiB.")
     run_as: str = Field(
         "",
         description="Of a machine of type local: the account on this server as which jobs run; empty: the service's.",

@@ -14,18 +14,29 @@ from pathlib import Path
 from app.crystal.files import output_name
 from app.domain.names import safe_path
 from app.domain.resources import Partition, Resources
-from app.domain.verdict import Marker, SchedulerWord
+from app.domain.verdict import SchedulerWord
 from app.errors import RemoteFailure
+from app.runners.answers import Glimpse as Glimpse
+from app.runners.answers import Listing as Listing
+from app.runners.answers import Receipt as Receipt
+from app.runners.answers import RemoteEntry as RemoteEntry
+from app.runners.answers import RemoteFile as RemoteFile
+from app.runners.answers import entries_in, glimpses_in, listings_in
+from app.runners.answers import parse_marker as parse_marker
+from app.runners.answers import receipts as receipts
 from app.runners.checks import check_packages
 from app.runners.script import ScriptPlan, Step, render_script
 from app.settings import ClusterSettings
-from app.transport.base import Completed, Sink, Transport
+from app.transport.base import Completed, Kept, Sink, Transport
 
 PEEK_BYTES = 1 << 18
 """Most bytes of one output that one look brings."""
 BLOCK_SIZE = 1 << 26
 """Files from this size on (64 MiB) travel alone and can be resumed; smaller ones travel as one tar stream."""
-
+LIST_SECONDS = 1800
+"""Longest time that the checksums of ended jobs may take."""
+_HEADERS = 1 << 13
+"""Most bytes that a tar archive holds for a file beside its own."""
 _ARCHIVE_FILES = 8
 """Most attached files in one stream, so that at most half a gigabyte is held in memory."""
 
@@ -60,14 +71,6 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """The cluster's answer for one job: id, refused or later (with its message), busy, uncertain or absent."""
-
-    word: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
 class Handle:
     """A job that was handed over, as a poll needs it."""
 
@@ -77,33 +80,6 @@ class Handle:
     output: str = ""
     offset: int = 0
     asked_since: str = "now-7days"
-
-
-@dataclass(frozen=True)
-class Glimpse:
-    """One look into a job's directory: exit marker, size and change time of its output, and its new bytes."""
-
-    marker: Marker | None
-    size: int
-    mtime: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class RemoteEntry:
-    """A file in a job's directory as a list shows it: size in bytes, time of its last change (seconds since 1970)."""
-
-    name: str
-    size: int
-    mtime: float
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    job_id: str
-    name: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -192,7 +168,7 @@ class BaseRunner(ABC):
         wanted = {f"{package.directory}/{file.name}": file for package in batch for file in package.attached}
         if not wanted:
             return
-        missing = await self._attach(wanted, {target: (file.remote, "copy") for target, file in wanted.items()})
+        missing = await self._attach(wanted, {target: (file.remote or "-", "copy") for target, file in wanted.items()})
         for target in missing:
             if not wanted[target].local.is_file():
                 raise RemoteFailure(
@@ -203,7 +179,7 @@ class BaseRunner(ABC):
         for start in range(0, len(small), _ARCHIVE_FILES):
             members = {target: wanted[target].local.read_bytes() for target in small[start : start + _ARCHIVE_FILES]}
             await self._run("stage", self.settings.workdir, stdin=_tar(members), doing="staging attached files")
-        arrived = dict.fromkeys(missing, ("", "copy"))
+        arrived = dict.fromkeys(missing, ("-", "copy"))
         for target in set(missing) - set(small):
             # Large ones come under a name of ours first: nothing half sent ever bears the name that a program reads.
             place = f"{target.rpartition('/')[0]}/.crystaldeck/incoming-{wanted[target].sha256[:16]}"
@@ -266,29 +242,35 @@ class BaseRunner(ABC):
         lines = "".join(f"{job.job_id}\t{job.directory}\t{job.output}\t{job.offset}\n" for job in jobs)
         arguments = self.settings.workdir, str(PEEK_BYTES), which
         done = await self._run("peek", *arguments, stdin=lines.encode(), doing="reading progress")
-        return _glimpses(done.stdout)
+        return glimpses_in(done.stdout)
 
-    async def list_files(self, jobs: Sequence[Handle]) -> dict[str, list[RemoteFile]]:
+    async def list_files(self, jobs: Sequence[Handle]) -> dict[str, Listing]:
         """What lies in the jobs' directories, by job id; a job whose directory is gone is absent."""
         lines = "".join(f"{job.job_id}\t{job.directory}\n" for job in jobs)
-        done = await self._run("list", self.settings.workdir, stdin=lines.encode(), doing="listing files", timeout=600)
-        return _listing(done.stdout.decode("utf-8", "surrogateescape"), {job.directory: job.job_id for job in jobs})
+        limits = (
+            self.settings.max_files,
+            *(int(gb * 2**30) for gb in (self.settings.max_file_gb, self.settings.max_job_gb)),
+        )
+        done = await self._run(
+            "list",
+            self.settings.workdir,
+            *map(str, limits),
+            stdin=lines.encode(),
+            doing="listing files",
+            timeout=LIST_SECONDS,
+        )
+        return listings_in(done.stdout, {job.directory: job.job_id for job in jobs}, self.settings)
 
     async def browse(self, directory: str, most: int) -> list[RemoteEntry]:
-        """What lies in one directory now, at most so many files. One remote command."""
-        done = await self._run(
-            "browse", self.settings.workdir, str(most), stdin=f"{directory}\n".encode(), doing="listing files"
-        )
-        found = []
-        for line in done.stdout.decode("utf-8", "surrogateescape").splitlines():
-            size, _, rest = line.partition("\t")
-            mtime, _, name = rest.partition("\t")
-            if size.isdigit() and safe_path(name):
-                found.append(RemoteEntry(name, int(size), float(mtime or 0)))
-        return sorted(found, key=lambda entry: entry.name)
+        """What lies in one directory now, at most so many entries. One remote command."""
+        arguments = self.settings.workdir, str(most)
+        done = await self._run("browse", *arguments, stdin=f"{directory}\n".encode(), doing="listing files")
+        return entries_in(done.stdout)
 
     async def read(self, directory: str, name: str, offset: int) -> tuple[bytes, int]:
         """Bytes of a file from `offset` on, at most as many as one look brings, and its size. One remote command."""
+        if not safe_path(name):
+            return b"", 0
         glimpse = (await self._peek([Handle("file", "", directory, name, offset)], "all")).get("file")
         return (glimpse.data, glimpse.size) if glimpse else (b"", 0)
 
@@ -296,8 +278,9 @@ class BaseRunner(ABC):
         """Small files of many jobs as one tar stream into `sink`; members are `<directory>/<name>`."""
         directories = {job.job_id: job.directory for job in jobs}
         names = "".join(f"{directories[file.job_id]}/{file.name}\0" for file in files)
+        room = Kept(self.transport.where, sum(file.size + _HEADERS for file in files) + BLOCK_SIZE, sink)
         await self._run(
-            "pack", self.settings.workdir, stdin=names.encode(), doing="fetching files", timeout=1800, sink=sink
+            "pack", self.settings.workdir, stdin=names.encode(), doing="fetching files", timeout=1800, sink=room.add
         )
 
     async def fetch_large(self, job: Handle, file: RemoteFile, local: Path) -> None:
@@ -342,56 +325,3 @@ def _tar(members: dict[str, bytes]) -> bytes:
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
-
-
-def receipts(done: Completed) -> dict[str, Receipt]:
-    """The answers in what a step printed, by token."""
-    found = {}
-    for line in done.text.splitlines():
-        token, _, rest = line.partition("\t")
-        word, _, detail = rest.partition("\t")
-        found[token] = Receipt(word, detail.strip())
-    return found
-
-
-def _listing(text: str, job_ids: dict[str, str]) -> dict[str, list[RemoteFile]]:
-    """Files by job id. Names that sha256sum had to escape have no checksum here; they are left on the cluster."""
-    listed: dict[str, list[RemoteFile]] = {}
-    sizes: list[tuple[str, str, str]] = []
-    sums: dict[str, str] = {}
-    for line in text.split("\n"):
-        match line.split("\t", 3):
-            case ["D", job_id]:
-                listed[job_id] = []
-            case ["S", size, directory, name]:
-                sizes.append((directory, name, size))
-            case _:
-                sums[line[66:]] = line[:64]
-    for directory, name, size in sizes:
-        sha256 = sums.get(f"{directory}/{name}", "")
-        if sha256 and safe_path(name):
-            job_id = job_ids[directory]
-            listed[job_id].append(RemoteFile(job_id, name, int(size), sha256))
-    return listed
-
-
-def parse_marker(text: str) -> Marker | None:
-    """The exit marker `status signal ended began`, or None; without the last one where an older script wrote it."""
-    parts = text.split()
-    if len(parts) not in (3, 4) or not parts[0].isdigit():
-        return None
-    ended, began = (float(part) if part.isdigit() else 0.0 for part in [*parts[2:], "0"][:2])
-    return Marker(int(parts[0]), "" if parts[1] == "-" else parts[1], ended, began)
-
-
-def _glimpses(data: bytes) -> dict[str, Glimpse]:
-    glimpses, position = {}, 0
-    while (end := data.find(b"\n", position)) >= 0:
-        fields = data[position:end].decode("utf-8", "replace").split("\t")
-        if len(fields) != 5:
-            break
-        count = int(fields[4])
-        body = data[end + 1 : end + 1 + count]
-        glimpses[fields[0]] = Glimpse(parse_marker(fields[1]), int(fields[2]), int(fields[3]), body)
-        position = end + 1 + count + 1
-    return glimpses

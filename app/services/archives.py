@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import ZIP_DEFLATED
 
 from zipstream import ZipStream
@@ -13,13 +15,14 @@ from app.domain.names import remote_name
 from app.domain.permissions import Actor, require
 from app.errors import InvalidInput
 from app.services.context import Context
+from app.services.kept import KeptFile, find, open_regular
 from app.services.selections import Selection, selected
 
 MAX_JOBS = 1000
 _BLOCK = 1 << 20
 
 
-async def members(context: Context, actor: Actor, selection: Selection) -> list[tuple[str, Path]]:
+async def members(context: Context, actor: Actor, selection: Selection) -> list[tuple[str, KeptFile]]:
     """Names in the archive, `<job>/<file>`, and where the files lie here.
 
     Raises:
@@ -32,30 +35,35 @@ async def members(context: Context, actor: Actor, selection: Selection) -> list[
             raise InvalidInput(f"{len(chosen)} jobs were chosen.", hint=f"Tick 1 to {MAX_JOBS} jobs.")
         files = await jobs.files_of(session, [job_id for job_id, _ in chosen])
     names = dict(chosen)
-    found = []
-    for (job_id, name), _ in sorted(files.items()):
-        for folder in ("files", "sent"):
-            path = context.job_folder(job_id) / folder / name
-            if path.is_file():
-                found.append((f"{remote_name(names[job_id], job_id)}/{name}", path))
-                break
-    return found
+
+    def kept() -> list[tuple[str, KeptFile]]:
+        listed = [(job_id, name, find(context.job_folder(job_id), name)) for job_id, name in sorted(files)]
+        return [(f"{remote_name(names[job_id], job_id)}/{name}", file) for job_id, name, file in listed if file]
+
+    return await asyncio.to_thread(kept)
 
 
-def zipped(files: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
+def zipped(files: Iterable[tuple[str, KeptFile | Path | bytes]]) -> Iterator[bytes]:
     """The bytes of a zip with these files, piece by piece; large outputs never lie in memory.
 
-    zipstream writes the format. Files are handed to it as pieces, not as paths: so each is opened when its turn comes, and
-    may grow past 4 GiB while it is read (Zip64).
+    zipstream writes the format. Files are handed to it as pieces, not as paths: so each is opened when its turn comes, without
+    following a link, and may grow past 4 GiB while it is read (Zip64). One that is gone by then is left out.
     """
     archive = ZipStream(compress_type=ZIP_DEFLATED, compress_level=1)
     for name, content in files:
-        archive.add(content if isinstance(content, bytes) else _pieces(content), name)
+        if isinstance(content, bytes):
+            archive.add(content, name)
+        else:
+            try:
+                source = content.open() if isinstance(content, KeptFile) else open_regular(content)
+            except OSError:
+                continue
+            archive.add(_pieces(source), name)
         yield from filter(None, archive.file())
     yield from archive.finalize()
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as source:
+def _pieces(opened: BinaryIO) -> Iterator[bytes]:
+    with opened as source:
         while data := source.read(_BLOCK):
             yield data

@@ -25,6 +25,7 @@ from app.domain.permissions import Actor, require
 from app.errors import FieldError, InvalidInput
 from app.runners.base import Attached
 from app.services.context import Context
+from app.services.kept import find
 from app.services.quotas import admit_upload
 from app.services.remote_accounts import Account
 
@@ -116,10 +117,8 @@ async def _find(context: Context, session: AsyncSession, spec: FieldSpec, refere
         return FieldError(spec.key, f"names {name}, which job {owner} does not have here", reference[:80])
     if spec.accept and not any(fnmatch.fnmatch(name, pattern) for pattern in spec.accept):
         return FieldError(spec.key, f"must be {' or '.join(spec.accept)}", reference[:80])
-    for folder in ("files", "sent"):
-        path = context.job_folder(owner) / folder / name
-        if path.is_file():
-            return Found(spec, reference, path, row.sha256, row.size, job)
+    if kept := find(context.job_folder(owner), name):
+        return Found(spec, reference, kept.folder / kept.name, row.sha256, row.size, job)
     return FieldError(spec.key, f"names {name} of job {owner}, whose bytes are gone", reference[:80])
 
 
@@ -226,9 +225,8 @@ def attached_path(context: Context, row: JobAttachment) -> Path:
 
 def _kept(context: Context, job_id: str, name: str) -> Path:
     folder = context.job_folder(job_id)
-    return next(
-        (path for part in ("files", "sent") if (path := folder / part / name).is_file()), folder / "files" / name
-    )
+    kept = find(folder, name)
+    return kept.folder / kept.name if kept else folder / "files" / name
 
 
 # -- uploads ---------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from app.domain.band_charts import BandChart, BandSet, DosLine, electronic_chart
 from app.domain.permissions import Actor
 from app.errors import NotFound
 from app.services.context import Context
+from app.services.kept import open_regular
 from app.services.outputs import first_of, job_of
 
 BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
@@ -202,7 +203,8 @@ def _is_fort25(path: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    with open_regular(path) as file:
+        return file.read().decode("utf-8", "replace")
 
 
 def _nodes(bands: Bands, deck: str) -> list[tuple[float, str]]:

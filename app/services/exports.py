@@ -22,6 +22,7 @@ from app.provenance.rocrate import write_crate
 from app.services import lineage, workflow_library
 from app.services.attachments import attached_path
 from app.services.context import Context
+from app.services.kept import find
 from app.services.library import refresh
 from app.services.lineage import Ancestry
 from app.services.workflow_tasks import Plan, plan_of
@@ -105,8 +106,8 @@ def _job(
 
 
 def _path(context: Context, job_id: str, name: str) -> Path | None:
-    folder = context.job_folder(job_id)
-    return next((path for part in ("files", "sent") if (path := folder / part / name).is_file()), None)
+    kept = find(context.job_folder(job_id), name)
+    return kept.folder / kept.name if kept else None
 
 
 def _taken(context: Context, row: JobAttachment) -> Taken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from app.db.repositories import jobs
 from app.db.tables import Cluster, Job, RemoteJob
@@ -16,6 +16,7 @@ from app.runners.base import BaseRunner, RemoteEntry
 from app.services import jobs as job_service
 from app.services.access import runner_for
 from app.services.context import Context
+from app.services.kept import KeptFile, find
 from app.services.outputs import job_of
 from app.services.remote_accounts import account_of_job
 
@@ -67,12 +68,12 @@ async def piece(
     """
     if remote:
         return await _remote_piece(context, actor, job_id, name, at)
-    path, _ = await job_service.open_file(context, actor, job_id, name)
-    return await asyncio.to_thread(_local_piece, path, name, at, find.encode())
+    opened, _ = await job_service.open_file(context, actor, job_id, name)
+    return await asyncio.to_thread(_local_piece, opened, name, at, find.encode())
 
 
-def _local_piece(path: Path, name: str, at: int, needle: bytes) -> Piece:
-    with path.open("rb") as file:
+def _local_piece(opened: BinaryIO, name: str, at: int, needle: bytes) -> Piece:
+    with opened as file:
         size = os.fstat(file.fileno()).st_size
         start = min(size, at) if at >= 0 else max(0, size + at)
         found, after = None, 0
@@ -159,7 +160,7 @@ async def _at(context: Context, actor: Actor, job_id: str) -> tuple[BaseRunner, 
 # -- several at once -----------------------------------------------------------------------------------------------------------
 
 
-async def chosen(context: Context, actor: Actor, job_id: str, names: list[str]) -> list[tuple[str, Path]]:
+async def chosen(context: Context, actor: Actor, job_id: str, names: list[str]) -> list[tuple[str, KeptFile]]:
     """Names and places of files of a job that are here; all of them where none is named.
 
     Raises:
@@ -168,12 +169,11 @@ async def chosen(context: Context, actor: Actor, job_id: str, names: list[str]) 
     view = await job_service.get(context, actor, job_id)
     wanted = names or [file.name for file in view.files]
     found = []
+    known = {file.name for file in view.files}
     for name in wanted[:MOST_ZIPPED]:
-        try:
-            path, row = await job_service.open_file(context, actor, job_id, name)
-        except NotFound:
-            if names:
-                raise
-            continue
-        found.append((row.name, path))
+        kept = await asyncio.to_thread(find, context.job_folder(job_id), name) if name in known else None
+        if kept is not None:
+            found.append((name, kept))
+        elif names:
+            raise NotFound(f"Job {job_id[:40]} has no file {name[:80]!r} here.", hint="See the job's list of files.")
     return found

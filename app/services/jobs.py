@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.crystal.decks import written_roles
 from app.crystal.files import output_name
@@ -31,6 +31,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
 from app.services.effects import cancel_rows
+from app.services.kept import KeptFile, find
 
 TAIL_BYTES = 16384
 
@@ -148,21 +149,19 @@ async def output_tail(context: Context, actor: Actor, job_id: str) -> tuple[str,
     view = await get(context, actor, job_id)
     name = output_name(next(iter(written_roles(view.job.decks))))
     folder = context.job_folder(job_id)
-    for path in (folder / "files" / name, folder / "live" / name):
-        if path.is_file():
-            return name, _tail(path)
-    return name, ""
+    kept = find(folder, name, ("files", "live"))
+    return name, _tail(kept) if kept else ""
 
 
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
+def _tail(kept: KeptFile) -> str:
+    with kept.open() as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         text = file.read().decode("utf-8", "replace")
     return "\n".join(text.split("\n")[-40:])
 
 
-async def open_file(context: Context, actor: Actor, job_id: str, name: str) -> tuple[Path, JobFile]:
-    """Where a file of a job lies here.
+async def open_file(context: Context, actor: Actor, job_id: str, name: str) -> tuple[BinaryIO, JobFile]:
+    """A file of a job that is here, opened for reading; the caller closes it.
 
     Raises:
         NotFound: no such job or file.
@@ -170,11 +169,9 @@ async def open_file(context: Context, actor: Actor, job_id: str, name: str) -> t
     require(actor, "job.read")
     async with context.database.read() as session:
         row = await jobs.file(session, job_id, name) if safe_path(name) else None
-    if row is not None:
-        for folder in ("files", "sent"):
-            path = context.job_folder(job_id) / folder / row.name
-            if path.is_file():
-                return path, row
+    if row is not None and (kept := find(context.job_folder(job_id), row.name)) is not None:
+        with suppress(OSError):
+            return kept.open(), row
     raise NotFound(f"Job {job_id[:40]} has no file {name[:80]!r} here.", hint="See the job's list of files.")
 
 

@@ -14,6 +14,7 @@ from app.domain.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.errors import NotFound
 from app.services.context import Context
+from app.services.kept import find, is_inside
 
 SCF_LOG = "SCFOUT.LOG"
 """Where an optimisation writes the SCFs of its second and later points, unless its deck says ONELOG."""
@@ -64,11 +65,10 @@ async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
 def output_of(context: Context, job: Job) -> Output | None:
     name = output_name(next(iter(written_roles(job.decks))))
     folder = context.job_folder(job.id)
-    for place in ("files", "live"):
-        path = folder / place / name
-        if path.is_file():
-            return Output(job, name, path, place == "live" and JobState(job.state) not in TERMINAL)
-    return None
+    kept = find(folder, name, ("files", "live"))
+    if kept is None:
+        return None
+    return Output(job, name, kept.folder / name, kept.folder.name == "live" and JobState(job.state) not in TERMINAL)
 
 
 async def local_files(context: Context, job_id: str) -> list[JobFile]:
@@ -82,7 +82,7 @@ def first_of(context: Context, job_id: str, names: Sequence[str], wanted: Sequen
     for name in wanted:
         for own in names:
             if own == name or (name.startswith(".") and own.endswith(name)):
-                path = context.job_folder(job_id) / "files" / own
-                if path.is_file():
-                    return path
+                folder = context.job_folder(job_id) / "files"
+                if is_inside(folder, own):
+                    return folder / own
     return None

@@ -109,13 +109,13 @@ async def surface(context: Context, actor: Actor, job_id: str, name: str) -> tup
     Raises:
         NotFound: no such file. InvalidInput: it is no cube file, or too large.
     """
-    path, row = await jobs.open_file(context, actor, job_id, name)
+    file, row = await jobs.open_file(context, actor, job_id, name)
     if row.size > MAX_CUBE:
+        file.close()
         raise InvalidInput(f"{name} has {row.size >> 20} MiB.", hint=f"Files up to {MAX_CUBE >> 20} MiB are drawn.")
     try:
-        cube = (
-            await asyncio.to_thread(lambda: read_cube(path.read_text(encoding="utf-8", errors="replace")))
-        ).thinned()
+        with file:
+            cube = await asyncio.to_thread(lambda: read_cube(file.read(MAX_CUBE).decode("utf-8", "replace")).thinned())
     except CubeError as error:
         raise InvalidInput(f"{name} cannot be drawn: {error}.", hint="Choose a file such as DENS_CUBE.DAT.") from error
     return cube.as_text(), float(np.quantile(np.abs(cube.values), 0.9))

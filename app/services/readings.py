@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.crystal.outputs.reader import OutputReader
+from app.services.kept import open_regular
 
 MOST = 48
 """Outputs whose readers are kept."""
@@ -47,7 +48,7 @@ class Readings:
         """The same, for those who are in a thread already."""
         with self._guard:
             lock = self._locks.setdefault(path, threading.Lock())
-        with lock, path.open("rb") as file:
+        with lock, open_regular(path) as file:
             status = os.fstat(file.fileno())
             with self._guard:
                 reading = self._known.get(path)

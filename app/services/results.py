@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import shutil
+import os
 import tarfile
 import tempfile
 from collections.abc import Collection, Sequence
@@ -30,14 +30,17 @@ from app.domain.states import JobState
 from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import RemoteFailure
 from app.events.outbox import announce_jobs
-from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, RemoteFile, parse_marker
+from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, Listing, RemoteFile, parse_marker
 from app.services import batch_work
 from app.services.attachments import attached_path
 from app.services.context import Context
+from app.services.kept import is_inside, link_inside, move_inside, open_inside, open_regular, put_inside
 
 GRACE = 60.0
 """Seconds that the scheduler may take to confirm an end that the job's own marker shows."""
 ATTEMPTS = 3
+MOST_LEFT = 3
+"""So many files that were left on the cluster are named."""
 _READ = 1 << 20
 _LOG_BYTES, _LOG_LINES = 1 << 16, 200
 """How much of the end of a log is looked at."""
@@ -49,7 +52,7 @@ class Ended:
     """A job that is over: its files (None: its directory is gone), what each witness said, and which file is not here."""
 
     job: Job
-    files: list[RemoteFile] | None
+    files: Listing | None
     word: SchedulerWord | None
     marker: Marker | None
     broken: str
@@ -101,27 +104,23 @@ class Finisher:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
         return self._attempts[job_id] < ATTEMPTS
 
-    async def _link_attached(self, listed: dict[str, list[RemoteFile]]) -> None:
+    async def _link_attached(self, listed: dict[str, Listing]) -> None:
         """What a job took along is here already and need not travel back."""
         async with self._context.database.read() as session:
             known = await library.attachments_of(session, list(listed))
         for job_id, rows in known.items():
             sources = {row.sha256: attached_path(self._context, row) for row in rows}
-            for file in listed[job_id]:
+            for file in listed[job_id].files:
                 source = sources.get(file.sha256)
                 if source is not None and source.is_file() and not self._is_here(file):
-                    target = self._target(file)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.unlink(missing_ok=True)
-                    target.hardlink_to(source)
+                    link_inside(self._folder(file), file.name, source)
 
     # -- files -------------------------------------------------------------------------------------------------
 
-    async def _fetch(
-        self, runner: BaseRunner, handles: Sequence[Handle], listed: dict[str, list[RemoteFile]]
-    ) -> dict[str, str]:
+    async def _fetch(self, runner: BaseRunner, handles: Sequence[Handle], listed: dict[str, Listing]) -> dict[str, str]:
         """Bring every file here and compare its checksum. Returns what went wrong, by job id."""
-        missing = await asyncio.to_thread(self._missing, [file for files in listed.values() for file in files])
+        every = [file for listing in listed.values() for file in listing.files]
+        missing = await asyncio.to_thread(self._missing, [file for file in every if file.sha256])
         small = [file for file in missing if file.size < BLOCK_SIZE]
         large = [file for file in missing if file.size >= BLOCK_SIZE]
         broken: dict[str, str] = {}
@@ -135,14 +134,16 @@ class Finisher:
                 await asyncio.to_thread(self._unpack, cast(BinaryIO, archive), handles, small)
         by_id = {handle.job_id: handle for handle in handles}
         for file in large:
-            part = self._target(file).with_name(self._target(file).name + ".part")
+            # In a folder of its own, under its checksum: what came before a broken connection is part of this file alone.
+            part = self._context.job_folder(file.job_id) / "incoming" / file.sha256
             part.parent.mkdir(parents=True, exist_ok=True)
             await runner.fetch_large(by_id[file.job_id], file, part)
             if await asyncio.to_thread(_sha256, part) == file.sha256:
-                part.replace(self._target(file))
+                move_inside(self._folder(file), file.name, part)
             else:
                 part.unlink()
-        for file in await asyncio.to_thread(self._missing, missing):
+        changed = [file for file in every if not file.sha256]
+        for file in [*changed, *await asyncio.to_thread(self._missing, missing)]:
             broken[file.job_id] = f"{file.name} changed while it was copied, or could not be read"
         return broken
 
@@ -151,16 +152,20 @@ class Finisher:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _target(self, file: RemoteFile) -> Path:
-        return self._context.job_folder(file.job_id) / "files" / file.name
+    def _folder(self, file: RemoteFile) -> Path:
+        return self._context.job_folder(file.job_id) / "files"
 
     def _missing(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
         """Those whose bytes are not here yet."""
         return [file for file in files if not self._is_here(file)]
 
     def _is_here(self, file: RemoteFile) -> bool:
-        target = self._target(file)
-        return target.is_file() and target.stat().st_size == file.size and _sha256(target) == file.sha256
+        try:
+            with open_inside(self._folder(file), file.name) as kept:
+                same_size = os.fstat(kept.fileno()).st_size == file.size
+                return same_size and hashlib.file_digest(kept, "sha256").hexdigest() == file.sha256
+        except OSError:
+            return False
 
     def _unpack(self, archive: BinaryIO, handles: Sequence[Handle], wanted: Sequence[RemoteFile]) -> None:
         """Take only the files asked for out of the stream; their names were checked when they were listed."""
@@ -173,12 +178,7 @@ class Finisher:
                     file = expected.get(member.name)
                     source = members.extractfile(member) if file and member.isreg() else None
                     if file and source:
-                        target = self._target(file)
-                        target.parent.mkdir(parents=True, exist_ok=True)
-                        part = target.with_name(target.name + ".part")
-                        with part.open("wb") as out:
-                            shutil.copyfileobj(source, out, _READ)
-                        part.replace(target)
+                        put_inside(self._folder(file), file.name, cast(BinaryIO, source))
         except tarfile.TarError as error:
             log.warning("the file stream broke off: %s", error)
 
@@ -197,7 +197,9 @@ class Finisher:
                     moves.append(_verdict(row, end, outputs))
             moved = {move.job.id for move in await jobs.transition_all(session, moves)}
             await self._keep_files(
-                session, [file for end in endings if end.job.id in moved for file in end.files or ()], moved
+                session,
+                [file for end in endings if end.job.id in moved and end.files for file in end.files.files],
+                moved,
             )
             await _keep_results(
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
@@ -212,7 +214,7 @@ class Finisher:
         read = {}
         for output in output_names(job):
             path = self._context.job_folder(job.id) / "files" / output
-            if path.is_file():
+            if is_inside(path.parent, output):
                 read[output] = read_file(path)
                 if read[output].verdict != "completed" and not read[output].diagnosis_code:
                     self._explain(job, read[output], path)
@@ -233,7 +235,7 @@ class Finisher:
         known = await jobs.files_of(session, job_ids)
         fresh = []
         for file in files:
-            if not self._target(file).is_file():
+            if not is_inside(self._folder(file), file.name):
                 continue
             row = known.get((file.job_id, file.name))
             if row is None:
@@ -252,7 +254,13 @@ def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
     program = program_word(output_names(row), outputs, end.files is None)
     standing = conclude(end.word, end.marker, program, cancel_requested=row.cancel_requested)
     assert standing.state is not None
-    told = (standing.attention, end.broken and f"Not all files are here: {end.broken}.")
+    left = end.files.left if end.files else []
+    absent = [
+        *([end.broken] if end.broken else []),
+        *left[:MOST_LEFT],
+        *(["and more"] if len(left) > MOST_LEFT else []),
+    ]
+    told = (standing.attention, absent and f"Not all files are here: {'; '.join(absent)}.")
     attention = " ".join(part for part in told if part)
     return Move(row, standing.state, standing.reason, {"attention": attention, **_times(row, end.marker)})
 
@@ -282,7 +290,8 @@ def bands_beside(output: Path) -> BandSummary | None:
     """What the BAND.DAT beside an output holds, where there is one that can be read."""
     path = output.with_name("BAND.DAT")
     try:
-        return read_bands(path.read_text(encoding="utf-8", errors="replace")).summary() if path.is_file() else None
+        with open_regular(path) as file:
+            return read_bands(file.read().decode("utf-8", "replace")).summary()
     except (BandError, OSError):
         return None
 
@@ -290,8 +299,8 @@ def bands_beside(output: Path) -> BandSummary | None:
 def _last_lines(path: Path) -> list[str]:
     """The last lines of a text; none where it is not there."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _LOG_BYTES))
+        with open_regular(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
             return file.read().decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
     except OSError:
         return []
@@ -300,7 +309,7 @@ def _last_lines(path: Path) -> list[str]:
 def read_file(path: Path) -> Results:
     """Read an output of any size in pieces."""
     reader = OutputReader()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while data := file.read(_READ):
             reader.feed(data)
     return reader.results()

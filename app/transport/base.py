@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from app.errors import RemoteFailure
 
 Sink = Callable[[bytes], object]
 MAX_NOISE = 1 << 20
+MAX_LINE = 4096
 MAX_ANSWER = 1 << 26
 """Most bytes (64 MiB) that a script's answer may have where nobody takes it piece by piece."""
 
@@ -116,6 +117,16 @@ def sh_command(script: str, args: Sequence[str]) -> tuple[str, bytes]:
     marker = secrets.token_hex(12)
     line = shlex.join(["/bin/sh", "-c", f"printf '%s\\n' {marker}\n{script}", "sh", *args])
     return line, f"{marker}\n".encode()
+
+
+async def bounded_lines(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+    """Lines with their ends; of a line that is longer than any of ours only the beginning."""
+    held = b""
+    while data := await read(1 << 16):
+        *lines, held = (held + data).split(b"\n")
+        for line in lines:
+            yield line[:MAX_LINE] + b"\n"
+        held = held[:MAX_LINE]
 
 
 class NoiseFilter:

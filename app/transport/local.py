@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ConfigurationError, RemoteFailure, Unreachable
-from app.transport.base import MAX_ANSWER, Completed, Kept, Sink
+from app.transport.base import MAX_ANSWER, Completed, Kept, Sink, bounded_lines
 from app.transport.environment import account_environment, child_environment
 
 _CHUNK = 1 << 16
@@ -90,14 +90,14 @@ class LocalTransport:
                 stderr = group.create_task(_read_errors(process))
             return Completed(await process.wait(), kept.data, stderr.result())
         except BaseExceptionGroup as errors:
-            # The sink has had enough, or too much came: nobody reads the rest.
+            # The sink has had enough, or too much came: nobody reads the rest, but what is in the pipes must go.
             await self._kill(process.pid)
-            await process.wait()
+            await process.communicate()
             raise errors.exceptions[0] from errors
         except asyncio.CancelledError:
             # Nobody will read its answer any more.
             await self._kill(process.pid)
-            await process.wait()
+            await process.communicate()
             raise
         finally:
             del self._running[asyncio.current_task()]
@@ -156,7 +156,7 @@ class LocalTransport:
         try:
             process = await asyncio.shield(starting)
             assert process.stdout is not None
-            yield process.stdout
+            yield bounded_lines(process.stdout.read)
         finally:
             process = await starting
             await self._kill(process.pid)

@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncssh
 
 from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
-from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, sh_command
+from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, bounded_lines, sh_command
 from app.transport.host_keys import fingerprint, trust
 from app.transport.hosts import Hosts, Visitor
 
@@ -283,7 +283,7 @@ class SSHTransport:
                 try:
                     while (line := await process.stdout.readline()) and not line.endswith(marker):
                         pass
-                    yield _lines(process)
+                    yield bounded_lines(process.stdout.read)
                 finally:
                     process.close()
         except (asyncssh.Error, OSError) as error:
@@ -379,8 +379,3 @@ async def _first(process: asyncssh.SSHClientProcess[bytes]) -> bytes:
     while data := await process.stderr.read(_CHUNK):
         kept += data[: _CHUNK - len(kept)]
     return kept
-
-
-async def _lines(process: asyncssh.SSHClientProcess[bytes]) -> AsyncIterator[bytes]:
-    while line := await process.stdout.readline():
-        yield line

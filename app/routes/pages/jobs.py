@@ -9,7 +9,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
 from app.db.repositories.jobs import JobFilter
@@ -18,6 +18,7 @@ from app.domain.studies import QUANTITIES
 from app.domain.tabular import as_csv
 from app.errors import FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
+from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields
@@ -226,10 +227,10 @@ async def look(
 
 @router.get("/jobs/{job_id}/files/{name:path}")
 async def job_file(context: ContextDep, actor: ActorDep, job_id: str, name: str, view: bool = False) -> Response:
-    path, row = await jobs.open_file(context, actor, job_id, name)
-    picture = file_views.PICTURES.get(path.suffix.lower().lstrip("."))
-    return FileResponse(
-        path,
+    file, row = await jobs.open_file(context, actor, job_id, name)
+    picture = file_views.PICTURES.get(Path(name).suffix.lower().lstrip("."))
+    return OpenedFileResponse(
+        file,
         media_type=(picture or "text/plain; charset=utf-8") if view else "application/octet-stream",
         filename=None if view else row.name.rpartition("/")[2],
         headers={"content-security-policy": "sandbox; default-src 'none'"},

@@ -1,5 +1,5 @@
 # Put files of earlier jobs beside new ones. $1: work directory.
-# Standard input: lines "sha256<TAB>target<TAB>source<TAB>how"; the source is a path below the work directory, or empty; how is
+# Standard input: lines "sha256<TAB>target<TAB>source<TAB>how"; the source is a path below the work directory, or -; how is
 # copy, or move for what was brought for this job alone. Prints "have" or "missing" and the target, per line.
 # A copy, not a link: programs write into these files.
 # A target is <owner>/<job>/<file>. Directories are entered by `cd -P` and their true path is compared, so that no symbolic link
@@ -34,7 +34,7 @@ fits() {
 bring() {
     here=$(pwd -P)
     rm -f -- "$3.part"
-    if [ -z "$1" ] || ! enter "$1" || ! regular "./$file"; then
+    if ! enter "$1" || ! regular "./$file"; then
         cd -- "$here" || exit 74
         return 1
     fi

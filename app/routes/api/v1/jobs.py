@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 from app.db.repositories.jobs import JobRow
 from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
+from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import FilterDep, next_cursor
 from app.services import clusters, jobs
 from app.services.creation import create_jobs
@@ -80,5 +81,5 @@ async def list_files(context: ContextDep, actor: ActorDep, job_id: str) -> list[
 @router.get("/jobs/{job_id}/files/{name:path}", response_class=FileResponse)
 async def get_file(context: ContextDep, actor: ActorDep, job_id: str, name: str) -> FileResponse:
     """One file, byte for byte."""
-    path, row = await jobs.open_file(context, actor, job_id, name)
-    return FileResponse(path, media_type="application/octet-stream", filename=row.name.rpartition("/")[2])
+    file, row = await jobs.open_file(context, actor, job_id, name)
+    return OpenedFileResponse(file, media_type="application/octet-stream", filename=row.name.rpartition("/")[2])

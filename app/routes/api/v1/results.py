@@ -124,7 +124,7 @@ async def get_equation(
 
 @router.get("/cluster-files")
 async def get_cluster_files(context: ContextDep, actor: ActorDep, job_id: str) -> list[dict[str, Any]]:
-    """What lies in the job's directory on its cluster now: name, size in bytes, time of its last change."""
+    """What lies in the job's directory on its cluster now: name, size in bytes, time of its last change, file or link."""
     return [vars(entry) for entry in await file_views.listing(context, actor, job_id)]
 
 

@@ -1,0 +1,27 @@
+"""Jobs that have ended, without a cluster: rows and files as a fetch leaves them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from app.db.tables import JobFile
+from app.domain.permissions import Actor
+from app.services.context import Context
+from app.services.creation import JobRequest, create_jobs
+from tests.support.service import mgo
+
+
+async def ended_job(context: Context, actor: Actor, files: Mapping[str, bytes], state: str = "completed") -> str:
+    """A job with these files in its folder; returns its id."""
+    [job] = await create_jobs(context, actor, [JobRequest("scf", mgo(), "here", {}, "ended", draft=True)])
+    folder = context.job_folder(job.id) / "files"
+    async with context.database.write() as session:
+        job.state = state
+        await session.merge(job)
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            session.add(JobFile(job_id=job.id, name=name, size=len(data), sha256=digest, role="other"))
+    return job.id
