@@ -138,7 +138,7 @@ async def test_looking_listing_and_tailing(tmp_path: Path) -> None:
     glimpse = (await runner.peek([handle, Handle("gone", "1.1", "ada/gone", "scf.out")]))["gone"]
     assert (glimpse.marker, glimpse.size) == (None, 0)
     listed = await runner.list_files([handle, Handle("gone", "1.1", "ada/gone")])
-    assert {file.name for file in listed["look"]} == {"scf.d12", "scf.out", "job.sh", "job.log", "fort.9"}
+    assert {file.name for file in listed["look"].files} == {"scf.d12", "scf.out", "job.sh", "job.log", "fort.9"}
     assert "gone" not in listed
     assert [check.name for check in await runner.probe()] == ["scheduler"]
 

@@ -21,15 +21,17 @@ from app.errors import NotFound, RemoteFailure
 from app.runners.base import Handle, RemoteFile, step
 from app.runners.direct import DirectRunner
 from app.services import archives, file_views
-from app.services.actions import Selection
 from app.services.context import Context
 from app.services.jobs import open_file
+from app.services.selections import Selection
 from app.settings import ClusterSettings
 from app.transport.base import Transport
 from app.transport.local import LocalTransport
-from app.transport.ssh import SSHTransport
+from app.transport.ssh import Endpoint, Login, SSHTransport, connect
+from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
 from tests.support.jobs import ended_job
+from tests.support.sshd import BINARY, Sshd
 
 SECRET = b"the service's secret\n"
 JOB = "ada/job-abcdefghij"
@@ -265,21 +267,16 @@ async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     if request.param == "local":
         yield LocalTransport()
         return
+    if BINARY is None:
+        refuse_or_skip("sshd is not installed (apt-get install openssh-server)")
     key = asyncssh.generate_private_key("ssh-ed25519")
-
-    class Anybody(asyncssh.SSHServer):
-        def begin_auth(self, username: str) -> bool:
-            return False
-
-    server = await asyncssh.listen("127.0.0.1", 0, server_factory=Anybody, server_host_keys=[key], sftp_factory=True)
-    connection = await asyncssh.connect(
-        "127.0.0.1", server.get_port(), known_hosts=None, config=None, client_keys=None, username="ada"
-    )
-    yield SSHTransport(connection, "ada@test")
-    connection.close()
-    await connection.wait_closed()
-    server.close()
-    await server.wait_closed()
+    sshd = Sshd(tmp_path / "sshd").start()
+    sshd.allow(key.export_public_key().decode())
+    endpoint = Endpoint("127.0.0.1", sshd.port, sshd.username, sshd.public)
+    transport = SSHTransport(await connect(Login(endpoint, (key.export_private_key(),))), "ada@test")
+    yield transport
+    await transport.close()
+    sshd.stop()
 
 
 async def test_a_large_file_comes_whole_and_goes_on_where_it_stopped(
