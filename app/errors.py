@@ -9,7 +9,8 @@ CrystalDeckError
 ├── Conflict                409  the object is in a state that does not permit the action
 │   ├── HostKeyUnknown      409  a person must confirm the fingerprint first
 │   ├── HostKeyChanged      409  the machine shows another key than the trusted one
-│   └── QuotaExceeded       409  somebody keeps as much here as one person may
+│   ├── QuotaExceeded       409  somebody keeps as much here as one person may
+│   └── ClusterBroken       409  the stored settings of a cluster cannot be used
 ├── TooManyAttempts         429  wrong passwords
 ├── LimitReached            429  as much as one person may have at a time, or in an hour
 ├── ConfigurationError      500  the service's own settings are wrong
@@ -113,6 +114,10 @@ class HostKeyChanged(Conflict):
 
 class QuotaExceeded(Conflict):
     code, title = "quota-exceeded", "Quota exceeded"
+
+
+class ClusterBroken(Conflict):
+    code, title = "cluster-broken", "The cluster's settings cannot be used"
 
 
 class TooManyAttempts(CrystalDeckError):

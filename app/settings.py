@@ -9,12 +9,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import ConfigurationError, FieldError
@@ -79,19 +80,119 @@ class ClusterSettings(BaseModel):
     )
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
-    @field_validator("hostname", "username", "proxy_jump", "default_partition", "workdir")
+    @field_validator(
+        "hostname", "username", "proxy_jump", "host_key", "proxy_host_key", "default_partition", "workdir", "launcher",
+        "crystal", "properties",
+    )  # fmt: skip
     @classmethod
     def _one_line(cls, value: str) -> str:
-        if any(ord(char) < 32 for char in value) or value.startswith("-"):
-            raise ValueError("must be one line and must not start with '-'")
+        if any(not char.isprintable() for char in value) or value.startswith("-"):
+            raise ValueError("must be one line of printable characters and must not start with '-'")
+        return value.strip()
+
+    @field_validator("hostname")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        if value and not is_host_name(value):
+            raise ValueError("must be the name or the address of a machine, without port or account")
         return value
 
     @field_validator("run_as")
     @classmethod
-    def _account(cls, value: str) -> str:
+    def _run_as(cls, value: str) -> str:
         if value and not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
             raise ValueError("must be the name of an account: a-z, 0-9, '_' and '-'")
         return value
+
+    @field_validator("username")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        if value and not _ACCOUNT.fullmatch(value):
+            raise ValueError("must be the name of an account: letters, digits and . _ @ + -")
+        return value
+
+    @field_validator("proxy_jump")
+    @classmethod
+    def _jump_host(cls, value: str) -> str:
+        match = JUMP.fullmatch(value)
+        if value and (match is None or not is_host_name(match[2] or match[3]) or not 1 <= int(match[4] or 22) <= 65535):
+            raise ValueError("must be one jump host as user@host:port; user and port may be left out")
+        return value
+
+    @field_validator("host_key", "proxy_host_key")
+    @classmethod
+    def _fingerprint(cls, value: str) -> str:
+        if value and not _FINGERPRINT.fullmatch(value):
+            raise ValueError("must be a fingerprint as ssh-keygen -l shows it: SHA256: and 43 characters")
+        return value
+
+    @field_validator("default_partition")
+    @classmethod
+    def _partition(cls, value: str) -> str:
+        if not _PARTITION.fullmatch(value):
+            raise ValueError("must be the name of a partition: letters, digits and _ . , : + -")
+        return value
+
+    @field_validator("workdir")
+    @classmethod
+    def _folder(cls, value: str) -> str:
+        if not _FOLDER.fullmatch(value) or ".." in value.split("/"):
+            raise ValueError(
+                "must be a path of letters, digits and _ . + @ = , - without '..'; a relative one is below the home"
+            )
+        return value
+
+    @field_validator("launcher", "crystal", "properties")
+    @classmethod
+    def _words(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a command in the notation of the shell: {str(error).lower()}") from None
+        if not words and info.field_name != "launcher":
+            raise ValueError("must name a program")
+        known = {"ntasks"} if info.field_name == "launcher" else set()
+        unknown = [name for name in re.findall(r"{([^{}]*)}", value) if name not in known]
+        if unknown:
+            raise ValueError(f"does not know {{{unknown[0][:40]}}}; only the launcher is given {{ntasks}}")
+        return value
+
+    @field_validator("setup")
+    @classmethod
+    def _lines(cls, value: str) -> str:
+        value = value.replace("\r\n", "\n")
+        if any(not char.isprintable() and char not in "\n\t" for char in value):
+            raise ValueError("must hold lines of printable characters")
+        try:
+            shlex.split(value, comments=True)
+        except ValueError as error:
+            raise ValueError(f"must be lines for the shell: {str(error).lower()}") from None
+        return value
+
+    @field_validator("presets")
+    @classmethod
+    def _named(cls, value: dict[str, dict[str, str | int]]) -> dict[str, dict[str, str | int]]:
+        if wrong := [name for name in value if not _PRESET.fullmatch(name)]:
+            raise ValueError(f"{wrong[0][:40]!r} cannot be the name of a preset: letters, digits, space and _ . -")
+        return value
+
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?")
+JUMP = re.compile(r"(?:([A-Za-z0-9_][A-Za-z0-9_.+-]{0,63})@)?(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_PARTITION = re.compile(r"[A-Za-z0-9_.,:+-]{0,64}")
+_FOLDER = re.compile(r"[A-Za-z0-9_.+@=,/-]{1,300}")
+_PRESET = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}")
+_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
+
+def is_host_name(text: str) -> bool:
+    """True for a name of the DNS, and for an address of either kind."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= 253 and _NAME.fullmatch(text) is not None
+    return True
 
 
 class LimitSettings(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -12,11 +13,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from app.background.leader import LeaderLock
 from app.db.tables import now
+from app.domain.setbacks import Setback, Setbacks
 from app.errors import CrystalDeckError
 from app.events import outbox
-from app.services import batch_work, member_keys, orchestrator, rereading
+from app.services import batch_work, member_keys, orchestrator, rereading, setbacks
 from app.services.access import runner_for
 from app.services.context import Context
+from app.services.faults import reason_of
 from app.services.monitoring import Monitor, cluster_ids
 from app.services.remote_accounts import Account
 from app.services.submission import Dispatcher
@@ -32,6 +35,8 @@ REREAD_TICK = 3.0
 KEYS_TICK = 30.0
 OUTBOX_KEPT = timedelta(hours=6)
 log = logging.getLogger(__name__)
+Tell = Callable[[str, bool], Awaitable[None]]
+"""Where the reason of a failure is shown (empty: it is over), and whether the work is set aside for it."""
 
 
 class Background:
@@ -44,6 +49,7 @@ class Background:
         self._dispatcher = Dispatcher(context, self._spawn, self._monitor.hurry)
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._again: dict[object, Callable[[], Awaitable[None]]] = {}
+        self._setbacks = Setbacks()
         self._stopping = False
         self._all_read = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -100,46 +106,68 @@ class Background:
         self._scheduler.shutdown(wait=False)
         await self._leader.release()
 
-    def _spawn(self, key: object, work: Callable[[], Awaitable[None]], *, again: bool = False) -> None:
-        """Start `work` unless the same is still going on: a hanging cluster holds up nothing else.
+    def _spawn(
+        self, key: object, work: Callable[[], Awaitable[None]], *, again: bool = False, tell: Tell | None = None
+    ) -> None:
+        """Start `work` unless the same is still going on: a hanging cluster holds up nothing else. What failed rests first.
 
         With `again` it is started once more when that has ended: it may have looked before there was something to do.
         """
-        if self._stopping:
+        if self._stopping or self._setbacks.waits(key, time.monotonic()):
             return
         if key in self._tasks:
             if again:
                 self._again[key] = work
             return
-        task = asyncio.create_task(self._guard(key, work), name=str(key))
+        task = asyncio.create_task(self._guard(key, work, tell), name=str(key))
         self._tasks[key] = task
-        task.add_done_callback(lambda _: self._done(key))
+        task.add_done_callback(lambda _: self._done(key, tell))
 
-    def _done(self, key: object) -> None:
+    def _done(self, key: object, tell: Tell | None) -> None:
         self._tasks.pop(key, None)
         if work := self._again.pop(key, None):
-            self._spawn(key, work)
+            self._spawn(key, work, tell=tell)
 
-    async def _guard(self, key: object, work: Callable[[], Awaitable[None]]) -> None:
+    async def _guard(self, key: object, work: Callable[[], Awaitable[None]], tell: Tell | None) -> None:
+        """Whatever it raises stays here: it is logged once, shown where people look, and tried again ever less often."""
         try:
             await work()
-        except CrystalDeckError as error:
-            log.warning("%s: %s", key, error.sentence)
+        except Exception as error:
+            setback = self._setbacks.failed(key, time.monotonic(), reason_of(error))
+            _log_setback(key, setback, error)
+            await self._tell(key, tell, setback.reason, setback.is_final)
+        else:
+            if self._setbacks.over(key):
+                await self._tell(key, tell, "", False)
+
+    @staticmethod
+    async def _tell(key: object, tell: Tell | None, reason: str, final: bool) -> None:
+        if tell is None:
+            return
+        try:
+            await tell(reason, final)
         except Exception:
-            log.exception("%s failed; it will be tried again", key)
+            log.exception("the setback of %s cannot be shown", key)
 
     async def _dispatch(self) -> None:
         if await self._leader.acquire():
             for cluster_id in await cluster_ids(self._context):
                 work = partial(self._dispatcher.run, cluster_id)
-                self._spawn(("dispatch", cluster_id), work, again=True)
+                tell = partial(self._tell_cluster, cluster_id)
+                self._spawn(("dispatch", cluster_id), work, again=True, tell=tell)
 
     async def _poll(self) -> None:
         if not await self._leader.acquire():
             return
         for account in await self._monitor.accounts():
-            self._spawn(("poll", account.key), lambda account=account: self._monitor.run(account))  # type: ignore[misc]
-            self._spawn(("follow", account.key), lambda account=account: self._follow(account))  # type: ignore[misc]
+            tell = partial(self._tell_cluster, account.cluster_id)
+            self._spawn(("poll", account.key), partial(self._monitor.run, account), tell=tell)
+            self._spawn(("follow", account.key), partial(self._follow, account))
+
+    async def _tell_cluster(self, cluster_id: int, reason: str, _final: bool) -> None:
+        """A cluster is never set aside: its jobs are there."""
+        if reason:
+            await setbacks.tell_cluster(self._context, cluster_id, reason)
 
     async def _usage(self) -> None:
         if await self._leader.acquire():
@@ -148,12 +176,14 @@ class Background:
     async def _batches(self) -> None:
         if await self._leader.acquire():
             for batch_id in await batch_work.busy(self._context):
-                self._spawn(("batch", batch_id), lambda batch_id=batch_id: batch_work.work(self._context, batch_id))  # type: ignore[misc]
+                tell = partial(setbacks.tell_batch, self._context, batch_id)
+                self._spawn(("batch", batch_id), partial(batch_work.work, self._context, batch_id), tell=tell)
 
     async def _runs(self) -> None:
         if await self._leader.acquire():
             for run_id in await orchestrator.busy(self._context):
-                self._spawn(("run", run_id), partial(orchestrator.work, self._context, run_id), again=True)
+                tell = partial(setbacks.tell_run, self._context, run_id)
+                self._spawn(("run", run_id), partial(orchestrator.work, self._context, run_id), again=True, tell=tell)
 
     async def _follow(self, account: Account) -> None:
         """Hold one channel on which jobs push their changes; each line makes the next poll come at once."""
@@ -181,3 +211,12 @@ class Background:
         if await self._leader.acquire():
             async with self._context.database.write() as session:
                 await outbox.prune(session, now() - OUTBOX_KEPT)
+
+
+def _log_setback(key: object, setback: Setback, error: Exception) -> None:
+    """With a traceback the first time; afterwards one line."""
+    told = f"{key} failed ({setback.count} times in a row), next try in {setback.wait:.0f} s: {setback.reason}"
+    if isinstance(error, CrystalDeckError) or setback.known:
+        log.warning(told)
+    else:
+        log.error(told, exc_info=error)

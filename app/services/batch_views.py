@@ -17,6 +17,7 @@ from app.domain.sweeps import converged_at, label, position
 from app.errors import InvalidInput, NotFound
 from app.services.context import Context
 from app.services.library import refresh
+from app.services.setbacks import is_set_aside
 from app.services.template_files import Template
 
 
@@ -39,6 +40,11 @@ class BatchView:
     """Positions of the first and last points of each axis."""
     reached: str = ""
     chart: Chart | None = None
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Work is left, but the service failed at it several times."""
+        return is_set_aside(self.batch)
 
     @property
     def is_draft(self) -> bool:

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.importers import DEFAULT_TOLERANCE
 from app.db.repositories import batches, clusters, users
 from app.db.repositories.batches import Twin
+from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import Batch, BatchItem, Job, now
 from app.domain.answers import FILE_REFERENCE
 from app.domain.names import MAX_NAME, suggest_name
@@ -29,6 +30,7 @@ from app.services.attachments import gather, upload_path
 from app.services.context import Context
 from app.services.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
 from app.services.effects import cancel_rows
+from app.services.faults import blame
 from app.services.library import refresh
 
 CHECKED = 25
@@ -184,7 +186,8 @@ async def _read_source(context: Context, item: BatchItem) -> str:
     """Fill the structure of an uploaded file into the row; returns what is wrong with it."""
     if not item.source or "system" in item.given or "space_group" in item.given:
         return ""
-    assert FILE_REFERENCE.fullmatch(item.source)
+    if not FILE_REFERENCE.fullmatch(item.source):
+        return f"{item.source[:60]!r} names no uploaded file."
     digest, _, name = item.source.removeprefix("upload:").partition("/")
     try:
         data = await asyncio.to_thread(upload_path(context, digest).read_bytes)
@@ -193,6 +196,8 @@ async def _read_source(context: Context, item: BatchItem) -> str:
         return error.sentence
     except OSError as error:
         return f"The uploaded file cannot be read: {error.strerror}."
+    except Exception as error:
+        return blame(log, f"reading the structure of row {item.position} of batch {item.batch_id}", error)
     item.given = found.parameters | item.given
     return ""
 
@@ -222,9 +227,8 @@ async def _prepared(context: Context, actor: Actor, batch: Batch, item: BatchIte
         return made
     except CrystalDeckError as error:
         return error.sentence
-    except Exception:
-        log.exception("row %d of batch %s cannot be checked", item.position, batch.id)
-        return "It could not be checked: a fault of the service, whose log says more."
+    except Exception as error:
+        return f"It could not be checked. {blame(log, f'row {item.position} of batch {batch.id}', error)}"
 
 
 # -- making ----------------------------------------------------------------------------------------------------------------
@@ -252,14 +256,13 @@ async def _make(
                 row.state, row.message = "wrong", one
                 session.add(row)
         head = not await batches.has_head(session, batch.id)
-        try:
-            made = await queue_prepared(session, actor, [one for _, one in good], batch.id, head=head)
-        except (InvalidInput, NotFound) as error:
-            for row, _ in good:
-                row.state, row.message = "wrong", error.sentence
-            made, good = [], []
-        for (row, _), job in zip(good, made, strict=True):
-            row.state, row.job_id, row.message = "made", job.id, ""
+        made = await _queued(session, actor, batch, {row.position: one for row, one in good}, head=head)
+        for row, _ in good:
+            found = made[row.position]
+            if isinstance(found, str):
+                row.state, row.message = "wrong", found
+            else:
+                row.state, row.job_id, row.message = "made", found.id, ""
             session.add(row)
         # Now, since a row may be the same as another one that has just become a job.
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
@@ -276,6 +279,28 @@ async def _make(
             session.add(row)
         announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
+
+
+async def _queued(
+    session: AsyncSession, actor: Actor, batch: Batch, rows: Mapping[int, Prepared], *, head: bool
+) -> dict[int, Job | str]:
+    """The jobs of rows by position, or why there is none: all at once, and one by one only where that fails."""
+    if not rows:
+        return {}
+    try:
+        async with savepoint(session):
+            made = await queue_prepared(session, actor, list(rows.values()), batch.id, head=head)
+        return dict(zip(rows, made, strict=True))
+    except NOT_THE_ITEM:
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            return dict.fromkeys(rows, blame(log, f"row {next(iter(rows))} of batch {batch.id}", error))
+    found: dict[int, Job | str] = {}
+    for position, one in rows.items():
+        first = head and not any(isinstance(job, Job) for job in found.values())
+        found |= await _queued(session, actor, batch, {position: one}, head=first)
+    return found
 
 
 def _compute(batch: Batch, item: BatchItem) -> bool:

@@ -24,7 +24,7 @@ from app.runners.base import Check
 from app.services.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.context import Context
 from app.services.host_trust import endpoints
-from app.services.remote_accounts import Account, account_of, cluster_settings, needs_own_key
+from app.services.remote_accounts import Account, account_of, legible_settings, needs_own_key, setting_errors
 from app.settings import ClusterSettings
 from app.transport.host_keys import fingerprint
 
@@ -57,6 +57,8 @@ class ClusterView:
     """Keys of the reader that were replaced, and that jobs are still watched with."""
     watched: int = 0
     """Unfinished jobs that were submitted with keys of the reader."""
+    broken: str = ""
+    """Why the stored settings cannot be used; those that can are in `settings`."""
 
     @property
     def needs_own_key(self) -> bool:
@@ -115,11 +117,9 @@ async def add(
     try:
         settings = ClusterSettings.model_validate({key: value for key, value in values.items() if value != ""})
     except ValidationError as error:
-        fields = [
-            FieldError(str(item["loc"][0]), item["msg"], str(item.get("input", ""))[:80]) for item in error.errors()
-        ]
+        fields = setting_errors(error)
         raise InvalidInput(
-            "The cluster's settings are wrong: " + "; ".join(f"{f.field}: {f.reason}" for f in fields) + ".",
+            "The cluster's settings are wrong: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
             hint="Correct the named fields.",
             fields=fields,
         ) from error
@@ -149,15 +149,17 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
         credential = await credentials.current(session, cluster.id, actor.user_id)
         earlier = await credentials.kept(session, cluster.id, actor.user_id)
         keys = [row.id for row in (credential, *earlier) if row is not None and row.id is not None]
+        settings, broken = legible_settings(cluster)
         return ClusterView(
             cluster,
-            cluster_settings(cluster),
+            settings,
             credential,
             await jobs.occupying(session, cluster.id),
             fingerprint(cluster.host_key) if cluster.host_key else "",
             fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
             earlier,
             await credentials.jobs_of(session, keys, OCCUPYING) if keys else 0,
+            broken,
         )
 
 
@@ -166,6 +168,11 @@ async def all_of(context: Context, actor: Actor) -> list[ClusterView]:
     async with context.database.read() as session:
         names = [cluster.name for cluster in await clusters.all_active(session)]
     return [await get(context, actor, name) for name in names]
+
+
+def first_usable(views: Sequence[ClusterView]) -> ClusterView | None:
+    """What a form begins with."""
+    return next((view for view in views if not view.broken), None)
 
 
 async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> None:

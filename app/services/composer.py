@@ -15,7 +15,7 @@ from app.crystal.views import view_of
 from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
-from app.errors import FieldError, InvalidInput, NotFound
+from app.errors import ClusterBroken, FieldError, InvalidInput, NotFound
 from app.services import clusters, jobs
 from app.services.attachments import Found, Gathered, gather, offers
 from app.services.clusters import ClusterView
@@ -66,7 +66,7 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     gathered = await gather(context, actor, spec.id, draft.parameters)
     rendering = await _rendered(context, draft, gathered)
     known = await clusters.all_of(context, actor)
-    chosen = next((view for view in known if view.cluster.name == draft.cluster), known[0] if known else None)
+    chosen = next((view for view in known if view.cluster.name == draft.cluster), clusters.first_usable(known))
     script, found = _script(chosen, rendering, draft)
     found += rendering.errors + (gathered.errors(rendering) if rendering.decks else [])
     found += draft.error.fields if draft.error else []
@@ -164,5 +164,7 @@ def _script(chosen: ClusterView | None, rendering: Rendering, draft: Draft) -> t
         check_fits(chosen.cluster, resources)
         name = remote_name(draft.name or suggest_name(str(rendering.values.get("title", ""))), "id")
         return job_script(chosen.settings, name, "token", list(written_roles(rendering.decks)), resources), []
+    except ClusterBroken as error:
+        return "", [FieldError("cluster", error.message)]
     except InvalidInput as error:
         return "", list(error.fields)

@@ -41,7 +41,7 @@ async def apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence
                 session, [Move(job, JobState.HELD, f"Held by {actor.name}.") for job in rows], actor=actor.name
             )
         case "release" | "submit":
-            moves = [Move(job, JobState.QUEUED, WAITING_WORDS) for job in rows]
+            moves = [Move(job, JobState.QUEUED, WAITING_WORDS, {"attention": ""}) for job in rows]
             await jobs.transition_all(session, moves, actor=actor.name)
         case "cancel":
             await cancel_rows(session, actor, rows)

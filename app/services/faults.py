@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Hashable, Mapping
 
+from sqlalchemy import update
+
+from app.db.repositories import jobs
+from app.db.tables import Job
+from app.domain.setbacks import Setbacks
 from app.errors import CrystalDeckError
+from app.events.outbox import announce_jobs
+from app.services.context import Context
 
 _LENGTH = 300
 
@@ -24,3 +33,37 @@ def blame(log: logging.Logger, what: str, error: BaseException) -> str:
     else:
         log.error("%s failed", what, exc_info=error)
     return reason_of(error)
+
+
+class Faults:
+    """Items of a loop that failed: each rests for a while, ever longer, and is logged once for each reason."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._setbacks = Setbacks()
+
+    def waits(self, key: Hashable) -> bool:
+        """True while an item rests after a failure."""
+        return self._setbacks.waits(key, time.monotonic())
+
+    def blame(self, key: Hashable, what: str, error: BaseException) -> str:
+        """An item failed; returns the reason for people."""
+        setback = self._setbacks.failed(key, time.monotonic(), reason_of(error))
+        return setback.reason if setback.known else blame(self._log, what, error)
+
+    def over(self, key: Hashable) -> bool:
+        """An item is right again. True where it had failed."""
+        return self._setbacks.over(key)
+
+
+async def mark_jobs(context: Context, reasons: Mapping[str, str]) -> None:
+    """Let jobs that failed alone say so to whoever looks at them."""
+    if not reasons:
+        return
+    async with context.database.write() as session:
+        rows = await jobs.get_all(session, reasons)
+        news = [job for job_id, job in rows.items() if job.attention != reasons[job_id]]
+        if news:
+            await session.exec(update(Job), params=[{"id": job.id, "attention": reasons[job.id]} for job in news])
+            await announce_jobs(session, news)
+    context.broker.wake()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from app.db.repositories import clusters
-from app.errors import HostKeyUnknown
+from app.errors import ConfigurationError, HostKeyUnknown
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
 from app.services.member_keys import secrets_of
 from app.services.remote_accounts import Account
+from app.settings import JUMP
 from app.transport.host_keys import fingerprint, offered_key
 from app.transport.hosts import Visitor
 from app.transport.ssh import Endpoint, Login, connect, door_name
@@ -31,12 +32,11 @@ async def endpoints(context: Context, account: Account) -> tuple[Endpoint, Endpo
 
 
 def split_jump(text: str, default_user: str) -> tuple[str, str, int]:
-    """`user@host:port` with optional parts."""
-    user, at, rest = text.rpartition("@")
-    host, colon, port = rest.rpartition(":")
-    if not colon:
-        host, port = rest, "22"
-    return (user if at else default_user), host, int(port)
+    """`user@host:port` with optional parts; its form was checked when the settings were."""
+    match = JUMP.fullmatch(text)
+    if match is None:
+        raise ConfigurationError(f"The jump host {text[:80]!r} is not user@host:port.", hint="Correct proxy_jump.")
+    return match[1] or default_user, match[2] or match[3], int(match[4] or 22)
 
 
 async def _trusted(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,17 +20,19 @@ from app.crystal.decks import written_roles
 from app.crystal.files import output_name
 from app.db.repositories import clusters, credentials, jobs
 from app.db.repositories.jobs import Move
+from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import Job, RemoteJob, now
 from app.domain.credentials import CredentialKey
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase, SchedulerWord, assess
-from app.errors import Conflict, CrystalDeckError
+from app.errors import Conflict, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner, Glimpse, Handle
 from app.runners.slurm_states import asks_for_patience
 from app.services.access import note_problem, note_trouble, note_unwatched, runner_for
 from app.services.context import Context
+from app.services.faults import Faults, mark_jobs
 from app.services.outputs import SCF_LOG, writes_scf_log
 from app.services.remote_accounts import Account, account_of_job, cluster_settings, keys_of, submitted_as
 from app.services.results import Finisher
@@ -80,6 +82,8 @@ class Monitor:
         self._finisher = Finisher(context)
         self._rhythms: dict[CredentialKey, Rhythm] = {}
         self._cancelled: dict[str, float] = {}
+        self._faults = Faults(log)
+        """Jobs and accounts with which something went wrong that nobody foresaw."""
 
     def hurry(self, key: CredentialKey) -> None:
         """Something happened at this account: look soon."""
@@ -94,12 +98,17 @@ class Monitor:
         known = await keys_of(self._context, ways) if ways else {}
         found: dict[CredentialKey, Account] = {}
         for way in ways:
-            if (cluster := active.get(way[0])) is None:
+            if (cluster := active.get(way[0])) is None or self._faults.waits(way):
                 continue
             try:
                 account = submitted_as(cluster, way, known)
             except Conflict as error:
                 await note_unwatched(self._context, way, error.sentence)
+                continue
+            except Exception as error:
+                await note_unwatched(
+                    self._context, way, self._faults.blame(way, f"an account on {cluster.name}", error)
+                )
                 continue
             found[account.key] = account
         return list(found.values())
@@ -131,13 +140,19 @@ class Monitor:
         groups: dict[CredentialKey, tuple[Account, list[Handle]]] = {}
         for job, remote in rows:
             cluster = known.get(job.cluster_id)
-            if cluster is None or cluster_settings(cluster).runner_type != "slurm":
+            if cluster is None or self._faults.waits(("usage", job.id)):
                 continue
             try:
+                if cluster_settings(cluster).runner_type != "slurm":
+                    continue
                 account = await account_of_job(self._context, cluster, job.owner_id, remote)
+                handle = self._handle(job, remote)
             except CrystalDeckError:
                 continue
-            groups.setdefault(account.key, (account, []))[1].append(self._handle(job, remote))
+            except Exception as error:
+                self._faults.blame(("usage", job.id), f"asking what job {job.id} took", error)
+                continue
+            groups.setdefault(account.key, (account, []))[1].append(handle)
         await asyncio.gather(*(self._keep_usage(account, handles) for account, handles in groups.values()))
 
     async def _keep_usage(self, account: Account, handles: list[Handle]) -> None:
@@ -145,6 +160,9 @@ class Monitor:
             words = await (await runner_for(self._context, account)).accounting(handles)
         except CrystalDeckError as error:
             log.info("no accounting from %s: %s", account.cluster, error.message)
+            return
+        except Exception as error:
+            self._faults.blame(("usage", account.key), f"the accounting of {account.cluster}", error)
             return
         usages = {
             handle.job_id: word.usage
@@ -164,7 +182,7 @@ class Monitor:
 
     async def look(self, account: Account) -> tuple[bool, bool]:
         """Ask all witnesses once and act on what they say. Are jobs ending? Did anything change?"""
-        watched = await self._watched(account)
+        watched = await self._sound(await self._watched(account))
         if not watched:
             return False, False
         runner = await runner_for(self._context, account)
@@ -180,6 +198,21 @@ class Monitor:
             await self._finisher.finish(runner, ending, ended, markers)
         return bool(ending), changed
 
+    async def _sound(self, watched: Watched) -> Watched:
+        """Jobs that can be looked at; the others say why not, and rest for a while."""
+        sound, broken = [], {}
+        for job, remote in watched:
+            if self._faults.waits(job.id):
+                continue
+            try:
+                self._handle(job, remote)
+            except Exception as error:
+                broken[job.id] = self._faults.blame(job.id, f"looking at job {job.id}", error)
+            else:
+                sound.append((job, remote))
+        await mark_jobs(self._context, broken)
+        return sound
+
     async def _watched(self, account: Account, states: Iterable[JobState] = ON_CLUSTER) -> Watched:
         async with self._context.database.read() as session:
             return await jobs.with_remote(session, account.key, states)
@@ -194,8 +227,12 @@ class Monitor:
             and moment - self._cancelled.get(job.id, -CANCEL_AGAIN) >= CANCEL_AGAIN
         ]
         if wanted:
-            await runner.cancel([scheduler_id for _, scheduler_id in wanted])
+            # Also where it fails: it is asked again after a while, and the look at all other jobs goes on.
             self._cancelled |= {job_id: moment for job_id, _ in wanted}
+            try:
+                await runner.cancel([scheduler_id for _, scheduler_id in wanted])
+            except RemoteFailure as error:
+                await mark_jobs(self._context, dict.fromkeys((job_id for job_id, _ in wanted), error.sentence))
 
     async def _ask(self, runner: BaseRunner, watched: Watched) -> Sight:
         handles = [self._handle(job, remote) for job, remote in watched]
@@ -225,27 +262,53 @@ class Monitor:
 
     async def _write(self, watched: Watched, sight: Sight) -> bool:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""
-        progress = await asyncio.to_thread(
-            lambda: {
-                job.id: self._advance(job, sight.glimpses[job.id], sight.glimpses.get(job.id + _LOG))
-                for job, _ in watched
-                if job.id in sight.glimpses and job.state != JobState.FINISHING
-            }
-        )
+        looked = [pair for pair in watched if pair[0].id in sight.glimpses and pair[0].state != JobState.FINISHING]
+        progress, broken = await asyncio.to_thread(self._progress, looked, sight)
         news = {job.id for job, remote in watched if self._is_news(job, remote, sight, progress.get(job.id))}
         async with self._context.database.write() as session:
             await jobs.mark_seen(session, {job.id for job, _ in watched} - news)
-            rows, remotes = await jobs.get_all(session, news), await jobs.remotes(session, news)
-            moves: list[Move] = []
-            changed = False
-            for job_id in rows.keys() & remotes.keys():
-                touched, move = self._write_one(session, rows[job_id], remotes[job_id], sight, progress.get(job_id))
-                changed |= touched
-                if move is not None:
-                    moves.append(move)
-            moved = await jobs.transition_all(session, moves)
-            await announce_jobs(session, [move.job for move in moved])
+            try:
+                async with savepoint(session):
+                    changed = await self._write_rows(session, news, sight, progress)
+            except NOT_THE_ITEM:
+                raise
+            except Exception:
+                changed = False
+                for job_id in sorted(news):
+                    try:
+                        async with savepoint(session):
+                            changed |= await self._write_rows(session, {job_id}, sight, progress)
+                    except NOT_THE_ITEM:
+                        raise
+                    except Exception as error:
+                        broken[job_id] = self._faults.blame(job_id, f"writing what is known of job {job_id}", error)
+        await mark_jobs(self._context, broken)
         self._context.broker.wake()
+        return changed
+
+    def _progress(self, looked: Watched, sight: Sight) -> tuple[dict[str, dict[str, object]], dict[str, str]]:
+        """What the outputs show, by job; and of which jobs it cannot be told, and why."""
+        found, broken = {}, {}
+        for job, _ in looked:
+            try:
+                found[job.id] = self._advance(job, sight.glimpses[job.id], sight.glimpses.get(job.id + _LOG))
+            except Exception as error:
+                broken[job.id] = self._faults.blame(("output", job.id), f"reading the output of job {job.id}", error)
+        return found, broken
+
+    async def _write_rows(
+        self, session: AsyncSession, news: set[str], sight: Sight, progress: Mapping[str, dict[str, object]]
+    ) -> bool:
+        rows, remotes = await jobs.get_all(session, news), await jobs.remotes(session, news)
+        moves: list[Move] = []
+        changed = False
+        for job_id in rows.keys() & remotes.keys():
+            touched, move = self._write_one(session, rows[job_id], remotes[job_id], sight, progress.get(job_id))
+            changed |= touched
+            if move is not None:
+                moves.append(move)
+        moved = await jobs.transition_all(session, moves)
+        await announce_jobs(session, [move.job for move in moved])
         return changed or bool(moved)
 
     @staticmethod

@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
+from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain import orchestration
 from app.domain.conditions import ConditionError
@@ -28,6 +29,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 from app.services import workflow_endings, workflow_jobs
 from app.services.context import Context
+from app.services.faults import blame
 from app.services.library import refresh
 from app.services.workflow_library import LANGUAGE
 from app.services.workflow_tasks import Plan, names_for, no_value, plan_of, uses_of
@@ -189,14 +191,24 @@ async def _waiting(scene: Scene, step: WorkflowStep, *, going: bool) -> None:
             _ended(step, "skipped", f"The condition {own.when} does not hold.")
             return
         tasks = _tasks(scene, step, own, names, await scene.jobs_of())
-    except (ConditionError, ValueError) as error:
-        reason = f"{error}." if not isinstance(error, ConditionError) else no_value(step.name, error).message
-        _ended(step, "failed", reason)
+    except NOT_THE_ITEM:
+        raise
+    except Exception as error:
+        _ended(step, "failed", _why_not(scene.run, step, error))
         return
     step.state, step.started_at, step.message = "running", now(), ""
     await insert_rows(scene.session, tasks)
     known = await workflows.tasks(scene.session, scene.run.id)
     scene.tasks[step.id or 0] = [task for task in known if task.step_id == step.id]
+
+
+def _why_not(run: WorkflowRun, step: WorkflowStep, error: Exception) -> str:
+    """Why a step cannot begin, whatever it was: the others go on."""
+    if isinstance(error, ConditionError):
+        return no_value(step.name, error).message
+    if isinstance(error, ValueError):
+        return f"{error}."
+    return blame(log, f"step {step.name} of run {run.id}", error)
 
 
 def _ended(step: WorkflowStep, state: str, message: str) -> None:
@@ -233,6 +245,9 @@ async def _outputs(scene: Scene) -> dict[str, Any]:
             value = LANGUAGE.fill(output.value, names)
         except ConditionError as error:
             found[output.name] = {"value": None, "reason": str(error)}
+        except Exception as error:
+            reason = blame(log, f"the result {output.name} of run {scene.run.id}", error)
+            found[output.name] = {"value": None, "reason": reason}
         else:
             found[output.name] = {"value": value}
     return found

@@ -8,7 +8,7 @@ from app.db.repositories import clusters, jobs, queue
 from app.db.tables import Cluster, Job, now
 from app.domain.permissions import Actor, require
 from app.domain.states import JobState, Priority
-from app.errors import NotFound
+from app.errors import ClusterBroken, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
@@ -73,7 +73,10 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
         there = await queue.there(session, job.cluster_id)
         ahead = await queue.ahead_of(session, job)
     assert cluster is not None
-    settings = cluster_settings(cluster)
+    try:
+        settings = cluster_settings(cluster)
+    except ClusterBroken as error:
+        return [error.sentence]
     limit = settings.max_jobs or DEFAULT_LIMIT[settings.runner_type]
     reasons = [words for words in (everywhere and f"All clusters: {everywhere}", cluster.paused) if words]
     if job.not_before is not None and job.not_before > now():

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from app.db.member_keys import Credential
 from app.db.repositories import credentials
 from app.db.repositories.credentials import Submitter
 from app.db.tables import Cluster, RemoteJob
 from app.domain.credentials import CredentialKey, key_fingerprint
-from app.errors import Conflict
+from app.errors import ClusterBroken, Conflict, FieldError
 from app.services.context import Context
 from app.settings import ClusterSettings
 
@@ -41,7 +43,43 @@ class Account:
 
 
 def cluster_settings(cluster: Cluster) -> ClusterSettings:
-    return ClusterSettings.model_validate(cluster.settings)
+    """The settings of a cluster, as they are stored.
+
+    Raises:
+        ClusterBroken: an older release stored what this one refuses, or somebody changed the database.
+    """
+    try:
+        return ClusterSettings.model_validate(cluster.settings)
+    except ValidationError as error:
+        fields = setting_errors(error)
+        raise ClusterBroken(
+            f"The settings of {cluster.name} cannot be used: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
+            hint="A maintainer can correct them on its page.", fields=fields,
+        ) from error  # fmt: skip
+
+
+def legible_settings(cluster: Cluster) -> tuple[ClusterSettings, str]:
+    """The settings for people to look at, and what is wrong with them: keys that cannot be used are left out."""
+    try:
+        return cluster_settings(cluster), ""
+    except ClusterBroken as error:
+        wrong = {one.field.partition(".")[0] for one in error.fields}
+        stored = cluster.settings if isinstance(cluster.settings, dict) else {}
+        try:
+            return ClusterSettings.model_validate({k: v for k, v in stored.items() if k not in wrong}), error.message
+        except ValidationError:
+            return ClusterSettings.model_validate({}), error.message
+
+
+def setting_errors(error: ValidationError) -> list[FieldError]:
+    """What is wrong with a cluster's settings, key by key."""
+    return [
+        FieldError(
+            ".".join(str(part) for part in item["loc"]) or "settings", item["msg"].removeprefix("Value error, "),
+            str(item.get("input", ""))[:80],
+        )
+        for item in error.errors()
+    ]  # fmt: skip
 
 
 def needs_own_key(settings: ClusterSettings) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from app.crystal.outputs.results import SCHEMA_VERSION
 from app.db.repositories import jobs
 from app.services.context import Context
+from app.services.faults import blame, mark_jobs
 from app.services.results import bands_beside, read_file
 
 MOST = 20
@@ -19,7 +21,8 @@ async def reread(context: Context) -> int:
     """Read the next old results anew; answers how many there were. What cannot be read keeps its old values."""
     async with context.database.read() as session:
         old = [(row.job_id, row.output, row.results) for row in await jobs.older_results(session, SCHEMA_VERSION, MOST)]
-    fresh = {}
+    fresh: dict[tuple[str, str], dict[str, Any]] = {}
+    broken: dict[str, str] = {}
     for job_id, output, before in old:
         path = context.job_folder(job_id) / "files" / output
         try:
@@ -30,8 +33,14 @@ async def reread(context: Context) -> int:
             fresh[job_id, output] = results | {
                 key: before.get(key) for key in ("verdict", "diagnosis", "diagnosis_code", "remedy")
             }
-        except OSError:
-            fresh[job_id, output] = {**before, "schema_version": SCHEMA_VERSION}
+        except Exception as error:
+            # It keeps its old values: whatever is wrong with one output must not keep the others from being read.
+            if not isinstance(error, OSError):
+                blame(log, f"reading {output} of job {job_id} again", error)
+                broken[job_id] = (
+                    f"{output} cannot be read again by this release; its values are those of an earlier one."
+                )
+            fresh[job_id, output] = {**(before or {}), "schema_version": SCHEMA_VERSION}
     if fresh:
         async with context.database.write() as session:
             for key, row in (await jobs.results_of(session, {job_id for job_id, _ in fresh})).items():
@@ -39,4 +48,5 @@ async def reread(context: Context) -> int:
                     row.results = fresh[key]
                     session.add(row)
         log.info("%d results were read again", len(fresh))
+        await mark_jobs(context, broken)
     return len(fresh)

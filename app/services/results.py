@@ -28,12 +28,13 @@ from app.db.repositories.jobs import Move
 from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
-from app.errors import RemoteFailure
+from app.errors import CrystalDeckError, RemoteFailure
 from app.events.outbox import announce_jobs
 from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, Listing, RemoteFile, parse_marker
 from app.services import batch_work
 from app.services.attachments import attached_path
 from app.services.context import Context
+from app.services.faults import Faults, blame, mark_jobs
 from app.services.kept import is_inside, link_inside, move_inside, open_inside, open_regular, put_inside
 
 GRACE = 60.0
@@ -64,6 +65,8 @@ class Finisher:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._attempts: dict[str, int] = {}
+        self._faults = Faults(log)
+        """Jobs whose end could not be dealt with, for a reason that nobody foresaw."""
 
     async def finish(
         self,
@@ -72,14 +75,37 @@ class Finisher:
         ended: dict[str, SchedulerWord],
         markers: dict[str, Marker | None],
     ) -> None:
-        """Finish those of the `ending` jobs that a scheduler confirms, or whose marker is old enough."""
+        """Finish those of the `ending` jobs that a scheduler confirms, or whose marker is old enough.
+
+        All together; where that fails for a reason that nobody foresaw, each alone, and the one that cannot says why.
+        """
         ready = [
             (job, remote)
             for job, remote in ending
-            if job.id in ended or (now() - job.updated_at).total_seconds() > GRACE
+            if (job.id in ended or (now() - job.updated_at).total_seconds() > GRACE) and not self._faults.waits(job.id)
         ]
         if not ready:
             return
+        try:
+            await self._finish(runner, ready, ended, markers)
+        except CrystalDeckError:
+            raise
+        except Exception as error:
+            if len(ready) == 1:
+                job_id = ready[0][0].id
+                reason = self._faults.blame(job_id, f"the end of job {job_id}", error)
+                await mark_jobs(self._context, {job_id: f"Its end is not dealt with yet; it is tried again. {reason}"})
+                return
+            for pair in ready:
+                await self.finish(runner, [pair], ended, markers)
+
+    async def _finish(
+        self,
+        runner: BaseRunner,
+        ready: Sequence[tuple[Job, RemoteJob]],
+        ended: dict[str, SchedulerWord],
+        markers: dict[str, Marker | None],
+    ) -> None:
         handles = [Handle(job.id, remote.scheduler_id, remote.directory) for job, remote in ready]
         listed = await runner.list_files(handles)
         await self._link_attached(listed)
@@ -110,7 +136,7 @@ class Finisher:
             known = await library.attachments_of(session, list(listed))
         for job_id, rows in known.items():
             sources = {row.sha256: attached_path(self._context, row) for row in rows}
-            for file in listed[job_id].files:
+            for file in listed[job_id].files if job_id in listed else ():
                 source = sources.get(file.sha256)
                 if source is not None and source.is_file() and not self._is_here(file):
                     link_inside(self._folder(file), file.name, source)
@@ -215,7 +241,13 @@ class Finisher:
         for output in output_names(job):
             path = self._context.job_folder(job.id) / "files" / output
             if is_inside(path.parent, output):
-                read[output] = read_file(path)
+                try:
+                    read[output] = read_file(path)
+                except Exception as error:
+                    # Its files are here all the same, and the job must not stay `finishing` for it.
+                    reason = blame(log, f"reading {output} of job {job.id}", error)
+                    read[output] = Results(verdict="incomplete", diagnosis=f"The output cannot be read. {reason}")
+                    continue
                 if read[output].verdict != "completed" and not read[output].diagnosis_code:
                     self._explain(job, read[output], path)
                 if output.endswith(".outp"):

@@ -8,22 +8,19 @@ cluster before anything is tried again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import update
 
-from app.crystal.decks import written_roles
 from app.db.engine import insert_rows
-from app.db.repositories import batches, credentials, jobs, queue, users
+from app.db.repositories import credentials, jobs, queue
 from app.db.repositories.jobs import Move
-from app.db.tables import Cluster, Job, JobFile, RemoteJob, now
+from app.db.tables import Cluster, Job, RemoteJob, now
 from app.domain.credentials import CredentialKey
 from app.domain.queueing import Limits, Pace, allowance, choose
 from app.domain.states import JobState
@@ -31,8 +28,7 @@ from app.domain.verdict import NOT_TAKEN, Phase
 from app.errors import Conflict, CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
-from app.runners.base import BaseRunner, Package, Receipt
-from app.runners.script import PREFLIGHT_DECK
+from app.runners.base import BaseRunner, Receipt
 from app.services.access import (
     concerns_everybody,
     lasting,
@@ -42,10 +38,10 @@ from app.services.access import (
     note_unwatched,
     runner_for,
 )
-from app.services.attachments import attached_files
 from app.services.clusters import keep_partitions
 from app.services.context import Context
-from app.services.packages import fail_all, pack
+from app.services.faults import Faults, blame, mark_jobs
+from app.services.packages import Outgoing, keep_back, keep_sent, pack
 from app.services.remote_accounts import Account, account_of, cluster_settings, keys_of, submitted_as
 from app.settings import ClusterSettings
 
@@ -65,17 +61,6 @@ DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
 Spawn = Callable[[object, Callable[[], Awaitable[None]]], None]
 """Starts work under a name, unless the same is still going on."""
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A job on its way: its row, where it goes and what travels."""
-
-    job: Job
-    account: Account
-    package: Package
-    fault: str = ""
-    """Why it must not be sent; empty: it may."""
 
 
 class Dispatcher:
@@ -107,6 +92,8 @@ class Dispatcher:
         """When each cluster's partitions were asked for."""
         self._elsewhere: dict[CredentialKey, tuple[float, int]] = {}
         """Jobs of an account that others than this service submitted: when they were counted, and how many."""
+        self._faults = Faults(log)
+        """Accounts and jobs with which something went wrong that nobody foresaw."""
 
     async def run(self, cluster_id: int) -> None:
         """One round for one cluster: first settle interrupted hand-overs, then take new jobs from the queue."""
@@ -133,8 +120,14 @@ class Dispatcher:
         self._spawn(("errand", account.key), partial(self._run_errand, account, work))
 
     async def _run_errand(self, account: Account, work: Callable[[Account], Awaitable[None]]) -> None:
+        """Whatever it raises stays here, since an account must not be busy for ever; it is tried again ever less often."""
         try:
             await work(account)
+        except Exception as error:
+            words = self._faults.blame(account.key, f"an errand to {account.cluster}", error)
+            await note_trouble(self._context, account, RemoteFailure(words))
+        else:
+            self._faults.over(account.key)
         finally:
             self._busy.discard(account.key)
             if account.key in self._passed_over:
@@ -161,7 +154,7 @@ class Dispatcher:
                 continue
             due = self._settled.get(account.key, -SETTLE_AGAIN) + SETTLE_AGAIN <= time.monotonic()
             patient = self._context.budget(account.key).allowance(time.monotonic()) == 0
-            if due and not patient and account.key not in self._busy:
+            if due and not patient and account.key not in self._busy and not self._faults.waits(account.key):
                 found[account.key] = account
         return list(found.values())
 
@@ -170,17 +163,21 @@ class Dispatcher:
         self._settled[account.key] = time.monotonic()
         async with self._context.database.read() as session:
             rows = await jobs.with_remote(session, account.key, [JobState.STAGING])
-        batch = await self._outgoing([(job, account) for job, _ in rows[:BATCH]])
+        batch = await pack(self._context, [(job, account) for job, _ in rows[:BATCH]], self._faults)
         try:
             runner = await runner_for(self._context, account)
             found = await runner.find([out.package for out in batch])
-            begun = [out for out in batch if found.get(out.package.token, Receipt("absent")).word == "claimed"]
+            claimed = {token for token, receipt in found.items() if receipt.word == "claimed"}
+            # What must not be sent, or cannot be packed any more, is not handed over again.
+            await mark_jobs(self._context, {o.job.id: o.fault for o in batch if o.fault and o.package.token in claimed})
+            begun = [out for out in batch if out.package.token in claimed and not out.fault]
             receipts = await runner.hand_over([out.package for out in begun]) if begun else {}
         except CrystalDeckError as error:
             await note_trouble(self._context, account, error)
             return
         self._learn(account, receipts)
-        await self._record(account, [out for out in batch if out not in begun], {}, absent_is_new=True)
+        absent = [out for out in batch if out.package.token not in claimed]
+        await self._record(account, absent, {}, absent_is_new=True)
         await self._record(account, begun, receipts)
 
     async def _prepare(self, account: Account) -> None:
@@ -242,8 +239,8 @@ class Dispatcher:
             chosen = await self._next(cluster, settings, accounts, room)
             unready = {account.key: account for job in chosen if not self._is_ready(account := accounts[job.owner_id])}
             if not unready:
-                leaving = await self._outgoing([(job, accounts[job.owner_id]) for job in chosen])
-                await fail_all(self._context, [(out.job, out.fault) for out in leaving if out.fault])
+                leaving = await pack(self._context, [(job, accounts[job.owner_id]) for job in chosen], self._faults)
+                await keep_back(self._context, [out for out in leaving if out.fault])
                 return _by_account([out for out in leaving if not out.fault])
             for account in unready.values():
                 self._send(account, self._prepare)
@@ -261,6 +258,8 @@ class Dispatcher:
                 account = await account_of(self._context, cluster, owner_id)
             except CrystalDeckError as error:
                 await self._explain_wait(cluster.id, owner_id, error.sentence)
+                continue
+            if self._faults.waits(account.key):
                 continue
             if self._away.get(account.key, 0.0) < time.monotonic() and not self._is_busy(account):
                 found[owner_id] = account
@@ -347,7 +346,8 @@ class Dispatcher:
         try:
             runner = await runner_for(self._context, account)
             await self._ask_partitions(account, runner)
-            await runner.stage(packages)
+            if not await self._staged(account, runner, batch):
+                return
             receipts = await runner.submit(packages)
         except RemoteFailure as error:
             # The machine answered and said no while files were copied: nothing was submitted from this batch.
@@ -358,6 +358,26 @@ class Dispatcher:
         else:
             self._learn(account, receipts)
             await self._record(account, batch, receipts)
+
+    async def _staged(self, account: Account, runner: BaseRunner, batch: list[Outgoing]) -> bool:
+        """Copy the files. A job whose files cannot be read here fails alone; the others are handed over one by one.
+
+        False: each was dealt with already.
+        """
+        try:
+            await runner.stage([out.package for out in batch])
+            return True
+        except CrystalDeckError:
+            raise
+        except Exception as error:
+            # Nothing was submitted: that comes after.
+            if len(batch) == 1:
+                reason = blame(log, f"copying the files of job {batch[0].job.id}", error)
+                await self._record(account, batch, {batch[0].package.token: Receipt("failed", reason)})
+                return False
+        for out in batch:
+            await self._hand_over(account, [out])
+        return False
 
     async def _ask_partitions(self, account: Account, runner: BaseRunner) -> None:
         """Once in a while: what the partitions allow, so that the next forms are checked against it."""
@@ -388,7 +408,7 @@ class Dispatcher:
         default = Receipt("absent") if absent_is_new else Receipt("uncertain", "no answer for this job")
         answers = [(out, receipts.get(out.package.token, default)) for out in batch]
         accepted = {out.job.id: receipt.detail for out, receipt in answers if receipt.word == "id"}
-        files = await asyncio.to_thread(self._keep_sent, [out for out in batch if out.job.id in accepted])
+        files = await asyncio.to_thread(keep_sent, self._context, [out for out in batch if out.job.id in accepted])
         async with self._context.database.write() as session:
             rows = await jobs.get_all(session, [out.job.id for out in batch])
             moves = []
@@ -416,35 +436,6 @@ class Dispatcher:
         if known:
             self._submitted(account.key)
         self._context.broker.wake()
-
-    def _keep_sent(self, batch: Sequence[Outgoing]) -> list[JobFile]:
-        """Keep what was sent as files too: it can be read without the database."""
-        files = []
-        for out in batch:
-            folder = self._context.job_folder(out.job.id) / "sent"
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, data in out.package.files.items():
-                if name == PREFLIGHT_DECK:
-                    continue
-                (folder / name).write_bytes(data)
-                role = "script" if name == "job.sh" else "deck" if written_roles({name: ""}) else "geometry"
-                digest = hashlib.sha256(data).hexdigest()
-                files.append(JobFile(job_id=out.job.id, name=name, size=len(data), role=role, sha256=digest))
-        return files
-
-    async def _outgoing(self, leaving: Sequence[tuple[Job, Account]]) -> list[Outgoing]:
-        """Jobs with what travels."""
-        rows = [job for job, _ in leaving]
-        async with self._context.database.read() as session:
-            names = await users.names(session)
-            attached = await attached_files(self._context, session, rows, {job.id: account for job, account in leaving})
-            groups_of = await batches.names(session, {job.batch_id for job in rows if job.batch_id})
-        found = []
-        for job, account in leaving:
-            group = groups_of.get(job.batch_id or "", "")
-            package, fault = pack(account, job, names[job.owner_id], attached.get(job.id, ()), group)
-            found.append(Outgoing(job, account, package, fault))
-        return found
 
     async def _explain_wait(self, cluster_id: int, owner_id: int, reason: str) -> None:
         """Let the waiting jobs of one user say why they wait."""

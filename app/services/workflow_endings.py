@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,15 +11,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal import remedies
 from app.db.repositories import jobs, workflows
+from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.orchestration import RUN_ENDED
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Ending, ending_of
 from app.domain.workflows import StepSpec
 from app.services.context import Context
+from app.services.faults import blame
 from app.services.rerun import code_of, files_left
 from app.services.workflow_tasks import Plan
 
+log = logging.getLogger(__name__)
 MACHINE = (Ending.NODE, Ending.PREEMPTED)
 """Ends for which the calculation is not to blame: the job is started anew."""
 
@@ -32,16 +36,28 @@ async def settle(
     rows = await jobs.get_all(session, [task.job_id for _, task in active if task.job_id])
     for step, task in active:
         own = plan.spec.step(step.name)
-        if task.child_id is not None:
-            await _settle_inner(session, own, task)
-        elif task.job_id is not None and (job := rows.get(task.job_id)) is not None:
-            state = JobState(job.state)
-            if state is JobState.COMPLETED:
-                task.state, task.message = "completed", ""
-            elif state is JobState.FAILED:
-                await _failed(session, run, plan, own, task, job)
-            elif state in TERMINAL:
-                task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
+        try:
+            await _settle_one(session, run, plan, own, task, rows.get(task.job_id or ""))
+        except NOT_THE_ITEM:
+            raise
+        except Exception as error:
+            task.state = "asking" if own.on_failure == "ask" else "failed"
+            task.message = blame(log, f"the end of a task of step {step.name} of run {run.id}", error)
+
+
+async def _settle_one(
+    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job | None
+) -> None:
+    if task.child_id is not None:
+        await _settle_inner(session, step, task)
+    elif job is not None:
+        state = JobState(job.state)
+        if state is JobState.COMPLETED:
+            task.state, task.message = "completed", ""
+        elif state is JobState.FAILED:
+            await _failed(session, run, plan, step, task, job)
+        elif state in TERMINAL:
+            task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
 
 
 async def _settle_inner(session: AsyncSession, step: StepSpec, task: WorkflowTask) -> None:

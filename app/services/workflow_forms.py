@@ -214,7 +214,7 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     if not checked.problems:
         rehearsal = await rehearse(context, actor, checked, everything, common, values)
     known = await clusters.all_of(context, actor)
-    chosen = next((one for one in known if one.cluster.name == draft.cluster), known[0] if known else None)
+    chosen = next((one for one in known if one.cluster.name == draft.cluster), clusters.first_usable(known))
     fields = draft.template.spec.fields
     return StartSheet(
         entry, checked, rehearsal, known, _errors(draft, rehearsal, {one.key for one in fields}), visible, disabled,

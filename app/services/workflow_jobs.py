@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories import batches, clusters, users, workflows
+from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.conditions import ConditionError
 from app.domain.permissions import Actor
@@ -20,6 +21,7 @@ from app.services import workflow_starts
 from app.services.attachments import gather
 from app.services.context import Context
 from app.services.creation import Prepared, prepare, queue_prepared
+from app.services.faults import blame
 from app.services.workflow_library import LANGUAGE
 from app.services.workflow_tasks import Plan, file_references, names_for, needed, no_value, plan_of, request_for
 
@@ -68,9 +70,8 @@ async def _prepared(
         return await asyncio.to_thread(prepare, context, request, found)
     except CrystalDeckError as error:
         return error.sentence
-    except Exception:
-        log.exception("step %s of run %s cannot be prepared", step.name, run.id)
-        return "Its job could not be prepared: a fault of the service, whose log says more."
+    except Exception as error:
+        return f"Its job could not be prepared. {blame(log, f'step {step.name} of run {run.id}', error)}"
 
 
 async def _write(
@@ -93,15 +94,21 @@ async def _write(
         own = plan.spec.step(step.name)
         one = made.get(task.id or 0)
         try:
-            if own.kind == "workflow":
-                await _inner(context, session, actor, run, own, task, names)
-            elif isinstance(one, Prepared) and actor is not None:
-                await _queue(session, actor, run, step, task, one)
-            else:
-                raise InvalidInput(str(one), hint="")
-        except CrystalDeckError as error:
+            async with savepoint(session):
+                if own.kind == "workflow":
+                    await _inner(context, session, actor, run, own, task, names)
+                elif isinstance(one, Prepared) and actor is not None:
+                    await _queue(session, actor, run, step, task, one)
+                else:
+                    raise InvalidInput(str(one), hint="")
+        except NOT_THE_ITEM:
+            raise
+        except Exception as error:
             task.state = "asking" if own.on_failure == "ask" else "failed"
-            task.message = error.sentence.strip()
+            if isinstance(error, CrystalDeckError):
+                task.message = error.sentence.strip()
+            else:
+                task.message = blame(log, f"a task of step {step.name} of run {run_id}", error)
         session.add(task)
 
 

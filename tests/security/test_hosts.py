@@ -36,7 +36,9 @@ def client_of(app: FastAPI, base: str = "http://testserver", peer: str = "192.0.
 # -- Host ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "deck.example.org.evil.example", "", "deck.example.org@evil.example", "a b"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "deck.example.org.evil.example", "", "deck.example.org@evil.example", "a b"]
+)
 @pytest.mark.parametrize("path", ["/login", "/api/v1/jobs", "/static/css/tokens.css", "/healthz"])
 async def test_a_foreign_host_is_refused(tmp_path: Path, host: str, path: str) -> None:
     app = create_app(settings_for(tmp_path, base_url="https://deck.example.org"))
@@ -80,7 +82,9 @@ async def address_seen(settings: Settings, peer: str, **headers: str) -> str:
         return f"{request.url.scheme} {request.client.host if request.client else ''}"
 
     async with client_of(app, peer=peer) as client:
-        answer: str = (await client.get("/address", headers={k.replace("_", "-"): v for k, v in headers.items()})).json()
+        answer: str = (
+            await client.get("/address", headers={k.replace("_", "-"): v for k, v in headers.items()})
+        ).json()
     return answer
 
 
@@ -92,7 +96,10 @@ async def test_forwarded_addresses_count_only_from_trusted_proxies(tmp_path: Pat
     assert await address_seen(proxy, "10.1.2.3", **told) == "https 203.0.113.9"
     assert await address_seen(proxy, "2001:db8::5", **told) == "https 203.0.113.9"
     # What the client wrote itself stands on the left of what the proxy added.
-    assert await address_seen(proxy, "10.1.2.3", x_forwarded_for="198.51.100.1, 203.0.113.9, 10.9.9.9") == "http 203.0.113.9"
+    assert (
+        await address_seen(proxy, "10.1.2.3", x_forwarded_for="198.51.100.1, 203.0.113.9, 10.9.9.9")
+        == "http 203.0.113.9"
+    )
     # No proxy is asked to remove this one, so it is never believed.
     assert await address_seen(proxy, "10.1.2.3", forwarded="for=198.51.100.1") == "http 10.1.2.3"
 

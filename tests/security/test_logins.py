@@ -199,7 +199,9 @@ async def test_names_that_nobody_has_look_like_others(context: Context, monkeypa
 
     monkeypatch.setattr(accounts._HASHER, "verify_and_update", spied)
     async with context.database.write() as session:
-        closed = accounts.User(name="closed", password_hash=await accounts.hash_password(context, PASSWORD), active=False)
+        closed = accounts.User(
+            name="closed", password_hash=await accounts.hash_password(context, PASSWORD), active=False
+        )
         session.add_all([closed, accounts.User(name="sso", password_hash="")])
     said = {}
     for name in ("ada", "nobody", "closed", "sso", "Bad Name!", ""):
@@ -283,7 +285,15 @@ async def test_the_account_s_own_name_is_refused_with_the_reason(context: Contex
 
 def test_delays() -> None:
     allowance = Allowance(5, 900)
-    assert [delay_after(n, allowance).total_seconds() for n in (1, 4, 5, 6, 14, 15, 10_000)] == [0, 0, 1, 2, 512, 900, 900]
+    assert [delay_after(n, allowance).total_seconds() for n in (1, 4, 5, 6, 14, 15, 10_000)] == [
+        0,
+        0,
+        1,
+        2,
+        512,
+        900,
+        900,
+    ]
 
 
 def test_tries_are_forgotten_one_by_one() -> None:

@@ -74,7 +74,10 @@ async def test_cookies_are_bound_to_this_host(tmp_path: Path) -> None:
         await accounts.add_user(app.state.context, "ada", PASSWORD, Role.MEMBER)
         async with browser(app, "https://deck.example.org") as client:
             cookies = (await log_in(client)).headers.get_list("set-cookie")
-            assert {cookie.partition("=")[0] for cookie in cookies} == {"__Host-crystaldeck", "__Host-crystaldeck-device"}
+            assert {cookie.partition("=")[0] for cookie in cookies} == {
+                "__Host-crystaldeck",
+                "__Host-crystaldeck-device",
+            }
             for cookie in cookies:
                 flags = {part.strip().lower() for part in cookie.split(";")[1:]}
                 assert {"secure", "httponly", "path=/", "samesite=lax"} <= flags
@@ -83,7 +86,9 @@ async def test_cookies_are_bound_to_this_host(tmp_path: Path) -> None:
             # The name without the prefix can be planted by a neighbour on the same domain, so it is not read.
             token = client.cookies["__Host-crystaldeck"]
         planted = httpx.Cookies({"crystaldeck": token})
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://deck.example.org", cookies=planted) as c:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="https://deck.example.org", cookies=planted
+        ) as c:
             assert (await c.get("/jobs")).status_code == 303
 
 

@@ -30,7 +30,9 @@ class Site:
         self.writers: list[asyncio.StreamWriter] = []
         self.port = 0
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         if scope["path"] == "/endless":
             await self._endless(receive, send)
             return
@@ -132,7 +134,9 @@ async def test_a_body_by_drops_is_cut(path: bytes, length: bytes) -> None:
     async with site(body_seconds=SHORT) as made:
         drops = b"1\r\na\r\n" if b"chunked" in length else b"a"
         with suppress(ConnectionResetError):
-            said = await drip(await made.connect(), b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n", drops)
+            said = await drip(
+                await made.connect(), b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n", drops
+            )
             assert said.startswith(b"HTTP/1.1 200 " if path == b"/deaf" else b"HTTP/1.1 408 ")
             assert b"limits.body_seconds" in said or path == b"/deaf"
         if path == b"/":

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlmodel import select
 
-from app.db.tables import JobFile, OneTimeLink, Session, User, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Batch, JobFile, OneTimeLink, Session, User, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.permissions import Actor, Role, Scope
 from app.domain.workflows import read_workflow
 from app.main import create_app
@@ -136,6 +136,7 @@ class World:
         form = batches.common_form(context.templates.get("scf"), mgo(), {}) | {"cluster": "here"}
         batch = await batches.begin(context, owner, "scf", form, f"batch-{name}")
         await batches.add_rows(context, owner, batch.id, [{"a": 4.2}, {"a": 4.3}])
+        aside = await batches.begin(context, owner, "scf", form, f"aside-{name}")
         action = await actions.begin(context, owner, "tag", Selection((job.id,)), "seen")
         await library.save_template(context, owner, starter(f"t_{name}"), "")
         await library.save_basis(context, owner, f"basis-{name}", BASIS, "a test")
@@ -147,9 +148,13 @@ class World:
             runs.append(run.id)
             await self._stop(run.id, state)
         async with context.database.write() as session:
+            row = await session.get(Batch, aside.id)
+            assert row is not None
+            row.state = "making"
+            session.add(row)
             session.add(JobFile(job_id=job.id, name="scf.out", size=10, sha256="0" * 64, role="output"))
         named = {"template": f"t_{name}", "workflow": f"w_{name}", "basis": f"basis-{name}"}
-        made = {"job": job.id, "second": second.id, "batch": batch.id, "action": action.id}
+        made = {"job": job.id, "second": second.id, "batch": batch.id, "aside": aside.id, "action": action.id}
         return named | made | dict(zip(("run", "paused", "ended"), runs, strict=True))
 
     async def _stop(self, run_id: str, state: str) -> None:

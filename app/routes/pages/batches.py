@@ -13,7 +13,7 @@ from app.domain.sweeps import points
 from app.errors import CrystalDeckError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
-from app.services import batch_views, batch_work, batches
+from app.services import batch_views, batch_work, batches, setbacks
 from app.services.context import Context
 from app.services.live import newest_event
 
@@ -149,6 +149,12 @@ async def common(request: Request, context: ContextDep, actor: ActorDep, batch_i
 @router.post("/batches/{batch_id}/submit")
 async def submit(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
     return await _answer(request, context, actor, batch_id, batches.submit(context, actor, batch_id))
+
+
+@router.post("/batches/{batch_id}/retry")
+async def retry(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Go on with what was set aside after several failures."""
+    return await _answer(request, context, actor, batch_id, setbacks.take_up(context, actor, batch_id))
 
 
 @router.post("/batches/{batch_id}/discard")

@@ -22,7 +22,7 @@ from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields
-from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, vibrations
+from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, setbacks, vibrations
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
 from app.services.selections import Selection, chosen
@@ -120,9 +120,17 @@ async def action_page(
     batch = await actions.get(context, actor, batch_id)
     return page(
         request, "outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
+        aside=setbacks.is_set_aside(batch),
         counts=await actions.progress(context, actor, batch_id), query=filter_query(request),
         results=await actions.outcomes(context, actor, batch_id) if not batch.busy else [],
     )  # fmt: skip
+
+
+@router.post("/actions/{batch_id}/retry")
+async def retry_action(context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Go on with an action that was set aside after several failures."""
+    await setbacks.take_up(context, actor, batch_id)
+    return RedirectResponse(f"/actions/{batch_id}", status_code=303)
 
 
 @router.get("/jobs/download.zip")

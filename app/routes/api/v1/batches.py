@@ -20,7 +20,7 @@ from app.routes.api.v1.schemas import (
 )
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import Expect, SelectionDep, Studied, Tolerance
-from app.services import archives, batch_views, batches
+from app.services import archives, batch_views, batches, setbacks
 from app.services.comparison import compare
 from app.services.estimates import advise
 from app.services.library import refresh
@@ -81,6 +81,13 @@ async def add_structures(context: ContextDep, actor: ActorDep, batch_id: str, fi
 async def submit_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
     """Make the jobs of all rows that are right."""
     await batches.submit(context, actor, batch_id)
+    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+
+
+@router.post("/batches/{batch_id}/retry")
+async def retry_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
+    """Go on with a batch that was set aside after several failures of the service; its `remark` says which."""
+    await setbacks.take_up(context, actor, batch_id)
     return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 
