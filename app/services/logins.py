@@ -9,6 +9,7 @@ Names that nobody has are counted and checked in the same way, and get the same 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from app.services import sessions
 from app.services.accounts import verify_password
 from app.services.context import Context
 
+log = logging.getLogger(__name__)
 KEPT = 200
 """Counts are dropped when so many tries would have been forgotten since the last one."""
 
@@ -55,6 +57,8 @@ async def log_in(context: Context, attempt: Attempt) -> sessions.Entry:
         user = await users.by_name(session, name)
     right, better = await verify_password(context, attempt.password, user.password_hash if user and user.active else "")
     if user is None or not right:
+        # A name that nobody has may be a password in the wrong field, so it is not written down.
+        log.warning("wrong password for %s from %s", name if user else "an unknown name", network_of(attempt.address))
         raise NotAuthenticated("Name or password is wrong.", hint="Try again, or ask an admin for a new link.")
     async with context.database.write() as session:
         if better is not None:

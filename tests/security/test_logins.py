@@ -214,6 +214,15 @@ async def test_names_that_nobody_has_look_like_others(context: Context, monkeypa
         await log_in(context, Attempt("closed", PASSWORD, "203.0.113.1"))
 
 
+async def test_wrong_passwords_are_in_the_log_without_what_was_typed(
+    context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    await guess(context)
+    await guess(context, name="my secret typed into the wrong field")
+    said = [record.getMessage() for record in caplog.records if record.name == "app.services.logins"]
+    assert said == [f"wrong password for ada from {ELSEWHERE}", f"wrong password for an unknown name from {ELSEWHERE}"]
+
+
 async def test_an_endless_password_is_refused_without_much_work(context: Context) -> None:
     assert isinstance(await guess(context, name="ada"), NotAuthenticated)
     with pytest.raises(NotAuthenticated):
