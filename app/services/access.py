@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from app.db.repositories import clusters, credentials
 from app.db.repositories.credentials import Submitter
-from app.db.tables import Job, now
+from app.db.tables import Cluster, Job, now
 from app.domain.states import OCCUPYING
 from app.errors import CrystalDeckError, HostKeyChanged, HostKeyUnknown, Unreachable
 from app.events.model import Topic
@@ -20,7 +20,7 @@ from app.runners.slurm import SlurmRunner
 from app.services.context import Context
 from app.services.host_trust import endpoints
 from app.services.member_keys import note_accepted, secrets_of
-from app.services.remote_accounts import Account
+from app.services.remote_accounts import Account, cluster_settings, stamp_of
 from app.settings import ClusterSettings
 from app.transport.base import Transport
 from app.transport.ssh import Login
@@ -42,11 +42,22 @@ def runner_kind(settings: ClusterSettings) -> type[BaseRunner]:
 
 
 async def _login(context: Context, account: Account) -> Login:
-    """Keys and trusted host keys of an account."""
+    """Keys and trusted host keys of an account.
+
+    Raises:
+        Unreachable: the cluster's settings are not those any more that the account was read from.
+    """
     keys, agent, known = await secrets_of(context, account)
     target, jump = await endpoints(context, account)
+    async with context.database.read() as session:
+        cluster = await session.get(Cluster, account.cluster_id)
+    if cluster is None or cluster_settings(cluster) != account.settings:
+        raise Unreachable(
+            f"The settings of {account.cluster} changed while it was to be connected.",
+            hint="CrystalDeck connects anew by itself.",
+        )
     told = partial(note_accepted, context, account.key) if account.key.is_personal else None
-    return Login(target, keys, agent, jump, known, told)
+    return Login(target, keys, agent, jump, known, told, stamp_of(cluster))
 
 
 async def note_problem(context: Context, cluster_name: str, problem: str) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from app.db.member_keys import Credential
 from app.db.repositories import clusters, credentials, jobs
 from app.db.tables import Cluster, now
-from app.domain.credentials import CredentialKey
+from app.domain.credentials import CredentialKey, is_account_name
 from app.domain.names import CLUSTER_NAME
 from app.domain.permissions import Actor, require
 from app.domain.resources import Partition
@@ -93,6 +93,8 @@ def check_cluster(name: str, settings: ClusterSettings) -> None:
         )
     if (settings.key_path or settings.use_agent) and not settings.username:
         errors.append(FieldError("username", "must be given with key_path or use_agent"))
+    if settings.username and not is_account_name(settings.username):
+        errors.append(FieldError("username", "only letters, digits, '.', '_', '-', at most 64", settings.username[:60]))
     if errors:
         raise InvalidInput(
             f"The cluster {name!r} cannot be used: " + "; ".join(f"{e.field} {e.reason}" for e in errors) + ".",

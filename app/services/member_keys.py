@@ -20,7 +20,7 @@ from app.errors import ConfigurationError, Conflict, FieldError, InvalidInput, N
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
-from app.services.remote_accounts import Account, cluster_settings, needs_own_key
+from app.services.remote_accounts import Account, cluster_settings, needs_own_key, stamp_of
 from app.transport.keys import make_key_pair
 
 
@@ -103,18 +103,22 @@ async def forget_unneeded(context: Context) -> None:
 
 
 async def close_stale(context: Context) -> None:
-    """Close connections whose key was removed or replaced, perhaps by another process."""
-    personal = [key for key in context.pool.keys if key.credential_id is not None]
+    """Close connections whose key or whose cluster is not what it was, perhaps because of another process."""
+    keys, stamps = context.pool.keys, context.pool.stamps
     async with context.database.read() as session:
-        known = await credentials.by_ids(session, [key.credential_id for key in personal if key.credential_id])
-    await context.pool.drop_credentials(_gone(personal, known))
+        known = await credentials.by_ids(session, {key.credential_id for key in keys if key.credential_id is not None})
+        current = {row.id: stamp_of(row) for row in await clusters.every(session)}
+    stale = [key for key in keys if stamps.get(key, current.get(key.cluster_id)) != current.get(key.cluster_id)]
+    await context.pool.drop_credentials({*stale, *_gone(keys, known)})
 
 
 def _gone(keys: Iterable[CredentialKey], known: dict[int, Credential]) -> list[CredentialKey]:
     found = []
     for key in keys:
         row = known.get(key.credential_id or 0)
-        if row is None or not row.private_key or key_fingerprint(row.public_key) != key.fingerprint:
+        if key.is_personal and (
+            row is None or not row.private_key or key_fingerprint(row.public_key) != key.fingerprint
+        ):
             found.append(key)
     return found
 

@@ -82,6 +82,13 @@ def setting_errors(error: ValidationError) -> list[FieldError]:
     ]  # fmt: skip
 
 
+def stamp_of(cluster: Cluster) -> str:
+    """Where connections to a cluster go, and whom they trust, in one line: one that was made from another line is stale."""
+    settings = cluster_settings(cluster)
+    parts = (settings.hostname, settings.port, settings.proxy_jump, settings.username, settings.key_path)
+    return repr((*map(str, parts), settings.use_agent, cluster.host_key, cluster.proxy_host_key))
+
+
 def needs_own_key(settings: ClusterSettings) -> bool:
     """Whether each member logs in with a key of their own."""
     return bool(settings.hostname) and not settings.key_path and not settings.use_agent

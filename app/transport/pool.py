@@ -39,6 +39,7 @@ class Link:
     not_before: float = 0.0
     error: CrystalDeckError | None = None
     accepted: bool = False
+    stamp: str = ""
     asked: bool = False
     """A person asks for it now."""
 
@@ -85,6 +86,11 @@ class ConnectionPool:
     def keys(self) -> list[CredentialKey]:
         """Credentials that something is known of."""
         return list(self._links)
+
+    @property
+    def stamps(self) -> dict[CredentialKey, str]:
+        """The settings that open connections were made from."""
+        return {key: link.stamp for key, link in self._links.items() if link.transport is not None}
 
     def is_open(self, key: CredentialKey) -> bool:
         link = self._links.get(key)
@@ -148,7 +154,7 @@ class ConnectionPool:
             await transport.close()
             raise
         link.failures = link.refusals = 0
-        link.error, link.accepted = None, True
+        link.error, link.accepted, link.stamp = None, True, given.stamp
         link.transport = transport
         log.info("connected to %s", given.where)
         return transport

@@ -60,6 +60,8 @@ class Login:
     """The machine has accepted this key before."""
     accepted: Callable[[], Awaitable[None]] | None = None
     """Told once the machine accepted the key."""
+    stamp: str = ""
+    """The settings that it was made from: a connection made from others is another one."""
 
     @property
     def where(self) -> str:

@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from app.db.member_keys import Credential
+from app.db.repositories import clusters as cluster_rows
+from app.db.repositories import credentials, jobs
+from app.db.tables import JobAttachment
 from app.domain.permissions import Actor, Role
-from app.services import member_keys
+from app.errors import Conflict, InvalidInput
+from app.services import clusters, member_keys
+from app.services.attachments import attached_files
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
+from app.services.file_views import listing
 from app.services.jobs import JobView, get
+from app.services.remote_accounts import account_of
 from app.settings import ClusterSettings
 from app.transport.host_keys import fingerprint
 from tests.conftest import refuse_or_skip
@@ -36,8 +44,10 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 @pytest.fixture
 async def app(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FastAPI]:
     monkeypatch.setattr("app.transport.hosts.FIRST_DELAY", 0.01)
+    monkeypatch.setattr("app.services.submission.AWAY", 0.01)
     program = tmp_path / "crystal"
-    program.write_text("#!/bin/sh\ncat > /dev/null\necho here\n")
+    # A job whose deck says "wait" goes on until somebody lets it.
+    program.write_text(f"#!/bin/sh\ngrep -q wait && while [ ! -e {tmp_path}/go ]; do sleep 0.05; done\necho here\n")
     program.chmod(0o755)
     cluster = ClusterSettings(
         runner_type="ssh", hostname="127.0.0.1", port=sshd.port, host_key=sshd.fingerprint, crystal=str(program),
@@ -56,9 +66,9 @@ async def member(context: Context, sshd: Sshd, name: str, *, accepted: bool) -> 
     return actor, credential
 
 
-async def submit(context: Context, actor: Actor) -> str:
+async def submit(context: Context, actor: Actor, title: str = "x") -> str:
     request = JobRequest(
-        template="scf", parameters=mgo("x"), cluster="lab", resources={"walltime": "00:10:00"}, name="one"
+        template="scf", parameters=mgo(title), cluster="lab", resources={"walltime": "00:10:00"}, name="one"
     )
     [job] = await create_jobs(context, actor, [request])
     return job.id
@@ -100,3 +110,150 @@ async def test_a_refused_key_suspends_nobody_else(app: FastAPI, sshd: Sshd) -> N
     assert set(sshd.accepted()) == {fingerprint(hers.public_key)}
     await until(context, mallory, stuck, "queued", attention="suspended")
     assert sshd.refused() == [fingerprint(his.public_key)] * 3
+
+
+# -- what becomes of jobs when a key changes --------------------------------------------------------------------------
+
+
+async def credential_of(context: Context, job_id: str) -> Credential:
+    """The key that a job is watched with."""
+    async with context.database.read() as session:
+        remote = await jobs.remote(session, job_id)
+        assert remote is not None and remote.credential_id is not None
+        return (await credentials.by_ids(session, [remote.credential_id]))[remote.credential_id]
+
+
+async def test_a_new_key_takes_the_jobs_over_once_it_is_accepted(app: FastAPI, sshd: Sshd, tmp_path: Path) -> None:
+    context: Context = app.state.context
+    ada, first = await member(context, sshd, "ada", accepted=True)
+    running_job = await submit(context, ada, "wait")
+    await until(context, ada, running_job, "running")
+    second = await member_keys.make_key(context, ada, "lab", sshd.username)
+    checks = await clusters.test(context, ada, "lab")
+    assert [check.name for check in checks if not check.ok] == ["login"]
+    # Not accepted yet: the job is watched with the key that it was submitted with.
+    assert (await credential_of(context, running_job)).id == first.id
+    sshd.allow(second.public_key)
+    sshd.refuse(first.public_key)
+    checks = await clusters.test(context, ada, "lab")
+    assert "login" in [check.name for check in checks if check.ok]
+    assert (await credential_of(context, running_job)).id == second.id
+    async with context.database.read() as session:
+        assert not (await credentials.by_ids(session, [first.id or 0]))[first.id or 0].private_key
+    assert first.id not in {key.credential_id for key in context.pool.keys}
+    (tmp_path / "go").touch()
+    view = await until(context, ada, running_job)
+    assert view.remote is not None and view.remote.marker and not view.job.attention
+
+
+async def test_a_job_stays_with_its_account_when_its_owner_goes_to_another(
+    app: FastAPI, sshd: Sshd, tmp_path: Path
+) -> None:
+    context: Context = app.state.context
+    ada, first = await member(context, sshd, "ada", accepted=True)
+    there = await submit(context, ada, "wait")
+    await until(context, ada, there, "running")
+    await member_keys.make_key(context, ada, "lab", "elsewhere")
+    later = await submit(context, ada)
+    view = await until(context, ada, later, "queued", attention="does not accept the key for the account elsewhere")
+    assert view.remote is None
+    await member_keys.forget_unneeded(context)
+    assert (await credential_of(context, there)).private_key
+    (tmp_path / "go").touch()
+    view = await until(context, ada, there)
+    assert view.remote is not None and view.remote.marker and view.remote.account == sshd.username
+    # Its last job has ended: the earlier key is thrown away, its connection closed, and the job's page says so.
+    await member_keys.forget_unneeded(context)
+    assert not (await credential_of(context, there)).private_key
+    assert first.id not in {key.credential_id for key in context.pool.keys}
+    with pytest.raises(Conflict, match="was removed"):
+        await listing(context, ada, there)
+
+
+async def test_removing_a_key_leaves_its_jobs_to_nobody_else(app: FastAPI, sshd: Sshd, tmp_path: Path) -> None:
+    """A colleague who may use the same account does not come to watch them either."""
+    context: Context = app.state.context
+    ada, _ = await member(context, sshd, "ada", accepted=True)
+    bob, his = await member(context, sshd, "bob", accepted=True)
+    hers = await submit(context, ada, "wait")
+    await until(context, ada, hers, "running")
+    assert await member_keys.remove_keys(context, ada, "lab") == 1
+    assert await member_keys.remove_keys(context, ada, "lab") == 0
+    own = await submit(context, bob)
+    await until(context, bob, own)
+    (tmp_path / "go").touch()
+    view = await until(context, ada, hers, "running", attention="was removed: nobody watches the job")
+    assert view.remote is not None and not view.remote.marker
+    later = await submit(context, ada)
+    await until(context, ada, later, "queued", attention="You have no key for lab yet")
+    # A new key for the same account, once accepted, takes the job up where it was left.
+    again = await member_keys.make_key(context, ada, "lab", sshd.username)
+    sshd.allow(again.public_key)
+    view = await until(context, ada, hers)
+    assert view.remote is not None and view.remote.marker
+    assert (await credential_of(context, hers)).id == again.id
+    assert (await credential_of(context, own)).id == his.id
+
+
+async def test_a_key_that_the_cluster_takes_back_is_said_on_its_jobs_only(
+    app: FastAPI, sshd: Sshd, tmp_path: Path
+) -> None:
+    context: Context = app.state.context
+    ada, hers = await member(context, sshd, "ada", accepted=True)
+    bob, _ = await member(context, sshd, "bob", accepted=True)
+    one, other = await submit(context, ada, "wait"), await submit(context, bob, "wait")
+    await until(context, ada, one, "running")
+    await until(context, bob, other, "running")
+    sshd.refuse(hers.public_key)
+    await context.pool.drop_credentials([key for key in context.pool.keys if key.user_id == ada.user_id])
+    await until(context, ada, one, "running", attention="does not accept the key")
+    assert not (await get(context, bob, other)).job.attention
+    assert not (await clusters.get(context, bob, "lab")).cluster.problem
+    sshd.allow(hers.public_key)
+    (tmp_path / "go").touch()
+    await clusters.test(context, ada, "lab")
+    assert not (await until(context, ada, one)).job.attention
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["-oProxyCommand=id", "a b", "a\nb", "a\x00", "a;id", "$(id)", "../x", "al\u00edce", "\u0661", "a" * 65, "a@b"],
+)
+async def test_hostile_account_names_are_refused(app: FastAPI, name: str) -> None:
+    context: Context = app.state.context
+    mallory = await make_actor(context, "mallory", Role.MEMBER)
+    with pytest.raises(InvalidInput, match="is not an account name"):
+        await member_keys.make_key(context, mallory, "lab", name)
+    with pytest.raises((InvalidInput, ValidationError), match="username"):
+        clusters.check_cluster("far", ClusterSettings(runner_type="ssh", hostname="h", username=name))
+
+
+# -- attached files ---------------------------------------------------------------------------------------------------
+
+
+async def test_only_the_same_credential_copies_on_the_cluster(app: FastAPI, sshd: Sshd) -> None:
+    """A path that an earlier job left means something else, or nothing, in another account."""
+    context: Context = app.state.context
+    ada, _ = await member(context, sshd, "ada", accepted=True)
+    bob, _ = await member(context, sshd, "bob", accepted=True)
+    source = await submit(context, ada)
+    view = await until(context, ada, source)
+    assert view.remote is not None
+    taking = {actor.name: await submit(context, actor) for actor in (ada, bob)}
+    async with context.database.write() as session:
+        for job_id in taking.values():
+            session.add(
+                JobAttachment(job_id=job_id, field="f", name="fort.34", sha256="0", size=1, source=f"job:{source}/scf.out")
+            )
+        cluster = await cluster_rows.by_name(session, "lab")
+    assert cluster is not None
+    accounts = {job_id: await account_of(context, cluster, actor.user_id)
+                for job_id, actor in zip(taking.values(), (ada, bob), strict=True)}  # fmt: skip
+    async with context.database.read() as session:
+        rows = list((await jobs.get_all(session, accounts)).values())
+        found = await attached_files(context, session, rows, accounts)
+    assert found[taking["ada"]][0].remote == f"{view.remote.directory}/scf.out"
+    assert found[taking["bob"]][0].remote == ""
