@@ -37,7 +37,7 @@ class LeaderLock:
 
     async def acquire(self) -> bool:
         if self._database.is_sqlite:
-            return self._acquire_file()
+            return not self._released and self._acquire_file()
         async with self._asking:
             return not self._released and await self._acquire_server()
 
@@ -60,26 +60,42 @@ class LeaderLock:
             try:
                 await self._connection.execute(text("SELECT 1"))
                 return True
-            except Exception:
+            except (SQLAlchemyError, OSError):
                 log.warning("the connection that held the leader lock is gone")
-                self._connection = None
+                lost, self._connection = self._connection, None
+                await _discard(lost)
         connection = await self._database.engine.connect()
-        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        held = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY})).scalar()
+        try:
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            held = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY})).scalar()
+        except BaseException:
+            # Whether it got the lock is not known: only the end of the connection gives it back.
+            await _discard(connection)
+            raise
         if not held:
             await connection.close()
             return False
         self._connection = connection
+        log.info("this process submits and polls")
         return True
 
     async def release(self) -> None:
+        """Give the lock back for good: a tick that is still under way does not take it again."""
+        self._released = True
         if self._file is not None:
             os.close(self._file)
             self._file = None
         async with self._asking:
-            self._released = True
             if self._connection is not None:
                 with suppress(SQLAlchemyError):
                     await self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
                 await self._connection.close()
                 self._connection = None
+
+
+async def _discard(connection: AsyncConnection) -> None:
+    """Close a connection for good, so that the pool does not keep it with a lock that nobody knows of."""
+    with suppress(SQLAlchemyError, OSError):
+        await connection.invalidate()
+    with suppress(SQLAlchemyError, OSError):
+        await connection.close()

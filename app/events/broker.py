@@ -26,7 +26,8 @@ class Broker:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._subscribers: set[asyncio.Queue[Event]] = set()
+        self._subscribers: dict[asyncio.Queue[Event], int] = {}
+        """Open streams, each with the id of the last event that it has had."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last_id = 0
@@ -65,31 +66,36 @@ class Broker:
                 self._wake.set()
             for event in events:
                 self._last_id = event.id
-                for queue in self._subscribers:
-                    _put(queue, event)
+                for queue, had in self._subscribers.items():
+                    if event.id > had:
+                        _put(queue, event)
 
     @asynccontextmanager
     async def subscribe(self, last_id: int | None = None) -> AsyncIterator[asyncio.Queue[Event]]:
         """A queue of all events from now on; with `last_id`, of those after it too, or a resync where some are gone."""
         queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
-        if last_id is not None:
-            await self._replay(queue, last_id)
-        self._subscribers.add(queue)
+        # First it hears what is told from now on, then what was told before is put in front: no event falls between.
+        self._subscribers[queue] = last_id or 0
         try:
+            if last_id is not None:
+                await self._replay(queue, last_id)
             yield queue
         finally:
-            self._subscribers.discard(queue)
+            del self._subscribers[queue]
 
     async def _replay(self, queue: asyncio.Queue[Event], last_id: int) -> None:
+        told = self._last_id
         async with self._database.read() as session:
             missed = await outbox.after(session, last_id, QUEUE_LENGTH)
-            oldest = await outbox.oldest_id(session)
-        if len(missed) >= QUEUE_LENGTH or last_id + 1 < oldest:
-            queue.put_nowait(Event(self._last_id, Topic.RESYNC))
-            return
-        for event in missed:
-            if event.id <= self._last_id:
-                queue.put_nowait(event)
+            oldest, newest = await outbox.oldest_id(session), await outbox.newest_id(session)
+        came = [queue.get_nowait() for _ in range(queue.qsize())]
+        before = [event for event in missed if event.id <= told]
+        if last_id > newest or last_id + 1 < oldest or len(missed) >= QUEUE_LENGTH:
+            # Pruned meanwhile, too many, or an id of another database.
+            self._subscribers[queue] = 0
+            before = [Event(told, Topic.RESYNC)]
+        for event in (*before, *came):
+            _put(queue, event)
 
 
 def _put(queue: asyncio.Queue[Event], event: Event) -> None:

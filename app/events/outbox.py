@@ -50,5 +50,9 @@ async def oldest_id(session: AsyncSession) -> int:
 
 
 async def prune(session: AsyncSession, before: datetime) -> None:
-    """Forget events that no stream will resume from; the history of jobs is kept elsewhere for ever."""
-    await session.exec(delete(OutboxEvent).where(col(OutboxEvent.at) < before))
+    """Forget events that no stream will resume from; the history of jobs is kept elsewhere for ever.
+
+    The newest one stays: SQLite gives the ids of an emptied table anew, and streams would take new events for old ones.
+    """
+    newest = await newest_id(session)
+    await session.exec(delete(OutboxEvent).where(col(OutboxEvent.at) < before, col(OutboxEvent.id) < newest))

@@ -1,9 +1,8 @@
-"""Migrations, lost updates, the outbox and its broker, the leader: on SQLite and on PostgreSQL."""
+"""Migrations, lost updates, transitions: on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,16 +11,12 @@ import alembic.op
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from app.background.leader import LeaderLock
 from app.db import migrations
 from app.db.engine import Database
 from app.db.repositories import jobs
 from app.db.tables import Cluster, Job, JobResult, User
 from app.domain.states import JobState
 from app.errors import Conflict
-from app.events import outbox
-from app.events.broker import QUEUE_LENGTH, Broker
-from app.events.model import Topic
 from app.settings import Settings
 
 
@@ -154,50 +149,6 @@ async def test_an_error_keeps_nothing(database: Database) -> None:
             raise RuntimeError
     async with database.read() as session:
         assert (await session.exec(text("SELECT count(*) FROM users"))).scalar() == 0  # type: ignore[call-overload]
-
-
-async def test_events_reach_streams_and_can_be_resumed(database: Database) -> None:
-    async def announce(count: int) -> None:
-        async with database.write() as session:
-            for number in range(count):
-                outbox.announce(session, Topic.JOB, f"j{number}", n=number)
-
-    await announce(3)
-    broker = Broker(database)
-    await broker.start()
-    async with broker.subscribe() as queue, broker.subscribe(last_id=1) as resumed:
-        await announce(2)
-        broker.wake()
-        async with asyncio.timeout(5):
-            assert [(await queue.get()).subject for _ in range(2)] == ["j0", "j1"]
-            got = [(await resumed.get()).id for _ in range(4)]
-        assert got == sorted(got) and len(set(got)) == 4
-        await announce(QUEUE_LENGTH + 5)
-        broker.wake()
-        async with asyncio.timeout(20):
-            # A reader that keeps up would miss nothing: this one sleeps until all of it was sent.
-            async with database.read() as session:
-                newest = await outbox.newest_id(session)
-            while broker._last_id < newest:
-                await asyncio.sleep(0.01)
-            while (await queue.get()).topic is not Topic.RESYNC:
-                pass
-    async with database.read() as session:
-        newest = await outbox.newest_id(session)
-    async with database.write() as session:
-        await outbox.prune(session, datetime.now(UTC) + timedelta(days=1))
-    async with broker.subscribe(last_id=newest - 1) as late:
-        assert late.empty() or (await late.get()).topic is Topic.RESYNC
-    await broker.stop()
-
-
-async def test_one_leader_at_a_time(database: Database, tmp_path: Path) -> None:
-    first, second = LeaderLock(database, tmp_path), LeaderLock(database, tmp_path)
-    assert await first.acquire() and await first.acquire()
-    assert not await second.acquire()
-    await first.release()
-    assert await second.acquire()
-    await second.release()
 
 
 async def test_results_of_an_older_schema_are_found(database: Database) -> None:
