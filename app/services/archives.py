@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 from zipfile import ZIP_DEFLATED
 
 from zipstream import ZipStream
@@ -19,6 +19,7 @@ from app.services.kept import KeptFile, find, open_regular
 from app.services.selections import Selection, selected
 
 MAX_JOBS = 1000
+MISSING = "MISSING.txt"
 _BLOCK = 1 << 20
 
 
@@ -47,23 +48,24 @@ def zipped(files: Iterable[tuple[str, KeptFile | Path | bytes]]) -> Iterator[byt
     """The bytes of a zip with these files, piece by piece; large outputs never lie in memory.
 
     zipstream writes the format. Files are handed to it as pieces, not as paths: so each is opened when its turn comes, without
-    following a link, and may grow past 4 GiB while it is read (Zip64). One that is gone by then is left out.
+    following a link, and may grow past 4 GiB while it is read (Zip64). One that cannot be opened by then is named in
+    `MISSING.txt`: no archive looks whole that is not.
     """
     archive = ZipStream(compress_type=ZIP_DEFLATED, compress_level=1)
+    missing = []
     for name, content in files:
         if isinstance(content, bytes):
             archive.add(content, name)
-        else:
-            try:
-                source = content.open() if isinstance(content, KeptFile) else open_regular(content)
-            except OSError:
-                continue
-            archive.add(_pieces(source), name)
-        yield from filter(None, archive.file())
+            yield from archive.file()
+            continue
+        try:
+            source = content.open() if isinstance(content, KeptFile) else open_regular(content)
+        except OSError as error:
+            missing.append(f"{name}: {error.strerror or error}\n")
+            continue
+        with source:  # also closed where the download is broken off
+            archive.add(iter(partial(source.read, _BLOCK), b""), name)
+            yield from filter(None, archive.file())
+    if missing:
+        archive.add("These files could not be read when this archive was made:\n\n" + "".join(missing), MISSING)
     yield from archive.finalize()
-
-
-def _pieces(opened: BinaryIO) -> Iterator[bytes]:
-    with opened as source:
-        while data := source.read(_BLOCK):
-            yield data

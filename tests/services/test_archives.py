@@ -9,8 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from app.services import archives
 
 MEGABYTE = 1 << 20
@@ -75,8 +73,19 @@ def test_a_file_is_opened_when_its_turn_comes_and_closed_behind_it(tmp_path: Pat
     stream.close()
 
 
-def test_a_file_that_is_gone_breaks_the_download_off(tmp_path: Path) -> None:
-    """No archive may look whole that is not."""
-    stream = archives.zipped([("a", b"1"), ("gone", tmp_path / "gone")])
-    with pytest.raises(FileNotFoundError):
-        b"".join(stream)
+def test_no_archive_looks_whole_that_is_not(tmp_path: Path) -> None:
+    """A file that went away, or became a link, since the archive was asked for is named in it; the others still come."""
+    (tmp_path / "secret").write_text("not yours")
+    (tmp_path / "fort.9").symlink_to(tmp_path / "secret")
+    members = [("a", b"1"), ("job/gone", tmp_path / "gone"), ("job/fort.9", tmp_path / "fort.9"), ("z", b"2")]
+    with zipfile.ZipFile(io.BytesIO(b"".join(archives.zipped(members)))) as archive:
+        assert archive.namelist() == ["a", "z", archives.MISSING]
+        told = archive.read(archives.MISSING).decode()
+    assert "job/gone: No such file" in told and "job/fort.9: " in told
+    assert "not yours" not in told
+
+
+def test_a_whole_archive_has_no_list_of_missing_files(tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
+    with zipfile.ZipFile(io.BytesIO(b"".join(archives.zipped([("here", tmp_path / "here")])))) as archive:
+        assert archive.namelist() == ["here"]
