@@ -15,7 +15,7 @@ from tests.support import lab as lab_module
 from tests.support import reference, skipping
 from tests.support.databases import new_sqlite
 from tests.support.hashing import cheap_passwords
-from tests.support.lab import RECORDED, Lab
+from tests.support.lab import Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service
 
@@ -79,14 +79,6 @@ def lab() -> Iterator[Lab]:
         yield running.start()
     finally:
         running.stop()
-
-
-@pytest.fixture(scope="session")
-def recorded() -> Path:
-    """The folder of recorded CRYSTAL outputs."""
-    if not RECORDED.is_dir():
-        refuse_or_skip("the folder of recorded CRYSTAL outputs is not there")
-    return RECORDED
 
 
 @pytest.fixture(scope="session")

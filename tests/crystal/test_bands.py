@@ -1,9 +1,8 @@
-"""Band structures against the recorded files of CRYSTAL, and what follows from bands, slabs and volumes."""
+"""Band structures against the models that wrote them, and what follows from bands, slabs and volumes."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,38 +13,51 @@ from app.crystal.equation_of_state import fit_eos
 from app.crystal.remedies import apply
 from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
 from app.services.templates import TemplateLibrary
+from tests.support.corpus import CORPUS
+from tests.support.corpus.cases.figures import BETA, MGO_FERMI, MGO_PATH
+from tests.support.corpus.electronic import MAGNESIA, cosines
+from tests.support.corpus.figures import band_file
 
 
-def test_bands_of_mgo(recorded: Path) -> None:
-    """The file's own gap is that of the output: 7.12 eV, direct at Γ."""
-    found = read_bands((recorded / "c17-mgo-band" / "band_mgo.BAND").read_text())
-    assert found.energies.shape == (1, 26, 201)
-    assert found.nodes == [
-        (0.0, "(0,0,0)/4"),
-        (0.78846, "(2,0,2)/4"),
-        (1.4713, "(2,2,2)/4"),
-        (2.1541, "(0,0,0)/4"),
-        (3.0356, "(2,1,3)/4"),
-    ]
+def test_every_energy_is_that_of_the_model() -> None:
+    """Five digits are printed; the gap is that of the output beside it, 6.895 eV, direct at Γ."""
+    found = read_bands((CORPUS / "mgo-bands" / "main.BAND").read_text())
+    points = [point for _, line in MGO_PATH.parts for point in line]
+    assert found.energies.shape == (1, 14, 91) == (1, len(MAGNESIA), len(points))
+    model = np.array([cosines(MAGNESIA)(point) for point in points]).T
+    assert np.allclose(found.energies[0], model, rtol=1e-4, atol=1e-9)
+    assert [name for _, name in found.nodes] == ["(0,0,0)/4", "(2,0,2)/4", "(2,2,2)/4", "(0,0,0)/4", "(2,1,3)/4"]
+    # From Γ to X in a face-centred lattice: 2π/a.
+    assert found.nodes[1][0] == pytest.approx(2 * np.pi / 4.24 * 0.529177, abs=1e-5)
     summary = found.summary()
-    assert summary.fermi_energy == -0.15202
-    assert summary.valence_top == pytest.approx(-0.15202, abs=1e-4)
-    assert (summary.conduction_bottom - summary.valence_top) * 27.2114 == pytest.approx(7.1237, abs=2e-3)  # type: ignore[operator]
-    assert len(summary.means) == 26
-    assert np.argmin(found.energies[0, 10]) == 0
+    assert (summary.fermi_energy, summary.valence_top) == (MGO_FERMI, pytest.approx(MGO_FERMI, abs=1e-6))
+    assert (summary.conduction_bottom - summary.valence_top) * 27.2114 == pytest.approx(6.8954, abs=1e-3)  # type: ignore[operator]
+    assert (summary.count, summary.spins, summary.points) == (14, 1, 91)
+    assert summary.means[0] == pytest.approx(-46.6 + MGO_FERMI, abs=1e-6)
 
 
-def test_two_spins_and_letters(recorded: Path) -> None:
-    both = read_bands((recorded / "c17-mgo-spin-band" / "mgo_SPIN_BAND_dat.BAND").read_text())
-    assert both.energies.shape[0] == 2
-    assert np.allclose(both.energies[0], both.energies[1])
-    letters = read_bands((recorded / "c14-nacl-hf-band-doss" / "NaCl_dat.BAND").read_text())
+def test_two_spins_letters_and_bands_that_touch() -> None:
+    both = read_bands((CORPUS / "mgo-spin" / "main.BAND").read_text())
+    assert both.energies.shape == (2, 14, 91)
+    assert np.allclose(both.energies[0, :10], both.energies[1, :10])
+    assert both.energies[1, 10, 0] == pytest.approx(BETA[10][0])
+    assert both.summary().conduction_bottom == pytest.approx(MGO_FERMI + BETA[10][0])
+    letters = read_bands((CORPUS / "nacl-crystal14" / "main.BAND").read_text())
     assert [name for _, name in letters.nodes] == ["A"] * 5
     assert letters.fermi is None
+    graphene = read_bands((CORPUS / "graphene" / "main.BAND").read_text())
+    place = next(index for index, distance in enumerate(graphene.distances) if distance == graphene.nodes[1][0])
+    assert graphene.nodes[1][1] == "(2,2,0)/6"
+    assert graphene.energies[0, 2:, place] == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_a_cut_or_foreign_file_is_refused(recorded: Path) -> None:
-    text = (recorded / "c17-graphene-band" / "graphene.BAND").read_text()
+def test_a_band_that_crosses_the_fermi_energy_leaves_no_edges() -> None:
+    metal = read_bands(band_file(MGO_PATH, [cosines(((-0.3, 0.1), (-0.1, 0.4), (0.5, 0.1)))], 0.1)).summary()
+    assert (metal.valence_top, metal.conduction_bottom, metal.fermi_energy) == (None, None, 0.1)
+
+
+def test_a_cut_or_foreign_file_is_refused() -> None:
+    text = (CORPUS / "graphene" / "main.BAND").read_text()
     chance = random.Random(1)
     for _ in range(60):
         cut = text[: chance.randrange(len(text) - 60)]
@@ -53,8 +65,9 @@ def test_a_cut_or_foreign_file_is_refused(recorded: Path) -> None:
             read_bands(cut)
     with pytest.raises(BandError):
         read_bands("# NKPT 999999 NBND 999999 NSPIN 9\n")
-    with pytest.raises(BandError):
-        read_bands(text.replace("-0.10117E+02", "nonsense", 1))
+    assert "-0.10103E+02" in text
+    with pytest.raises(BandError, match="no number"):
+        read_bands(text.replace("-0.10103E+02", "nonsense", 1))
 
 
 def test_the_minimum_of_a_parabola_and_nothing_else() -> None:

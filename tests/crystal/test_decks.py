@@ -12,6 +12,7 @@ from app.errors import ConfigurationError, InvalidInput, NotFound
 from app.services.template_files import BUILT_IN, build, read_folder
 from app.services.templates import TemplateLibrary
 from tests.crystal.golden import CASES, EXPECTED, LIBRARY, decks_of, parameters_of
+from tests.support.corpus import CORPUS
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -273,17 +274,18 @@ def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
         assert words in broken.reason
 
 
-def test_an_own_deck_is_not_changed(recorded: Path) -> None:
-    deck = (recorded / "c22-molecule-pbe0-d3-gcp/mole-scf.d12").read_text()
+def test_an_own_deck_is_not_changed() -> None:
+    decks = CORPUS / "decks"
+    deck = (decks / "magnesia.d12").read_text()
     made = LIBRARY.render("raw", {"deck": deck.replace("\n", "\r\n")})
     assert made.decks == {"raw.d12": deck.strip() + "\n"}
-    assert made.title.startswith("Form0paracetamol")
-    properties = (recorded / "c17-mgo-spin-band/mgo_SPIN_BAND.d3").read_text()
-    scf = (recorded / "c17-mgo-spin-band/mgo_SPIN.d12").read_text()
-    assert list(LIBRARY.render("raw", {"deck": scf, "properties": properties}).decks) == ["raw.d12", "raw.d3"]
+    assert made.title == "Magnesia as somebody typed it"
+    properties = (decks / "bands.d3").read_text()
+    assert list(LIBRARY.render("raw", {"deck": deck, "properties": properties}).decks) == ["raw.d12", "raw.d3"]
     for wrong, words in (
-        (deck.replace("ENDSCF", ""), "not closed by END"),
-        ((recorded / "c17-nio-afm-guessp/INPUT").read_text(), "fort.34"),
+        ((decks / "rutile-opt.d12").read_text().replace("ENDSCF", ""), "not closed by END"),
+        ((decks / "nickel-oxide.d12").read_text(), "fort.34"),
+        ((decks / "four-tolerances.d12").read_text(), "needs 5 integers"),
     ):
         with pytest.raises(InvalidInput, match=words):
             LIBRARY.render("raw", {"deck": wrong})

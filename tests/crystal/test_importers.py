@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import ase.io
@@ -16,6 +15,7 @@ from app.crystal.deck import read_deck
 from app.crystal.importers import MAX_BYTES, Imported, guess_format, read_structure, standardise
 from app.crystal.structures import Bulk, Matrix, StructureError, crystal_system, full_cell, minimal_parameters
 from app.services.templates import TemplateLibrary
+from tests.support.corpus import CORPUS
 
 LIBRARY = TemplateLibrary()
 CELLS = {"a": 7.1, "b": 8.3, "c": 9.2, "alpha": 77.0, "beta": 101.0, "gamma": 94.0}
@@ -147,24 +147,30 @@ def test_the_tolerance_decides_on_the_symmetry() -> None:
     assert read_structure(data, "POSCAR", 1e-4).group < 225
 
 
-def test_recorded_files_of_crystal_are_read(recorded: Path) -> None:
-    file = recorded / "c17-mgo-sto3g-external-scf/fort.34"
-    found = read_structure(file.read_bytes(), "fort.34")
+def test_files_of_the_program_are_read() -> None:
+    found = read_structure((CORPUS / "mgo-scf/fort.34").read_bytes(), "fort.34")
     assert (found.group, found.format) == (225, "fort.34")
-    assert abs(found.structure.cell[0] - 4.21) < 1e-6
-    found = read_structure((recorded / "c22-mgo-b3lyp-opt/out_mgoOpt.out").read_bytes(), "mgo.out")
+    assert abs(found.structure.cell[0] - 4.24) < 1e-6
+    # Of an optimisation the geometry at its end.
+    found = read_structure((CORPUS / "mgo-opt/main.out").read_bytes(), "mgo.out")
     assert (found.group, found.format) == (225, "CRYSTAL output")
-    graphene = read_structure((recorded / "c17-graphene-band/graphene.out").read_bytes(), "graphene.out")
+    assert abs(found.structure.cell[0] - 3.9632128) < 1e-6
+    quartz = read_structure((CORPUS / "quartz-freq/main.out").read_bytes(), "quartz.out")
+    assert (quartz.group, sum(quartz.structure.multiplicities)) == (154, 9)
+    ice = read_structure((CORPUS / "dry-ice-ir/main.out").read_bytes(), "ice.out")
+    assert (ice.group, len(ice.structure.numbers)) == (205, 2)
+    graphene = read_structure((CORPUS / "graphene/main.out").read_bytes(), "graphene.out")
     assert (graphene.structure.dimension, graphene.symbol, len(graphene.structure.numbers)) == (2, "p6/mmm", 1)
-    rippled = read_structure((recorded / "c23-slab-hse06-archer2/6x6-mv.gui").read_bytes(), "6x6-mv.gui")
-    assert (rippled.group, sum(rippled.structure.multiplicities)) == (77, 72)
-    molecule = read_structure((recorded / "c22-molecule-pbe0-d3-gcp/mole-scf.out").read_bytes(), "mole-scf.out")
-    assert (molecule.structure.dimension, len(molecule.structure.numbers)) == (0, 20)
-    tube = read_structure((recorded / "c14-nanotube-scf/test_nano07_3.out").read_bytes(), "tube.out")
-    assert (tube.structure.dimension, sum(tube.structure.multiplicities)) == (1, 24)
+    slab = read_structure((CORPUS / "slab-scf/main.gui").read_bytes(), "slab.gui")
+    assert (slab.structure.dimension, sum(slab.structure.multiplicities), len(slab.structure.numbers)) == (2, 3, 2)
+    molecule = read_structure((CORPUS / "molecule/main.out").read_bytes(), "molecule.out")
+    assert (molecule.structure.dimension, len(molecule.structure.numbers)) == (0, 8)
+    tube = read_structure((CORPUS / "tube/main.out").read_bytes(), "tube.out")
+    assert (tube.structure.dimension, sum(tube.structure.multiplicities)) == (1, 12)
     # Without symmetry a magnetic order keeps its atoms.
-    nio = (recorded / "c17-nio-afm-scf/fort.34").read_bytes()
+    nio = (CORPUS / "nio-scf/fort.34").read_bytes()
     assert len(read_structure(nio, "fort.34", symmetry=False).structure.numbers) == 4
+    assert len(read_structure(nio, "fort.34").structure.numbers) < 4
 
 
 @pytest.mark.parametrize(

@@ -1,188 +1,189 @@
-"""What grows with a calculation, and what a calculation tells beside its energy: against the recorded outputs."""
+"""What grows with a calculation, and what a calculation tells beside its energy."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from app.crystal.outputs import series as limits
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.series import Criterion, Series
+from app.crystal.outputs.series import Criterion, Series, scf_columns
+from tests.support.corpus import CORPUS, frame, vibrations
+from tests.support.corpus.cases.energies import MGO_SCF, NIO_SCF
+from tests.support.corpus.cases.vibrations import branches
+from tests.support.corpus.paper import Paper
+from tests.support.corpus.vibrations import Mode, vector
 
 
-def read(path: Path) -> OutputReader:
+def read(name: str) -> OutputReader:
     reader = OutputReader()
-    reader.feed(path.read_bytes())
+    reader.feed((CORPUS / name).read_bytes())
     reader.results()
     return reader
 
 
-def test_cycles_with_gap_and_tester(recorded: Path) -> None:
-    found = read(recorded / "c17-mgo-sto3g-rhf-scf/main.out").series
+def test_cycles_with_gap_and_tester() -> None:
+    found = read("mgo-scf/main.out").series
     [run] = found.scf
     assert list(run.cycles) == list(range(8))
+    assert list(run.energies) == [float(f"{energy:.12E}") for energy in MGO_SCF.energies]
+    # The difference that the first cycle prints is its energy.
     assert run.deltas[0] != run.deltas[0]
-    assert run.deltas[1] == -4.93e-01
+    assert list(run.deltas[1:]) == list(MGO_SCF.deltas)
     # The gap of the guess is printed before the first cycle ends.
     assert run.gaps[0] != run.gaps[0]
-    assert (run.gaps[1], run.gaps[7]) == (5.1162, 12.6917)
-    assert (run.converged, run.ended, found.tolerance, found.max_cycles) == (True, "CONVERGENCE ON ENERGY", 1e-6, 50)
+    assert run.gaps[1] == pytest.approx((0.3047 - 0.12 + 0.1512 + 0.06) * 27.211386, abs=1e-4)
+    assert run.gaps[7] == 12.4027
+    assert run.testers[1] != run.testers[1] and run.testers[7] > 0
+    assert (run.converged, run.ended, found.tolerance, found.max_cycles) == (True, "CONVERGENCE ON ENERGY", 1e-7, 50)
 
 
-def test_points_with_their_thresholds_and_geometries(recorded: Path) -> None:
-    found = read(recorded / "c17-mgo-sto3g-opt/main.out")
+def test_gaps_where_no_line_tells_them() -> None:
+    """CRYSTAL14 prints the edges alone; where a level shifter moves the empty bands, their distance is no gap."""
+    [old] = read("mgo-crystal14/main.out").series.scf
+    assert old.gaps[5] == pytest.approx((0.4251 + 0.2914 - 0.06 * 0.35**4) * 27.211386, abs=1e-3)
+    [shifted] = read("tube/main.out").series.scf
+    assert all(gap != gap for gap in shifted.gaps)
+    spins = read("mgo-spin/main.out").series.scf[0]
+    # Of both spins the smaller one.
+    assert spins.gaps[6] == 6.816
+
+
+def test_points_with_their_thresholds_and_geometries() -> None:
+    found = read("mgo-opt/main.out")
     points, frames = found.series.points, found.series.frames
     assert [point.number for point in points] == [frame.point for frame in frames] == [1, 2, 3, 4, 5, 6]
-    assert points[1].energy == -271.25359848987
-    assert points[1].delta == pytest.approx(-3.545e-02, abs=1e-5)
+    assert points[1].energy == -271.15123456789
+    assert points[1].delta == pytest.approx(-2.7778e-02, abs=1e-6)
     second = points[1].criteria
-    assert second["max_gradient"] == Criterion(0.221641, 0.00045, False)
+    assert second["max_gradient"] == Criterion(0.151234, 0.00045, False)
+    assert second["rms_displacement"] == Criterion(0.087654, 0.0012, False)
     assert set(points[0].criteria) == {"max_gradient", "rms_gradient"}
     assert all(one.met for one in points[-1].criteria.values())
-    assert [frame.cell[0] for frame in frames if frame.cell][:2] == [2.97691955, 2.82724429]
+    assert [frame.cell[0] for frame in frames if frame.cell][:2] == [2.99813275, pytest.approx(2.99813275 * 0.957, abs=1e-8)]
+    assert frames[0].atoms() == [(12, "MG", 0.0, 0.0, 0.0, True), (8, "O", -0.5, -0.5, -0.5, True)]
     optimization = found.results().optimization
     assert optimization is not None
     assert optimization.rms_gradient == points[-1].criteria["rms_gradient"].value
 
 
-def test_every_scf_of_one_log(recorded: Path) -> None:
-    runs = read(recorded / "c22-mgo-b3lyp-opt-onelog/out_mgoOptONELOG.out").series.scf
-    assert [(run.point, len(run.cycles), run.converged) for run in runs] == [(1, 8, True), (2, 7, True), (3, 6, True), (4, 4, True)]
-
-
-def test_the_first_point_includes_dispersion_as_all_others_do(recorded: Path) -> None:
+def test_the_first_point_includes_dispersion_as_all_others_do() -> None:
     """Without it the curve would jump by tens of millihartree at the second point."""
-    text = (recorded / "c22-dryice-ir/spec_dryIceIR.out").read_bytes()
+    text = (CORPUS / "dry-ice-ir/main.out").read_bytes()
     heading = b"\n COORDINATE AND CELL OPTIMIZATION - POINT    1\n"
     place = text.index(b"\n CYC   0")
     reader = OutputReader()
     reader.feed(text[:place] + heading + text[place : text.index(b"MAX ABS(DGRAD)")])
     results = reader.results()
-    assert results.energy_scf == pytest.approx(-754.22471149753)
-    assert results.energy_dispersion == pytest.approx(-0.051734242764)
-    assert reader.series.points[0].energy == results.energy_total == pytest.approx(-754.27644574029)
+    assert results.energy_scf == -754.1234567891
+    assert results.energy_dispersion == pytest.approx(-0.0512345678901)
+    assert reader.series.points[0].energy == results.energy_total == -754.17469135699
+    # An SCF within a later point is without it, and is not that point's energy.
+    reader.feed(b"\n COORDINATE AND CELL OPTIMIZATION - POINT    2\n")
+    reader.feed(b" TOTAL ENERGY(DFT)(AU)(   9) -7.5412000000000E+02 DE-1.0E-08 tester 1.0E-09\n")
+    assert reader.series.points[1].energy is None
+    reader.feed(b" TOTAL ENERGY(DFT)(AU)(   9) -7.5418000000000E+02     DE (AU)   -5.309E-03\n")
+    assert (reader.series.points[1].energy, reader.results().energy_kind) == (-754.18, "DFT+DISP")
 
 
-def test_charges_and_spins(recorded: Path) -> None:
-    nio = read(recorded / "c17-nio-afm-scf/main.out").results().populations
+def test_charges_and_spins() -> None:
+    nio = read("nio-scf/main.out").results().populations
     assert nio is not None
     # The analysis at the end has three digits and comes last.
-    assert nio.electrons == [27.602, 27.603, 8.398, 8.397]
-    assert nio.charges == [0.398, 0.397, -0.398, -0.397]
-    assert nio.spins == [3.057, -3.057, -0.072, 0.072]
-    cut = (recorded / "c17-nio-afm-scf/main.out").read_bytes().split(b"MULLIKEN POPULATION ANALYSIS - NO.")[0]
+    assert nio.electrons == [27.601, 27.602, 8.399, 8.398]
+    assert nio.charges == [0.399, 0.398, -0.399, -0.398]
+    assert nio.spins == [1.712, -1.711, -0.031, 0.03]
+    cut = (CORPUS / "nio-scf/main.out").read_bytes().split(b"MULLIKEN POPULATION ANALYSIS - NO.")[0]
     reader = OutputReader()
     reader.feed(cut)
     found = reader.results().populations
     assert found is not None
-    assert found.spins == [3.0566533, -3.0565699, -0.0717952, 0.0717119]
-    ghosts = read(recorded / "c17-elastic-failed/failed_elastic.out").results().populations
+    assert found.spins == pytest.approx(NIO_SCF.spins, abs=1e-5)
+    assert found.electrons == pytest.approx(NIO_SCF.charges, abs=1e-4)
+    ghosts = read("elastic-failed/main.out").results().populations
     assert ghosts is not None
-    assert None in ghosts.charges
+    # Of a core that is not the element's own nothing follows.
+    assert ghosts.charges == [None, None, pytest.approx(-0.25, abs=1e-5)]
+    many = read("dry-ice-ir/main.out").results().populations
+    assert many is not None and len(many.electrons) == 12
 
 
-def test_modes_with_irreps_intensities_and_displacements(recorded: Path) -> None:
-    found = read(recorded / "c22-dryice-ir/spec_dryIceIR.out")
+def test_modes_with_irreps_intensities_and_displacements() -> None:
+    found = read("dry-ice-ir/main.out")
     results = found.results()
     assert results.modes is not None
     strongest = max(results.modes, key=lambda mode: mode.ir_intensity or 0)
-    assert (strongest.first, strongest.last, strongest.irrep, strongest.ir_intensity) == (34, 36, "Fu", 3840.7)
-    assert (strongest.ir_active, strongest.raman_active) == (True, False)
+    assert (strongest.first, strongest.last, strongest.irrep, strongest.ir_intensity) == (34, 36, "Fu", 3901.25)
+    assert (strongest.ir_active, strongest.raman_active, strongest.raman_intensity) == (True, False, None)
+    assert {mode.first: mode.raman_intensity for mode in results.modes if mode.raman_active} == {
+        7: 12.5, 9: 8.25, 18: 4.0, 29: 60.0, 32: 1000.0,
+    }  # fmt: skip
     assert results.imaginary_modes == 0
-    assert results.zero_point_energy == 0.050570294031
-    [state] = results.thermodynamics
-    assert (state.temperature, state.pressure, state.gibbs_energy) == (298.15, 0.101325, -754.240704101842)
-    assert (state.entropy, state.heat_capacity) == (0.093942612098, 0.064771805098)
-    assert results.dielectric is not None
-    assert results.dielectric.electronic == [[1.9384, 0, 0], [0, 1.9384, 0], [0, 0, 1.9384]]
-    assert results.dielectric.vibrational is not None
-    assert results.dielectric.vibrational[2][2] == 0.33259
+    assert results.zero_point_energy == 0.0512
+    cold, warm = results.thermodynamics
+    assert (cold.temperature, warm.temperature, warm.pressure) == (100.0, 298.15, 0.101325)
+    assert (warm.thermal_energy, warm.pressure_volume, warm.entropy, warm.heat_capacity) == (0.0131, 3.8e-6, 0.0941, 0.0651)
+    assert warm.temperature_entropy == pytest.approx(298.15 * 0.0941e-3, abs=1e-12)
+    assert warm.gibbs_energy == pytest.approx(-754.17469135699 + 0.0512 + 0.0131 + 3.8e-6 - 298.15 * 0.0941e-3, abs=1e-11)
     vectors = found.series.vibrations()
     assert (len(vectors), {len(one) for one in vectors}) == (36, {36})
-    quartz = read(recorded / "c06-quartz-freq/qua_hf_2d_f.out").series.vibrations()
-    assert list(quartz[3][:3]) == [-0.0178, 0.0103, 0.0]
+    assert list(vectors[13]) == [round(part, 4) for part in vector(13, 36)]
+    quartz = read("quartz-freq/main.out").series.vibrations()
     assert (len(quartz), {len(one) for one in quartz}) == (27, {27})
 
 
-def test_phonon_branches(recorded: Path) -> None:
-    found = read(recorded / "c22-graphene-phonon-band/phono_Gstrain0Band.out").series
-    assert (len(found.phonons), found.phonon_shrink) == (123, [240, 240, 240])
-    assert found.phonons[1].coordinates == [2, 2, 0]
-    assert list(found.phonons[1].frequencies) == [0.7719, 32.4818, 51.1755, 831.7432, 1655.5376, 1657.3527]
-
-
-ELASTIC = """\
- EEEEEEEEEE STARTING  DATE 01 01 2024 TIME 00:00:00.0
- MgO
- SYMMETRIZED ELASTIC CONSTANTS FOR CUBIC CASE, IN GPa
-
- |   299.112   94.350   94.350    0.000    0.000    0.000 |
- |            299.112   94.350    0.000    0.000    0.000 |
- |                     299.112    0.000    0.000    0.000 |
- |                              153.400    0.000    0.000 |
- |                                       153.400    0.000 |
- |                                                153.400 |
-
-     K_V     G_V     K_R     G_R       K       G       E       v
-
-  162.60  132.99  162.60  128.90  162.60  130.95  309.70   0.180
-"""
-RAMAN = """\
-    MODES         EIGV          FREQUENCIES     IRREP  IR   INTENS    RAMAN
-             (HARTREE**2)   (CM**-1)     (THZ)             (KM/MOL)
-    1-   3   -0.4271E-20      0.0000    0.0000  (Fu )   A (     0.00)   I
-    4-   6    0.5677E-05    -522.9000   15.676  (Fg )   I (     0.00)   A
-
- POLYCRYSTALLINE ISOTROPIC INTENSITIES (ARBITRARY UNITS)
-
-    MODES    FREQUENCIES           I_tot       I_par      I_perp
- ----------------------------------------------------------------
-    4-   6   -522.9000 (Fg )      1000.00      571.43      428.57
-
-"""
-VOLUMES = """\
- SORTING VOLUMES/ENERGIES
- -------------------------
-
-      VOLUME (A^3)         ENERGY (a.u.)
-      16.50000          -7.921900000
-      17.00000          -7.922100000
-      17.50000          -7.922050000
-
-"""
-
-
-def test_responses_that_no_recorded_output_holds() -> None:
-    """The layout is that which the two other readers expect; the numbers are of MgO, diamond and LiH."""
+def test_vectors_that_were_cut_are_no_vectors() -> None:
+    data = (CORPUS / "quartz-freq/main.out").read_bytes()
     reader = OutputReader()
-    reader.feed((ELASTIC + RAMAN + VOLUMES).encode())
-    found = reader.results()
-    assert found.elasticity is not None
-    assert found.elasticity.constants[0][:3] == [299.112, 94.35, 94.35]
-    assert found.elasticity.constants[5][5] == 153.4
-    assert found.elasticity.constants[2][0] == found.elasticity.constants[0][2]
-    assert (found.elasticity.bulk_modulus, found.elasticity.poisson_ratio) == (162.6, 0.18)
-    assert found.modes is not None
-    assert (found.modes[1].raman_intensity, found.imaginary_modes) == (1000.0, 3)
-    assert found.energy_volume is not None
-    assert found.energy_volume.volumes == [16.5, 17.0, 17.5]
+    reader.feed(data[: data.index(b"AT.   5", data.index(b"FREQ(CM**-1)    495.68"))])
+    assert len(reader.series.vibrations()) == 12
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch, recorded: Path) -> None:
+def test_phonon_branches() -> None:
+    found = read("graphene-phonons/main.out").series
+    assert (len(found.phonons), found.phonon_shrink) == (123, [240, 240, 240])
+    for point in found.phonons[1:4]:
+        assert list(point.frequencies) == [round(value, 4) for value in branches(tuple(point.coordinates))]
+    assert found.phonons[1].coordinates == [2, 2, 0]
+    assert list(found.phonons[0].frequencies) == [0.0, 0.0, 0.0, 840.0, 1640.0, 1640.0]
+
+
+def test_what_raman_could_not_compute_is_not_a_number() -> None:
+    paper = Paper()
+    frame.started(paper, "t")
+    modes = [Mode(3, 0.0, "Fu", "A"), Mode(3, -522.9, "Fg", "I", "A"), Mode(2, 610.5, "Eg", "I", "A", powder=12.0)]
+    vibrations.modes(paper, modes)
+    vibrations.raman(paper, modes)
+    reader = OutputReader()
+    reader.feed(paper.text.encode())
+    found = reader.results().modes
+    assert found is not None
+    assert [mode.raman_intensity for mode in found] == [None, None, 12.0]
+    assert reader.results().imaginary_modes == 3
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_CYCLES", 30)
     monkeypatch.setattr(limits, "MAX_FRAME_ATOMS", 20)
     monkeypatch.setattr(limits, "MAX_POINTS", 8)
-    data = (recorded / "c22-mgo-b3lyp-opt-onelog/out_mgoOptONELOG.out").read_bytes()
+    data = (CORPUS / "mgo-opt-onelog/main.out").read_bytes()
     reader = OutputReader()
     for _ in range(6):
         reader.feed(data)
     found: Series = reader.series
-    assert sum(len(run.cycles) for run in found.scf) < 30 + 24
+    # Of those that were forgotten the last cycle each, and the one that runs.
+    assert sum(len(run.cycles) for run in found.scf) <= 30 + 24 + 9
     assert len(found.scf) == 24
     assert found.forgotten > 0
     assert len(found.frames) <= 10
     assert len(found.points) <= 8
+
+
+def test_columns_of_an_scf_are_json() -> None:
+    [run] = read("mgo-crystal14/main.out").series.scf
+    columns = scf_columns(run, since=3)
+    assert (columns["since"], columns["cycle"], columns["converged"]) == (3, [3, 4, 5], True)
+    assert columns["energy"][-1] == -274.5678901234
+    assert scf_columns(run)["delta"][0] is None and scf_columns(run)["gap"][0] is None
 
 
 @pytest.mark.parametrize(
@@ -199,9 +200,9 @@ def test_the_tolerance_of_the_scf(line: str, tolerance: float) -> None:
     assert reader.series.tolerance == tolerance
 
 
-def test_spins_of_the_cycle_before_the_last_charges_are_kept(recorded: Path) -> None:
+def test_spins_of_the_cycle_before_the_last_charges_are_kept() -> None:
     """An output that is cut between both tables, however it was fed."""
-    data = (recorded / "c17-nio-afm-opt-walltime/main.out").read_bytes()
+    data = (CORPUS / "nio-opt-cut/main.out").read_bytes()
     cut = data[: data.rindex(b"TOTAL ATOMIC SPINS") - 2]
     assert cut.count(b"TOTAL ATOMIC SPINS") > 0
     found = []

@@ -28,7 +28,6 @@ from tests.support.ports import free_port
 USERS = ("alice", "bob")
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sshd", "sacctmgr")
 REPOSITORY = Path(__file__).resolve().parents[2]
-RECORDED = REPOSITORY.parent / "shared" / "data" / "crystal"
 
 
 def missing() -> str:

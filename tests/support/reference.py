@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from tests.support.lab import RECORDED
-
+RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "crystal"
+"""Beside the project, not in it."""
 TABLE: dict[str, Counter[str]] = {}
 """By recorded file: names of the reference values, and how many numbers each held."""
 

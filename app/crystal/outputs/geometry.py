@@ -6,7 +6,7 @@ import re
 
 from app.crystal.outputs.results import Atom, Geometry, Optimization
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
-from app.crystal.outputs.sheet import Section, Sheet, number
+from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 
 
 class GeometrySection(Section):
@@ -52,7 +52,7 @@ class GeometrySection(Section):
     def _row_cell(self, line: str) -> bool:
         self.sheet.table = None
         try:
-            cell = [float(part) for part in line.split()[:6]]
+            cell = [finite_number(part) for part in line.split()[:6]]
         except ValueError:
             return False
         if len(cell) == 6 and self._in_conventional:
@@ -70,7 +70,7 @@ class GeometrySection(Section):
         if parts == ["X", "Y", "Z"]:
             return True
         try:
-            row = [number(part) for part in parts]
+            row = [finite_number(part) for part in parts]
         except ValueError:
             return False
         if len(row) != 3:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from app.crystal.outputs.marks import NUMBER
 from app.crystal.outputs.results import Dielectric, Elasticity, EnergyVolume
-from app.crystal.outputs.sheet import Section, Sheet
+from app.crystal.outputs.sheet import Section, Sheet, finite_number
 
 _COMPONENT = re.compile(rf"^ +0\.000 +(?P<axes>[XYZ]{{2}}) +{NUMBER} +{NUMBER} +(?P<value>{NUMBER})")
 _ROW_OF_THREE = re.compile(rf"^ +({NUMBER}) +({NUMBER}) +({NUMBER}) *$")
@@ -39,7 +40,9 @@ class ResponseSection(Section):
         wanted = 6 - len(self._rows)
         row = text.strip("|").strip().rjust(_ELASTIC_WIDTH * wanted)
         try:
-            values = [float(row[place : place + _ELASTIC_WIDTH]) for place in range(0, len(row), _ELASTIC_WIDTH)]
+            values = [
+                finite_number(row[place : place + _ELASTIC_WIDTH]) for place in range(0, len(row), _ELASTIC_WIDTH)
+            ]
         except ValueError:
             return False
         if len(values) != wanted:
@@ -65,8 +68,10 @@ class ResponseSection(Section):
         if len(values) != len(_AVERAGES):
             return False
         for name, text in zip(_AVERAGES, values, strict=True):
-            if hasattr(Elasticity, name) and "*" not in text:
-                setattr(self._elasticity(), name, float(text))
+            # What is out of range is printed as stars, or as NaN.
+            with suppress(ValueError):
+                if hasattr(Elasticity, name):
+                    setattr(self._elasticity(), name, finite_number(text))
         return True
 
     def _elasticity(self) -> Elasticity:

@@ -7,6 +7,7 @@ docs/developer/results.md explains every field.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, is_dataclass
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -192,7 +193,9 @@ class Results:
     errors: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For JSON, which knows no NaN and no infinity: what was not finite is unknown."""
+        found: dict[str, Any] = _finite(asdict(self))
+        return found
 
 
 @dataclass
@@ -209,6 +212,14 @@ class Progress:
 
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list) else value
 
 
 def shape_of_results() -> dict[str, Any]:

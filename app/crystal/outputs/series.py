@@ -9,6 +9,7 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, NamedTuple
 
 from app.crystal.outputs.marks import NUMBER
@@ -105,7 +106,8 @@ def read_atom(line: str) -> AtomRow | None:
         parts = ["", *match.groups()]
     _, flag, z, symbol, x, y, w = parts
     try:
-        return int(z), symbol, float(x), float(y), float(w), flag == "T"
+        place = float(x), float(y), float(w)
+        return (int(z), symbol, *place, flag == "T") if all(map(isfinite, place)) else None
     except ValueError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.series import Series
@@ -46,6 +47,18 @@ def keep(kept: list[str], line: str) -> None:
     text = " ".join(line.split())
     if text not in kept and len(kept) < _MAX_KEPT:
         kept.append(text)
+
+
+def finite_number(text: str) -> float:
+    """A number of a table, in which also NaN may stand.
+
+    Raises:
+        ValueError
+    """
+    value = number(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value
 
 
 def number(text: str) -> float:

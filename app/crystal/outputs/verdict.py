@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.crystal.outputs.diagnosis import diagnose
+from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sheet import Section, Sheet, keep, number
 
 
@@ -42,7 +43,10 @@ class VerdictSection(Section):
         self.sheet.table = self._row_title if self._starts == 1 else None
 
     def _row_title(self, line: str) -> bool:
-        if line.strip():
+        """The first words after the start; properties puts them into a box, or finds nothing to begin with."""
+        if (mark := find_mark(line)) and mark[0] == "error":
+            return False
+        if line.strip(" *\n"):
             self.sheet.results.title = line.strip()
             self.sheet.table = None
         return True

@@ -8,7 +8,7 @@ from contextlib import suppress
 from app.crystal.outputs.marks import NUMBER, find_mark
 from app.crystal.outputs.results import IMAGINARY_CM1, Mode, Thermodynamics
 from app.crystal.outputs.series import MAX_VECTOR_ROWS, PhononPoint
-from app.crystal.outputs.sheet import Section, Sheet, number
+from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 
 _DISPLACEMENT_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")
 _MODE_ROW = re.compile(
@@ -96,7 +96,7 @@ class VibrationSection(Section):
             return not self._raman and not find_mark(line)
         # What could not be computed is printed as NaN or stars.
         with suppress(ValueError):
-            self._raman[int(match[1])] = number(match[3])
+            self._raman[int(match[1])] = finite_number(match[3])
         return True
 
     # -- displacements -----------------------------------------------------------------------------------------

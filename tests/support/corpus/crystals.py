@@ -128,9 +128,9 @@ SLAB = Structure(
 def _quartz() -> Structure:
     """Alpha quartz by hand: silicon on its twofold axes, oxygen in general position."""
     a, c, u = 4.93, 5.43, 0.469
-    x, y, z = 0.414, 0.268, 0.119
     third = 1 / 3
-    silicon = ((u, 0.0, 0.0), (0.0, u, 2 * third), (-u, -u, third))
+    x, y, z = 0.414, 0.268, 0.119 + 2 * third
+    silicon = ((u, 0.0, 2 * third), (0.0, u, third), (-u, -u, 0.0))
     oxygen = (
         (x, y, z), (-y, x - y, z + 2 * third), (y - x, -x, z + third),
         (y, x, -z), (x - y, -y, third - z), (-x, y - x, 2 * third - z),
@@ -149,7 +149,7 @@ def _dry_ice() -> Structure:
     """Four molecules along the diagonals of a cube."""
     a, x = 5.7, 0.118
     centres = ((0.0, 0.0, 0.0), (-0.5, 0.0, -0.5), (0.0, -0.5, -0.5), (-0.5, -0.5, 0.0))
-    arms = ((x, x, x), (-x, -x, x), (x, -x, -x), (-x, x, -x))
+    arms = ((x, x, x), (-x, -x, x), (-x, x, -x), (x, -x, -x))
     carbon = [Site(6, centre, not n) for n, centre in enumerate(centres)]
     oxygen = [
         Site(8, tuple(middle + sign * part for middle, part in zip(centre, arm, strict=True)), not n and sign > 0)  # type: ignore[arg-type]
