@@ -72,6 +72,7 @@ RULES: dict[str, Rule] = {
     "template.read": Rule(Role.VIEWER, Scope.JOBS_READ),
     "template.create": Rule(Role.MEMBER, Scope.JOBS_WRITE),
     "template.change": Rule(Role.MEMBER, Scope.JOBS_WRITE, own=True),
+    "template.review": Rule(Role.MAINTAINER, Scope.JOBS_WRITE),
     "cluster.read": Rule(Role.VIEWER, Scope.JOBS_READ),
     "cluster.use": Rule(Role.MEMBER, Scope.JOBS_WRITE),
     "cluster.change": Rule(Role.MAINTAINER, Scope.CLUSTERS_WRITE),

@@ -26,6 +26,7 @@ from app.services.context import Context
 from app.services.host_trust import endpoints
 from app.services.remote_accounts import Account, account_of, legible_settings, needs_own_key, setting_errors
 from app.settings import ClusterSettings
+from app.transport.environment import account_name
 from app.transport.host_keys import fingerprint
 
 _PROBE = r"""
@@ -59,6 +60,8 @@ class ClusterView:
     """Unfinished jobs that were submitted with keys of the reader."""
     broken: str = ""
     """Why the stored settings cannot be used; those that can are in `settings`."""
+    service_account: str = field(default_factory=account_name)
+    """As whom jobs on this server run where no other account is set."""
 
     @property
     def needs_own_key(self) -> bool:

@@ -16,7 +16,7 @@ from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
 from app.errors import ClusterBroken, FieldError, InvalidInput, NotFound
-from app.services import clusters, jobs
+from app.services import clusters, jobs, reviews
 from app.services.attachments import Found, Gathered, gather, offers
 from app.services.clusters import ClusterView
 from app.services.context import Context
@@ -25,6 +25,7 @@ from app.services.estimates import Advice, advise
 from app.services.forms import Draft, with_resources
 from app.services.library import difference, refresh
 from app.services.packages import job_script
+from app.services.reviews import Standing
 from app.services.templates import Rendering
 
 
@@ -46,6 +47,8 @@ class Sheet:
     view: dict[str, Any] | None = None
     advice: Advice | None = None
     chosen: ClusterView | None = None
+    standing: Standing = field(default_factory=Standing)
+    abilities: list[str] = field(default_factory=list)
 
     @property
     def findings(self) -> int:
@@ -81,6 +84,8 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
         view=_view(rendering, gathered),
         advice=await _advice(context, actor, draft, chosen, rendering, gathered),
         chosen=chosen,
+        standing=await reviews.standing(context, actor, draft.template),
+        abilities=reviews.abilities(draft.template),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ another account is kept until its last job has ended. A key that is removed is g
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 from app.db.member_keys import Credential
@@ -21,6 +20,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
 from app.services.remote_accounts import Account, cluster_settings, needs_own_key, stamp_of
+from app.transport.environment import agent_socket
 from app.transport.keys import make_key_pair
 
 
@@ -145,7 +145,7 @@ async def secrets_of(context: Context, account: Account) -> tuple[tuple[bytes, .
                 f"The key {settings.key_path} for {account.cluster} cannot be read: {error.strerror}.",
                 hint="Correct key_path, or make the file readable for the account that runs CrystalDeck.",
             ) from error
-    agent = os.environ.get("SSH_AUTH_SOCK")
+    agent = agent_socket()
     if settings.use_agent and agent:
         return (), agent, False
     if settings.use_agent:

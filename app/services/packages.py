@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from app.services.access import runner_kind
 from app.services.attachments import attached_files
 from app.services.context import Context
 from app.services.faults import Faults, blame, mark_jobs
+from app.services.kept import put_inside
 from app.services.remote_accounts import Account
 from app.settings import ClusterSettings
 
@@ -136,12 +138,11 @@ def keep_sent(context: Context, sent: Sequence[Outgoing]) -> list[JobFile]:
 
 def _keep_one(context: Context, out: Outgoing) -> list[JobFile]:
     folder = context.job_folder(out.job.id) / "sent"
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, data in out.package.files.items():
         if name == PREFLIGHT_DECK:
             continue
-        (folder / name).write_bytes(data)
+        put_inside(folder, name, io.BytesIO(data))
         role = "script" if name == "job.sh" else "deck" if written_roles({name: ""}) else "geometry"
         digest = hashlib.sha256(data).hexdigest()
         files.append(JobFile(job_id=out.job.id, name=name, size=len(data), role=role, sha256=digest))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from app.domain.permissions import Actor, can, require
 from app.errors import NotFound
+from app.services import reviews
 from app.services.context import Context
 from app.services.library import Version, history, refresh, texts_of
+from app.services.reviews import Standing
 from app.services.template_files import METADATA, Template
 from app.services.templates import Broken, Rendering
 
@@ -21,6 +23,7 @@ class Shelves:
     all_categories: list[str]
     tags: list[str]
     broken: list[Broken]
+    standings: dict[str, Standing]
 
     @property
     def count(self) -> int:
@@ -36,6 +39,8 @@ class Shelf:
     versions: list[Version]
     may_change: bool
     own: bool
+    standing: Standing
+    abilities: list[str]
 
 
 async def search(context: Context, actor: Actor, words: str = "", category: str = "", tag: str = "") -> Shelves:
@@ -54,7 +59,9 @@ async def search(context: Context, actor: Actor, words: str = "", category: str 
             found.setdefault(spec.category, []).append(template)
     found = dict(sorted(found.items(), key=lambda shelf: _place(shelf[0])))
     tags = sorted({name for template in every for name in template.spec.tags})
-    return Shelves(found, sorted({template.spec.category for template in every}), tags, context.templates.broken)
+    categories = sorted({template.spec.category for template in every})
+    standings = await reviews.standings(context, actor, every)
+    return Shelves(found, categories, tags, context.templates.broken, standings)
 
 
 _ORDER = ("Energy and geometry", "Electronic structure", "Vibrations", "Response", "Surfaces and molecules")
@@ -83,7 +90,9 @@ async def one(context: Context, actor: Actor, template_id: str) -> Shelf:
     example = await asyncio.to_thread(context.templates.try_template, template, dict(template.spec.example))
     own = not context.templates.is_fixed(template_id)
     versions = await history(context, actor, template_id) if own else []
-    return Shelf(template, example, versions, own and can(actor, "template.create"), own)
+    standing = await reviews.standing(context, actor, template)
+    may_change = own and can(actor, "template.create")
+    return Shelf(template, example, versions, may_change, own, standing, reviews.abilities(template))
 
 
 async def beginning(context: Context, actor: Actor, like: str) -> dict[str, str]:

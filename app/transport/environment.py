@@ -42,15 +42,33 @@ def account_environment(
     }  # fmt: skip
 
 
+def account_name() -> str:
+    """The account that the service runs as; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+_AGENT = "SSH_AUTH_SOCK"
 _PR_SET_DUMPABLE = 4
+_kept: dict[str, str] = {}
+
+
+def agent_socket() -> str:
+    """Where the ssh-agent of the service's environment listens; empty: there is none."""
+    return _kept.get(_AGENT) or os.environ.get(_AGENT, "")
 
 
 def hide_secrets() -> None:
     """Keep what the service was started with to itself, once its settings were read.
 
-    No child of any library inherits them, and processes of the same account cannot read them, nor the service's memory, from
-    /proc: the kernel gives a process that is not dumpable to root alone. Its children are dumpable again once they run a program.
+    No child of any library inherits its settings or its ssh-agent, and processes of the same account cannot read them, nor the
+    service's memory, from /proc: the kernel gives a process that is not dumpable to root alone. Its children are dumpable again
+    once they run a program.
     """
-    for name in [name for name in os.environ if name.upper().startswith("CRYSTALDECK_")]:
-        del os.environ[name]
+    for name in [name for name in os.environ if name == _AGENT or name.upper().startswith("CRYSTALDECK_")]:
+        value = os.environ.pop(name)
+        if name == _AGENT:
+            _kept[name] = value
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,21 @@ def test_only_a_machine_of_this_server_runs_as_another_account() -> None:
     for name in ("-x", "root;id", "a b", "jobs\n", "../x", "x" * 40):
         with pytest.raises(ValueError):
             ClusterSettings(runner_type="local", run_as=name)
+
+
+def test_a_service_that_runs_hands_its_settings_to_no_child() -> None:
+    """Not even to one that a library starts; and its memory and environment are root's to read alone."""
+    script = (
+        "import ctypes, os, subprocess\n"
+        "from app.transport.environment import agent_socket, hide_secrets\n"
+        "hide_secrets()\n"
+        "print(subprocess.run(['env'], capture_output=True, text=True).stdout)\n"
+        "print('dumpable', ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
+        "print('owner', os.stat('/proc/self/environ').st_uid)\n"
+        "print('agent', agent_socket())\n"
+    )
+    environment = {**os.environ, **{name: value for name, value in SECRETS.items() if name.upper().startswith("CRYST")}}
+    environment |= {"SSH_AUTH_SOCK": "/run/agent.sock"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert "hunter2" not in done.stdout and "SSH_AUTH_SOCK" not in done.stdout and "k3y" not in done.stdout
+    assert {"dumpable 0", "owner 0", "agent /run/agent.sock"} <= set(done.stdout.splitlines())

@@ -146,7 +146,7 @@ async def test_a_running_job_is_cancelled(app: FastAPI, account: pwd.struct_pass
     view = await until(context, actor, job.id, "running")
     assert view.remote is not None
     pid = int(view.remote.scheduler_id.partition(".")[0])
-    assert os.stat(f"/proc/{pid}").st_uid == account.pw_uid
+    assert Path(f"/proc/{pid}").stat().st_uid == account.pw_uid
     await jobs.cancel(context, actor, job.id)
     assert (await until(context, actor, job.id)).job.state == "cancelled"
     async with asyncio.timeout(30):

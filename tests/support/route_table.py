@@ -72,6 +72,9 @@ API: dict[str, Entry] = {
     "GET /api/v1/templates/schema": read("/api/v1/templates/schema"),
     "GET /api/v1/templates/{template_id}/schema": read("/api/v1/templates/{template}/schema"),
     "POST /api/v1/templates/{template_id}/render": read("/api/v1/templates/scf/render", json={"parameters": mgo()}),
+    "PUT /api/v1/templates/{template_id}/review": Entry(
+        Role.MAINTAINER, Scope.JOBS_WRITE, "/api/v1/templates/{template}/review", 409, send={"json": {"revision": "x"}}
+    ),
     "POST /api/v1/templates": Entry(
         Role.MEMBER, Scope.JOBS_WRITE, "/api/v1/templates", 201, owned=True, send={"json": {"files": {}}}
     ),
@@ -190,6 +193,13 @@ PAGES: dict[str, Entry] = {
     "POST /templates/basis": own("/templates/basis", data=BASIS),
     "GET /templates/{template_id}": read("/templates/{template}"),
     "GET /templates/{template_id}/edit": write("/templates/{template}/edit", 200),
+    "POST /templates/{template_id}/review": Entry(
+        Role.MAINTAINER,
+        Scope.JOBS_WRITE,
+        "/templates/{template}/review",
+        409,
+        send={"data": {"revision": "x", "reviewed": "true"}},
+    ),
     "POST /templates/{template_id}/remove": own("/templates/{template}/remove"),
     "GET /new": read("/new"),
     "GET /new/{template_id}": write("/new/scf?example=1", 200),

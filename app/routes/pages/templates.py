@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.crystal.basis import INTERNAL_SETS, MORE_SETS, coverage
@@ -13,7 +14,7 @@ from app.domain.permissions import can, require
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
-from app.services import library, shelves
+from app.services import library, reviews, shelves
 
 router = APIRouter(include_in_schema=False)
 _FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")
@@ -97,6 +98,15 @@ async def edit(request: Request, context: ContextDep, actor: ActorDep, template_
 async def remove(context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     await library.remove_template(context, actor, template_id)
     return RedirectResponse("/templates", status_code=303)
+
+
+@router.post("/templates/{template_id}/review")
+async def review(
+    context: ContextDep, actor: ActorDep, template_id: str, revision: Annotated[str, Form()], reviewed: Annotated[bool, Form()]
+) -> Response:  # fmt: skip
+    """Mark the revision that was read as reviewed, or take the mark away."""
+    await reviews.mark(context, actor, template_id, revision, reviewed=reviewed)
+    return RedirectResponse(f"/templates/{template_id}", status_code=303)
 
 
 async def _texts(request: Request) -> tuple[dict[str, str], dict[str, str]]:

@@ -221,6 +221,19 @@ class TemplateSummary(BaseModel):
     tags: list[str]
     version: str
     revision: str
+    author: str = ""
+    """Who of the group wrote it in the browser; empty for a template of the installation."""
+    reviewed_by: str = ""
+    """The maintainer who looked through this revision; empty: nobody yet."""
+
+
+class Review(BaseModel):
+    """`revision` is the one that was read; another one is answered with 409."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: str
+    reviewed: bool = True
 
 
 class Rendered(BaseModel):

@@ -10,10 +10,12 @@ from fastapi import APIRouter
 from app.domain.permissions import require
 from app.domain.schemas import json_schema, metadata_schema
 from app.domain.templates import refuse
-from app.routes.api.v1.schemas import Rendered, RenderRequest, TemplateSummary
+from app.routes.api.v1.schemas import Rendered, RenderRequest, Review, TemplateSummary
 from app.routes.deps import ActorDep, ContextDep
+from app.services import reviews
 from app.services.attachments import gather
 from app.services.library import refresh
+from app.services.template_files import Template
 
 router = APIRouter(prefix="/api/v1/templates", tags=["templates"])
 
@@ -23,11 +25,24 @@ async def list_templates(context: ContextDep, actor: ActorDep) -> list[TemplateS
     """All templates."""
     require(actor, "template.read")
     await refresh(context)
+    every = context.templates.all()
+    known = await reviews.standings(context, actor, every)
+    return [_summary(template, known[template.spec.id]) for template in every]
+
+
+def _summary(template: Template, standing: reviews.Standing) -> TemplateSummary:
     keys = {"id", "title", "description", "category", "tags", "version"}
-    return [
-        TemplateSummary(**template.spec.model_dump(include=keys), revision=template.revision)
-        for template in context.templates.all()
-    ]
+    return TemplateSummary(
+        **template.spec.model_dump(include=keys), revision=template.revision, author=standing.author,
+        reviewed_by=standing.reviewer,
+    )  # fmt: skip
+
+
+@router.put("/{template_id}/review")
+async def review_template(context: ContextDep, actor: ActorDep, template_id: str, body: Review) -> TemplateSummary:
+    """Mark a revision of a member's template as reviewed, or take the mark away. For maintainers."""
+    template = await reviews.mark(context, actor, template_id, body.revision, reviewed=body.reviewed)
+    return _summary(template, await reviews.standing(context, actor, template))
 
 
 @router.get("/schema")
