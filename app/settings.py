@@ -258,8 +258,10 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Master keys for stored secrets, newest first, separated by commas; empty: master_key_file.",
     )
-    master_key_file: Path | None = Field(
-        None, description="File of the master keys, one a line, newest first; empty: master.key beside config.toml."
+    master_key_file: Path = Field(
+        # Worked out with the settings: once the service runs, its environment no longer says where config.toml lies.
+        default_factory=lambda: config_path().parent / "master.key",
+        description="File of the master keys, one a line, newest first; empty: master.key beside config.toml.",
     )
     template_dirs: list[Path] = Field(default_factory=list, description="More folders of input templates.")
     poll_interval: float = Field(10.0, gt=0, description="Seconds between polls of an idle cluster.")
@@ -345,7 +347,7 @@ class Settings(BaseSettings):
     @property
     def key_file(self) -> Path:
         """Where the master keys lie; outside of the data folder, so that a copy of that one gives no secret away."""
-        return (self.master_key_file or config_path().parent / "master.key").expanduser()
+        return self.master_key_file.expanduser()
 
     @property
     def secure_cookies(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.errors import ConfigurationError
+from app.settings import load_settings
 from app.transport.vault import KEPT_IN_DATA, Vault, name_of, new_key
 from tests.support.service import PASSWORD, Service
 
@@ -133,3 +134,11 @@ def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
     assert "CrystalDeck on" in log and "DEBUG" in log
     found = {name for name, secret in (secrets | wrong).items() if secret in log}
     assert found == set()
+
+
+def test_the_service_keeps_to_the_place_of_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it runs, its environment no longer says where the configuration lies."""
+    monkeypatch.setenv("CRYSTALDECK_CONFIG", str(tmp_path / "config.toml"))
+    settings = load_settings()
+    monkeypatch.delenv("CRYSTALDECK_CONFIG")
+    assert settings.key_file == tmp_path / "master.key"
