@@ -21,7 +21,7 @@ from app.db import migrations
 from app.db.repositories.jobs import JobFilter
 from app.domain.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
-from app.services import accounts, actions, clusters, keys, queue
+from app.services import accounts, actions, cluster_changes, clusters, keys, queue
 from app.services import doctor as checkups
 from app.services.context import Context, make_context
 from app.services.selections import chosen
@@ -57,7 +57,7 @@ def _run(work: Callable[[Context], Awaitable[T]]) -> T:
     async def main() -> T:
         context = make_context(settings)
         try:
-            await clusters.sync_configuration(context)
+            await cluster_changes.sync_configuration(context)
             return await work(context)
         finally:
             await context.pool.close()
@@ -160,8 +160,38 @@ def cluster_add(
 ) -> None:
     """Add a machine, e.g.: cluster add hpc --set hostname=hpc.example.org --set username=me --set key_path=~/.ssh/k"""
     values = dict(item.partition("=")[::2] for item in option)
-    _run(lambda context: clusters.add(context, OPERATOR, name, values))
+    _run(lambda context: cluster_changes.add(context, OPERATOR, name, values))
     typer.echo(f"Cluster {name} was added. Test it with: crystaldeck cluster test {name}")
+
+
+@cluster_app.command("show")
+def cluster_show(name: str) -> None:
+    """The settings of a machine, and what is wrong with them."""
+    view = _run(lambda context: clusters.get(context, OPERATOR, name))
+    for key, value in view.settings.model_dump(mode="json").items():
+        typer.echo(f"{key} = {json.dumps(value)}")
+    if view.broken:
+        raise InvalidInput(view.broken, hint=f"Correct them: crystaldeck cluster edit {name} --set key=value")
+
+
+@cluster_app.command("edit")
+def cluster_edit(
+    name: str,
+    option: Annotated[list[str], typer.Option("--set", help="key=value; an empty value is as by default.")],
+) -> None:
+    """Change settings of a machine that is not in the configuration file, e.g.: cluster edit hpc --set setup='module load X'"""
+    values = dict(item.partition("=")[::2] for item in option)
+    changed = _run(lambda context: cluster_changes.edit(context, OPERATOR, name, values))
+    typer.echo(f"Cluster {name}: {', '.join(changed) + ' changed' if changed else 'nothing changed'}.")
+
+
+@cluster_app.command("remove")
+def cluster_remove(name: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove a machine of which no job or run is unfinished; its jobs, files and results stay."""
+    if not yes:
+        typer.confirm(f"Remove {name}? Members' keys for it are thrown away; its jobs stay.", abort=True)
+    _run(lambda context: cluster_changes.remove(context, OPERATOR, name))
+    typer.echo(f"Cluster {name} was removed.")
 
 
 @cluster_app.command("pause")

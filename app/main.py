@@ -17,6 +17,7 @@ from app.background.scheduler import Background
 from app.db import migrations
 from app.routes import health, live, problems
 from app.routes.api.v1 import batches as api_batches
+from app.routes.api.v1 import clusters as api_clusters
 from app.routes.api.v1 import jobs as api_jobs
 from app.routes.api.v1 import library as api_library
 from app.routes.api.v1 import queue as api_queue
@@ -33,7 +34,7 @@ from app.routes.pages import templates as template_pages
 from app.routes.pages import workflows as workflow_pages
 from app.routes.security import Security
 from app.routes.strict import refuse_unknown
-from app.services import clusters
+from app.services import cluster_changes, clusters
 from app.services.context import make_context
 from app.settings import Settings
 
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(migrations.upgrade, settings.database)
-        await clusters.sync_configuration(context)
+        await cluster_changes.sync_configuration(context)
         await context.broker.start()
         background = Background(context)
         await background.start()
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     for router in (
-        health.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
+        health.router, api_clusters.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
         api_batches.router, api_results.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router,
         job_pages.router, template_pages.router, compose.router, batch_pages.router, workflow_pages.router, run_pages.router,
         cluster_pages.router,

@@ -108,7 +108,7 @@ class ClusterSettings(BaseModel):
     @classmethod
     def _account(cls, value: str) -> str:
         if value and not _ACCOUNT.fullmatch(value):
-            raise ValueError("must be the name of an account: letters, digits and . _ @ + -")
+            raise ValueError("must be the name of an account: letters, digits and . _ -")
         return value
 
     @field_validator("proxy_jump")
@@ -177,7 +177,7 @@ class ClusterSettings(BaseModel):
         return value
 
 
-_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 JUMP = re.compile(r"(?:([A-Za-z0-9_][A-Za-z0-9_.+-]{0,63})@)?(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _PARTITION = re.compile(r"[A-Za-z0-9_.,:+-]{0,64}")

@@ -18,7 +18,7 @@ from app.db.member_keys import Credential
 from app.db.tables import Cluster, OutboxEvent
 from app.domain.permissions import Actor, Role
 from app.errors import ConfigurationError, InvalidInput, NotFound
-from app.services.clusters import sync_configuration
+from app.services.cluster_changes import sync_configuration
 from app.services.context import make_context
 from app.services.creation import JobRequest, create_jobs
 from app.services.member_keys import make_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from app.db import limits as limits  # their tables are part of the same metadata
@@ -68,12 +68,21 @@ class OneTimeLink(SQLModel, table=True):
 
 
 class Cluster(SQLModel, table=True):
-    """A machine that runs jobs. `settings` holds the keys of a `[clusters.<name>]` table."""
+    """A machine that runs jobs. `settings` holds the keys of a `[clusters.<name>]` table.
+
+    One that was removed stays, since its jobs name it; a new one may have its name, and is another machine.
+    """
 
     __tablename__ = "clusters"
+    __table_args__ = (
+        Index(
+            "uq_clusters_name", "name", unique=True, sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True)
-    name: str = Field(unique=True, index=True)
+    name: str = Field(index=True)
     settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     host_key: str = Field(default="", sa_column=Column(Text, nullable=False))
     proxy_host_key: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -86,7 +95,8 @@ class Cluster(SQLModel, table=True):
     """Its partitions with their limits, as the scheduler last told them; see `domain.resources.Partition`."""
     paused: str = ""
     """Who paused it, and why, in words; empty: it takes jobs."""
-    active: bool = True
+    removed_at: datetime | None = None
+    removed_by: str = ""
     created_at: datetime = Field(default_factory=now)
 
 

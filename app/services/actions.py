@@ -243,11 +243,13 @@ async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
             name, _, partition = value.partition(":")
             known = CLUSTER_NAME.fullmatch(name.strip())
             cluster = await clusters.by_name(session, name.strip()) if known else None
-            if cluster is None or not cluster.active:
+            if cluster is None:
                 raise InvalidInput(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.",
                                    fields=[FieldError("value", "must name a cluster", value[:60])])  # fmt: skip
             # A word that cannot name a partition is refused here, not job by job.
             return cluster, read_resources({"partition": partition.strip()}).partition
+        case "rerun":
+            return {cluster.id for cluster in await clusters.all_active(session)}
     return None
 
 
@@ -269,6 +271,8 @@ def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
     """Why this job cannot take part; empty: it can."""
     state = JobState(job.state)
     if action == "rerun":
+        if job.cluster_id not in wanted:
+            return "Its cluster was removed: clone it for another one."
         return "" if state in TERMINAL else f"It is {state}: it has not ended."
     if not can(actor, "job.change", job.owner_id):
         return "It belongs to somebody else."

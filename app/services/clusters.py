@@ -1,30 +1,26 @@
-"""Clusters: configured or added by hand, trusted, tested; keys of their users."""
+"""Clusters as people see them: trusted, tested. What changes them stands in `cluster_changes`."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from pydantic import ValidationError
 
 from app.db.member_keys import Credential
 from app.db.repositories import clusters, credentials, jobs
 from app.db.tables import Cluster, now
-from app.domain.credentials import CredentialKey, is_account_name
-from app.domain.names import CLUSTER_NAME
+from app.domain.credentials import CredentialKey
 from app.domain.permissions import Actor, require
 from app.domain.resources import Partition
 from app.domain.states import OCCUPYING
-from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotAllowed, NotFound
+from app.errors import Conflict, CrystalDeckError, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Check
 from app.services.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.context import Context
 from app.services.host_trust import endpoints
-from app.services.remote_accounts import Account, account_of, legible_settings, needs_own_key, setting_errors
+from app.services.remote_accounts import Account, account_of, legible_settings, needs_own_key
 from app.settings import ClusterSettings
 from app.transport.environment import account_name
 from app.transport.host_keys import fingerprint
@@ -68,87 +64,11 @@ class ClusterView:
         return needs_own_key(self.settings)
 
 
-async def sync_configuration(context: Context) -> None:
-    """Bring the `[clusters.<name>]` tables of the configuration into the database."""
-    async with context.database.write() as session:
-        for name, settings in context.settings.clusters.items():
-            check_cluster(name, settings)
-            row = await clusters.by_name(session, name) or Cluster(name=name)
-            if row.settings and row.settings.get("hostname") != settings.hostname:
-                row.host_key = row.proxy_host_key = row.offered_key = ""
-            row.settings = settings.model_dump(mode="json")
-            row.active = True
-            session.add(row)
-
-
-def check_cluster(name: str, settings: ClusterSettings) -> None:
-    """Raise InvalidInput for a cluster that cannot be used."""
-    errors = []
-    if not CLUSTER_NAME.fullmatch(name):
-        errors.append(FieldError("name", "must be 1–40 of a–z, 0–9, '_', '-'", name[:60]))
-    if settings.runner_type == "ssh" and not settings.hostname:
-        errors.append(FieldError("hostname", "must be given"))
-    if settings.runner_type == "local" and settings.hostname:
-        errors.append(FieldError("hostname", "must be empty for a machine of type local", settings.hostname))
-    if settings.run_as and settings.hostname:
-        errors.append(
-            FieldError("run_as", "is only for this server; give username for another machine", settings.run_as)
-        )
-    if (settings.key_path or settings.use_agent) and not settings.username:
-        errors.append(FieldError("username", "must be given with key_path or use_agent"))
-    if settings.username and not is_account_name(settings.username):
-        errors.append(FieldError("username", "only letters, digits, '.', '_', '-', at most 64", settings.username[:60]))
-    if errors:
-        raise InvalidInput(
-            f"The cluster {name!r} cannot be used: " + "; ".join(f"{e.field} {e.reason}" for e in errors) + ".",
-            hint="Correct the named keys; docs/user/remote-cluster.md has examples.",
-            fields=errors,
-        )
-
-
-LOCAL_KEYS = ("key_path", "use_agent")
-"""Settings that reach into this server's own files; only its operator may give them."""
-
-
-async def add(
-    context: Context, actor: Actor, name: str, values: dict[str, Any], *, remote_only: bool = False
-) -> Cluster:
-    """Add a cluster by page (`remote_only`: nothing that runs or reads on this server) or command line.
-
-    Raises:
-        InvalidInput, Conflict
-    """
-    require(actor, "cluster.change")
-    try:
-        settings = ClusterSettings.model_validate({key: value for key, value in values.items() if value != ""})
-    except ValidationError as error:
-        fields = setting_errors(error)
-        raise InvalidInput(
-            "The cluster's settings are wrong: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
-            hint="Correct the named fields.",
-            fields=fields,
-        ) from error
-    check_cluster(name, settings)
-    if remote_only and (not settings.hostname or any(getattr(settings, key) for key in LOCAL_KEYS)):
-        raise NotAllowed(
-            f"The cluster {name} would run commands or read keys on this server itself.",
-            hint="Give a host name, and no key_path; the server's operator can add others in the configuration file.",
-        )
-    async with context.database.write() as session:
-        if await clusters.by_name(session, name):
-            raise Conflict(f"There is already a cluster {name}.", hint="Choose another name.")
-        cluster = Cluster(name=name, settings=settings.model_dump(mode="json"))
-        session.add(cluster)
-        announce(session, Topic.CLUSTER, name)
-    context.broker.wake()
-    return cluster
-
-
 async def get(context: Context, actor: Actor, name: str) -> ClusterView:
     require(actor, "cluster.read")
     async with context.database.read() as session:
         cluster = await clusters.by_name(session, name)
-        if cluster is None or not cluster.active or cluster.id is None:
+        if cluster is None or cluster.id is None:
             known = [row.name for row in await clusters.all_active(session)]
             raise NotFound(f"There is no cluster {name!r}.", hint=f"Known clusters: {', '.join(known) or 'none'}.")
         credential = await credentials.current(session, cluster.id, actor.user_id)

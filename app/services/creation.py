@@ -202,7 +202,7 @@ async def queue_prepared(
 
 async def _cluster(session: AsyncSession, name: str) -> Cluster:
     cluster = await clusters.by_name(session, name)
-    if cluster is None or not cluster.active:
+    if cluster is None:
         known = ", ".join(row.name for row in await clusters.all_active(session))
         raise InvalidInput(
             f"There is no cluster {name[:60]!r}.",

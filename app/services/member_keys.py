@@ -33,7 +33,7 @@ async def make_key(context: Context, actor: Actor, name: str, username: str) -> 
     require(actor, "cluster.use")
     async with context.database.read() as session:
         cluster = await clusters.by_name(session, name)
-    if cluster is None or not cluster.active or cluster.id is None:
+    if cluster is None or cluster.id is None:
         raise NotFound(f"There is no cluster {name!r}.", hint="See the clusters page.")
     settings = cluster_settings(cluster)
     if not needs_own_key(settings):

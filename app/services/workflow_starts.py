@@ -168,7 +168,7 @@ async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
     for step in request.spec.steps:
         name = step.cluster or request.cluster
         cluster = await clusters.by_name(session, name)
-        if cluster is None or not cluster.active:
+        if cluster is None:
             listed = ", ".join(row.name for row in await clusters.all_active(session))
             raise InvalidInput(
                 f"There is no cluster {name[:60]!r}.", hint=f"Known clusters: {listed or 'none; add one on the clusters page'}.",

@@ -117,7 +117,13 @@ async def test_a_regular_file_is_read_also_below(work: Path) -> None:
 
 async def test_the_step_itself_reads_no_state(work: Path) -> None:
     """Whatever is asked of it."""
-    for name in (".crystaldeck/token", "../job-abcdefghij/.crystaldeck/token", "./scf.out", "/etc/passwd", "../../../secret"):
+    for name in (
+        ".crystaldeck/token",
+        "../job-abcdefghij/.crystaldeck/token",
+        "./scf.out",
+        "/etc/passwd",
+        "../../../secret",
+    ):
         line = f"job\t{JOB}\t{name}\t0\n".encode()
         done = await LocalTransport().run(step("peek"), [str(work), "1000", "all"], stdin=line)
         assert done.stdout.split(b"\t")[4].startswith(b"0\n"), (name, done.stdout)
@@ -227,7 +233,9 @@ async def test_very_many_files_leave_room_for_what_matters(work: Path) -> None:
 
 async def test_an_endless_marker_or_line_costs_nothing(work: Path) -> None:
     (work / JOB / ".crystaldeck" / "exit").write_bytes(b"0" * 50_000_000)
-    done = await runner(work)._run("peek", str(work), "10", "all", stdin=f"job\t{JOB}\tscf.out\t0\n".encode(), doing="x")
+    done = await runner(work)._run(
+        "peek", str(work), "10", "all", stdin=f"job\t{JOB}\tscf.out\t0\n".encode(), doing="x"
+    )
     assert len(done.stdout) < 1000
 
 
@@ -237,7 +245,12 @@ async def test_names_with_line_ends_and_signs_are_left_alone(work: Path) -> None
     listed = await runner(work).list_files([HANDLE])
     assert set(listed) == {"job"}
     assert {file.name for file in listed["job"].files} <= {"scf.out", "sub/optc001", "-rf", "back\\slash"}
-    assert {entry.name for entry in await runner(work).browse(JOB, 100)} <= {"scf.out", "sub/optc001", "-rf", "back\\slash"}
+    assert {entry.name for entry in await runner(work).browse(JOB, 100)} <= {
+        "scf.out",
+        "sub/optc001",
+        "-rf",
+        "back\\slash",
+    }
 
 
 async def test_an_answer_without_end_is_cut_off(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

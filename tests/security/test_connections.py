@@ -118,7 +118,9 @@ async def test_a_key_file_that_is_not_there_is_said(start: Start, sshd: Sshd, tm
 
 
 @pytest.mark.parametrize("jump", [False, True])
-@pytest.mark.parametrize(("agent", "words"), [(None, "none runs in the service's environment"), ("/nowhere/agent", "gives no key")])
+@pytest.mark.parametrize(
+    ("agent", "words"), [(None, "none runs in the service's environment"), ("/nowhere/agent", "gives no key")]
+)
 async def test_an_agent_that_is_not_there_is_said(
     start: Start, sshd: Sshd, monkeypatch: pytest.MonkeyPatch, jump: bool, agent: str | None, words: str
 ) -> None:

@@ -59,7 +59,9 @@ def test_more_variables_pass_only_by_name() -> None:
     assert "LICENSE_FILE" not in child_environment(environ)
 
 
-@pytest.mark.parametrize("name", ["CRYSTALDECK_DATABASE_URL", "crystaldeck_x", "SSH_AUTH_SOCK", "A=B", "", "LD_PRELOAD"])
+@pytest.mark.parametrize(
+    "name", ["CRYSTALDECK_DATABASE_URL", "crystaldeck_x", "SSH_AUTH_SOCK", "A=B", "", "LD_PRELOAD"]
+)
 def test_no_setting_lets_a_secret_pass(name: str) -> None:
     with pytest.raises(ValueError):
         Settings(pass_environment=[name])

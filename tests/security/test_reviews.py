@@ -107,7 +107,9 @@ async def test_the_button_of_the_page_marks(app: FastAPI, people: dict[str, http
     assert (await summary(people["vera"]))["reviewed_by"] == "tess"
 
 
-async def test_the_page_of_this_server_says_as_whom_jobs_run(app: FastAPI, people: dict[str, httpx.AsyncClient]) -> None:
+async def test_the_page_of_this_server_says_as_whom_jobs_run(
+    app: FastAPI, people: dict[str, httpx.AsyncClient]
+) -> None:
     context: Context = app.state.context
     assert "Jobs here run as the service’s own account" in await page(app, "max", "/clusters/here")
     async with context.database.write() as session:

@@ -48,7 +48,9 @@ def account() -> pwd.struct_passwd:
 
 
 @pytest.fixture(params=["kernel", "sudo"])
-def way(request: pytest.FixtureRequest, account: pwd.struct_passwd, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def way(
+    request: pytest.FixtureRequest, account: pwd.struct_passwd, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """As root the account is changed directly; a service that is not root asks sudo.
 
     This sudo stands in for the real one, which needs a rule in /etc; it changes the account just as really.
@@ -57,7 +59,7 @@ def way(request: pytest.FixtureRequest, account: pwd.struct_passwd, shelf: Path,
         sudo = shelf / "sudo"
         sudo.write_text(
             '#!/bin/sh\n[ "$1 $2 $3 $5" = "-n -H -u --" ] || exit 99\nname=$4\nshift 5\n'
-            f"echo \"$name $1\" >> {shelf}/asked\n"
+            f'echo "$name $1" >> {shelf}/asked\n'
             'exec setpriv --reuid "$name" --regid "$name" --init-groups -- "$@"\n'
         )
         sudo.chmod(0o755)

@@ -104,12 +104,20 @@ def test_a_credential_of_systemd_is_taken(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
     """A walk over all that takes or gives one, with the log as talkative as it gets."""
-    service = Service(tmp_path, "log_level = 'debug'\n[clusters.far]\nrunner_type = 'ssh'\nhostname = '127.0.0.1'\nport = 1\n")
+    service = Service(
+        tmp_path, "log_level = 'debug'\n[clusters.far]\nrunner_type = 'ssh'\nhostname = '127.0.0.1'\nport = 1\n"
+    )
     token = service.add_user()
     sealed = "gAAAA"  # how each sealed secret begins
     try:
         service.start()
-        secrets = {"password": PASSWORD, "token": token, "hash": "$argon2", "sealed key": sealed, "private key": "PRIVATE KEY"}
+        secrets = {
+            "password": PASSWORD,
+            "token": token,
+            "hash": "$argon2",
+            "sealed key": sealed,
+            "private key": "PRIVATE KEY",
+        }
         wrong = {"wrong password": "not-her-password-at-all", "wrong token": "cdk_somebody-guessed-this"}
         with httpx.Client(base_url=service.url, timeout=30) as browser:
             for password in (wrong["wrong password"], PASSWORD):
@@ -122,7 +130,10 @@ def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
             assert browser.get(link).status_code == 200
             assert browser.post(link, data={"name": "bob", "password": "short"}).status_code == 422
             assert browser.get(link.replace("/setup/", "/nowhere/")).status_code in (303, 404)
-            assert browser.get("/api/v1/jobs", headers={"authorization": f"Bearer {wrong['wrong token']}"}).status_code == 401
+            assert (
+                browser.get("/api/v1/jobs", headers={"authorization": f"Bearer {wrong['wrong token']}"}).status_code
+                == 401
+            )
             assert browser.post("/login", content=b"name=ada&password=" + PASSWORD.encode() * 30).status_code == 422
             browser.post("/logout")
         assert service.client.get("/jobs").status_code == 200

@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 
 from app.domain.permissions import Role
 from app.main import create_app
-from app.services import accounts, clusters
+from app.services import accounts, cluster_changes
 from app.services.batches import begin as begin_batch
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
@@ -35,7 +35,7 @@ async def still(tmp_path: Path, **changes: object) -> AsyncIterator[FastAPI]:
     databases.prepare(settings)
     app = create_app(settings)
     context: Context = app.state.context
-    await clusters.sync_configuration(context)
+    await cluster_changes.sync_configuration(context)
     yield app
     context.structures.close()
     context.templates.close()

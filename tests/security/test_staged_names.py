@@ -182,7 +182,9 @@ async def let_go(context: Context, *jobs: Any) -> None:
     context.nudge.set()
 
 
-@pytest.mark.parametrize("name", ["job.sh", "../../.bash_profile", "../.crystaldeck/x", ".crystaldeck/exit", "taking.d12"])
+@pytest.mark.parametrize(
+    "name", ["job.sh", "../../.bash_profile", "../.crystaldeck/x", ".crystaldeck/exit", "taking.d12"]
+)
 async def test_a_job_of_before_with_such_a_name_fails_alone_and_runs_nothing(
     app: FastAPI, tmp_path: Path, name: str
 ) -> None:

@@ -246,7 +246,9 @@ async def test_only_the_same_credential_copies_on_the_cluster(app: FastAPI, sshd
     async with context.database.write() as session:
         for job_id in taking.values():
             session.add(
-                JobAttachment(job_id=job_id, field="f", name="fort.34", sha256="0", size=1, source=f"job:{source}/scf.out")
+                JobAttachment(
+                    job_id=job_id, field="f", name="fort.34", sha256="0", size=1, source=f"job:{source}/scf.out"
+                )
             )
         cluster = await cluster_rows.by_name(session, "lab")
     assert cluster is not None

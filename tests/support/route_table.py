@@ -119,6 +119,14 @@ API: dict[str, Entry] = {
     "GET /api/v1/jobs/{job_id}/pieces/{name:path}": read("/api/v1/jobs/{job}/pieces/scf.out"),
     "GET /api/v1/jobs/{job_id}/remedies": read("/api/v1/jobs/{job}/remedies"),
     "GET /api/v1/clusters": read("/api/v1/clusters"),
+    "POST /api/v1/clusters": machine(
+        "/api/v1/clusters", 201, json={"name": "new", "settings": {"hostname": "new.example.org"}}
+    ),
+    "GET /api/v1/clusters/{name}": read("/api/v1/clusters/here"),
+    "PATCH /api/v1/clusters/{name}": machine(
+        "/api/v1/clusters/spare", 200, json={"settings": {"setup": "module load X"}}
+    ),
+    "DELETE /api/v1/clusters/{name}": machine("/api/v1/clusters/spare", 204),
     "POST /api/v1/jobs": write("/api/v1/jobs", 201, json=JOB),
     "GET /api/v1/jobs": read("/api/v1/jobs?owner=otto"),
     "GET /api/v1/jobs/{job_id}": read("/api/v1/jobs/{job}"),
@@ -258,6 +266,9 @@ PAGES: dict[str, Entry] = {
     "GET /clusters": read("/clusters"),
     "POST /clusters": machine("/clusters", data={"name": "new", "hostname": "new.example.org"}),
     "GET /clusters/{name}": read("/clusters/here"),
+    "GET /clusters/{name}/edit": machine("/clusters/spare/edit", 200),
+    "POST /clusters/{name}/edit": machine("/clusters/spare/edit", data={"setup": "module load X"}),
+    "POST /clusters/{name}/remove": machine("/clusters/spare/remove", data={"confirm": "spare"}),
     "POST /clusters/{name}/test": write("/clusters/here/test"),
     "POST /clusters/{name}/pause": machine("/clusters/here/pause"),
     "POST /clusters/{name}/resume": machine("/clusters/here/resume"),

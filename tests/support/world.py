@@ -22,7 +22,16 @@ from app.db.tables import Batch, JobFile, OneTimeLink, Session, User, WorkflowRu
 from app.domain.permissions import Actor, Role, Scope
 from app.domain.workflows import read_workflow
 from app.main import create_app
-from app.services import accounts, actions, batches, clusters, library, workflow_library, workflow_starts
+from app.services import (
+    accounts,
+    actions,
+    batches,
+    cluster_changes,
+    clusters,
+    library,
+    workflow_library,
+    workflow_starts,
+)
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.selections import Selection
@@ -102,7 +111,9 @@ class World:
 
     async def _people(self) -> None:
         context = self.context
-        await clusters.sync_configuration(context)
+        await cluster_changes.sync_configuration(context)
+        operator = Actor(0, "operator", Role.ADMIN)
+        await cluster_changes.add(context, operator, "spare", {"hostname": "spare.example.org"})
         # A stream ends at once: the service is about to stop, as far as it knows.
         context.broker.stopping.set()
         for name, role in PEOPLE.items():

@@ -9,12 +9,13 @@ from app.db.tables import Cluster
 
 
 async def all_active(session: AsyncSession) -> list[Cluster]:
-    query = select(Cluster).where(col(Cluster.active).is_(True)).order_by(col(Cluster.name))
+    query = select(Cluster).where(col(Cluster.removed_at).is_(None)).order_by(col(Cluster.name))
     return list((await session.exec(query)).all())
 
 
 async def by_name(session: AsyncSession, name: str) -> Cluster | None:
-    return (await session.exec(select(Cluster).where(Cluster.name == name))).first()
+    """The one of this name that was not removed."""
+    return (await session.exec(select(Cluster).where(Cluster.name == name, col(Cluster.removed_at).is_(None)))).first()
 
 
 async def names(session: AsyncSession) -> dict[int, str]:

@@ -53,6 +53,16 @@ async def forget_secrets(session: AsyncSession, ids: Iterable[int]) -> None:
     await session.exec(update(Credential).where(col(Credential.id).in_(list(ids))).values(private_key=""))
 
 
+async def forget_cluster(session: AsyncSession, cluster_id: int) -> None:
+    """Throw away what opens a cluster that was removed; its jobs go on naming their keys."""
+    of_it = update(Credential).where(col(Credential.cluster_id) == cluster_id)
+    plain = {"synchronize_session": False}
+    await session.exec(
+        of_it.where(col(Credential.retired_at).is_(None)).values(retired_at=now()), execution_options=plain
+    )
+    await session.exec(of_it.values(private_key=""), execution_options=plain)
+
+
 async def adopt(session: AsyncSession, heir: Credential) -> list[int]:
     """The jobs that its owner submitted to the same account with earlier keys are its own now. Ids of those keys."""
     query = select(Credential.id).where(

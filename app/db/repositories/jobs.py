@@ -224,6 +224,14 @@ async def occupying(session: AsyncSession, cluster_id: int) -> int:
     return (await session.exec(query)).one()
 
 
+async def unfinished(session: AsyncSession, cluster_id: int) -> dict[str, int]:
+    """Jobs of a cluster that have not ended, by state."""
+    query = select(col(Job.state), func.count()).where(
+        Job.cluster_id == cluster_id, col(Job.state).not_in([str(state) for state in TERMINAL])
+    )
+    return dict((await session.exec(query.group_by(col(Job.state)))).all())
+
+
 @dataclass(frozen=True)
 class Move:
     """A transition to be made: the job as it was read, where it goes and why, and what else is set with it."""

@@ -116,6 +116,13 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
     return list((await session.exec(query)).all())
 
 
+async def going_on(session: AsyncSession, cluster: str) -> int:
+    """Runs that have not ended and whose jobs go to a cluster."""
+    query = select(func.count()).select_from(WorkflowRun)
+    query = query.where(WorkflowRun.cluster == cluster, col(WorkflowRun.state).in_(["running", "paused"]))
+    return (await session.exec(query)).one()
+
+
 async def wake(session: AsyncSession, run_ids: Iterable[str]) -> None:
     """Let the orchestrator look at these runs."""
     listed = list(run_ids)

@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.errors import CrystalDeckError
+from app.domain.permissions import require
+from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
-from app.services import clusters, member_keys, queue
+from app.services import cluster_changes, clusters, member_keys, queue
 from app.services.live import newest_event
 
 router = APIRouter(include_in_schema=False)
@@ -29,7 +30,7 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
         values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
     name = values.pop("name", "")
     try:
-        await clusters.add(context, actor, name, values, remote_only=True)
+        await cluster_changes.add(context, actor, name, values, remote_only=True)
     except CrystalDeckError as error:
         views = await clusters.all_of(context, actor)
         return page(
@@ -49,6 +50,51 @@ async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, na
     since = await newest_event(context)
     view = await clusters.get(context, actor, name)
     return page(request, "cluster.html", block="state" if part == "state" else None, view=view, since=since)
+
+
+@router.get("/clusters/{name}/edit")
+async def edit_form(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Its settings as a form, or the reason why they are not changed here."""
+    require(actor, "cluster.change")
+    return await _editor(request, context, actor, name)
+
+
+@router.post("/clusters/{name}/edit")
+async def edit(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    require(actor, "cluster.change")
+    async with request.form(max_fields=60) as form:
+        values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
+    try:
+        await cluster_changes.edit(context, actor, name, values, remote_only=True)
+    except CrystalDeckError as error:
+        return await _editor(request, context, actor, name, error, values)
+    return RedirectResponse(f"/clusters/{name}", status_code=303)
+
+
+async def _editor(
+    request: Request, context: ContextDep, actor: ActorDep, name: str, error: CrystalDeckError | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:  # fmt: skip
+    view = await clusters.get(context, actor, name)
+    wrong = {one.field: one.reason for one in error.fields} if error else {}
+    return page(
+        request, "cluster_edit.html", view=view, fields=cluster_changes.form_fields(view.settings, typed or {}), error=error,
+        wrong=wrong, fixed=cluster_changes.why_fixed(context, view.cluster.name, view.settings),
+        status=error.status if error else 200,
+    )  # fmt: skip
+
+
+@router.post("/clusters/{name}/remove")
+async def remove(context: ContextDep, actor: ActorDep, name: str, confirm: Text = "") -> Response:
+    """Its jobs stay. Whoever removes it types its name, since members' keys for it are thrown away."""
+    require(actor, "cluster.change")
+    if confirm.strip() != name:
+        raise InvalidInput(
+            f"{name} was not removed: its name was not typed.", hint="Type the cluster's name beside the button.",
+            fields=[FieldError("confirm", "must be the cluster's name", confirm[:40])],
+        )  # fmt: skip
+    await cluster_changes.remove(context, actor, name)
+    return RedirectResponse("/clusters", status_code=303)
 
 
 @router.post("/clusters/{name}/test")

@@ -8,32 +8,15 @@ from fastapi import APIRouter, Header
 from fastapi.responses import FileResponse, Response
 
 from app.db.repositories.jobs import JobRow
-from app.routes.api.v1.schemas import ClusterSummary, FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
+from app.routes.api.v1.schemas import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import FilterDep, next_cursor
-from app.services import clusters, jobs
+from app.services import jobs
 from app.services.creation import create_jobs
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]
-
-
-@router.get("/clusters", tags=["clusters"])
-async def list_clusters(context: ContextDep, actor: ActorDep) -> list[ClusterSummary]:
-    """Machines that run jobs."""
-    return [
-        ClusterSummary(
-            name=view.cluster.name,
-            runner_type=view.settings.runner_type,
-            hostname=view.settings.hostname,
-            default_partition=view.settings.default_partition,
-            problem=view.cluster.problem,
-            checked_at=view.cluster.polled_at,
-            jobs=view.active_jobs,
-        )
-        for view in await clusters.all_of(context, actor)
-    ]
 
 
 @router.post("/jobs", status_code=201)

@@ -321,16 +321,6 @@ class StructureRead(BaseModel):
     parameters: dict[str, Any]
 
 
-class ClusterSummary(BaseModel):
-    name: str
-    runner_type: str
-    hostname: str
-    default_partition: str
-    problem: str
-    checked_at: datetime | None
-    jobs: int
-
-
 class JobSummary(BaseModel):
     id: str
     name: str
