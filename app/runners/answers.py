@@ -129,8 +129,8 @@ def _sums(lines: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]
         match line.split("\t"):
             case ["G", name]:
                 folder = name
-            case ["A", size, inode, changed, name]:
-                after[f"{folder}/{name.removeprefix('./')}"] = (size, inode, changed)
+            case ["A", size, inode, changed, path]:
+                after[path] = (size, inode, changed)
             case [text] if found := _SUM.fullmatch(text):
                 sums[f"{folder}/{found[2]}"] = found[1]
     return sums, after

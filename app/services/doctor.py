@@ -19,7 +19,7 @@ from app.errors import ConfigurationError
 from app.events import outbox
 from app.services.context import Context
 from app.services.remote_accounts import cluster_settings
-from app.settings import Settings, config_path
+from app.settings import ClusterSettings, Settings, config_path
 from app.transport.vault import Vault, name_of
 
 NETWORK_FILES = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs", "afs", "9p")
@@ -60,9 +60,27 @@ async def with_database(context: Context) -> list[Check]:
     for row in rows:
         checks.append(Check("cluster", f"{row.name}: {row.problem or 'no problem known'}", not row.problem,
                             f"crystaldeck cluster test {row.name}" if row.problem else ""))  # fmt: skip
+        checks += _jobs_here(row.name, cluster_settings(row))
         if (path := cluster_settings(row).key_path) is not None:
             checks += _secret_file("ssh key", path.expanduser(), f"of {row.name}")
     return checks
+
+
+def _jobs_here(name: str, settings: ClusterSettings) -> Iterator[Check]:
+    """As whom jobs on this machine run: no mistake where one person works alone, else the first thing to set."""
+    if settings.hostname:
+        return
+    if not settings.run_as:
+        yield Check("jobs here", f"{name}: run as the service's own account, {_name(os.geteuid())}, and can read its data", True,
+                    "for a group, set run_as: see docs/user/remote-cluster.md")  # fmt: skip
+        return
+    try:
+        pwd.getpwnam(settings.run_as)
+    except KeyError:
+        yield Check("jobs here", f"{name}: there is no account {settings.run_as}", False,
+                    f"useradd --create-home {shlex.quote(settings.run_as)}")  # fmt: skip
+    else:
+        yield Check("jobs here", f"{name}: run as {settings.run_as}")
 
 
 def _configuration(settings: Settings) -> Iterator[Check]:

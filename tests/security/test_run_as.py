@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.errors import ConfigurationError, RemoteFailure, Unreachable
-from app.services import file_views, jobs
+from app.services import doctor, file_views, jobs
 from app.services.attachments import keep_upload
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
@@ -203,3 +203,18 @@ async def test_a_command_that_hangs_is_ended_with_its_group(way: str, account: p
 async def test_an_account_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigurationError, match="no account 'nobody-here'"):
         await LocalTransport(run_as="nobody-here").run("true")
+
+
+def test_doctor_says_as_whom_jobs_run() -> None:
+    def told(**settings: str) -> list[tuple[bool, str]]:
+        return [
+            (check.ok, f"{check.detail} {check.remedy}") for check in doctor._jobs_here("here", ClusterSettings(**settings))
+        ]  # type: ignore[arg-type]
+
+    [(ok, words)] = told(runner_type="local")
+    assert ok and "the service's own account" in words and "run_as" in words
+    [(ok, words)] = told(runner_type="local", run_as="nobody-here")
+    assert not ok and "useradd --create-home nobody-here" in words
+    [(ok, words)] = told(runner_type="local", run_as="daemon")
+    assert ok and "run as daemon" in words
+    assert told(runner_type="ssh", hostname="far") == []

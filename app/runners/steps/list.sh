@@ -3,8 +3,8 @@
 # Prints "D<TAB>job" per directory that is there, or "X<TAB>job" where it is a symbolic link; then for each file
 # "S<TAB>size<TAB>inode<TAB>ctime<TAB>directory<TAB>name", or what is beyond a limit:
 # "B<TAB>size<TAB>directory<TAB>name" a file that is too large, "J…" one for which the job has no room left,
-# "M<TAB>count<TAB>directory" so many files more. Then "G<TAB>folder", what sha256sum says of the files in it, and for each of them
-# "A<TAB>size<TAB>inode<TAB>ctime<TAB>./name" as it is afterwards.
+# "M<TAB>count<TAB>directory" so many files more. Then "G<TAB>folder" and what sha256sum says of the files in it; and at the end
+# "A<TAB>size<TAB>inode<TAB>ctime<TAB>directory/name" for each file as it is afterwards.
 # Only regular files are looked at. The folder is entered by `cd -P`, its true path compared, and sha256sum works in it by bare
 # names. It cannot be told to refuse links; but who swaps a file for a link meanwhile and swaps it back changes its ctime, which
 # nobody can set. The reader compares S and A, and takes no sum of a file that differs. The bytes that are fetched later are
@@ -51,11 +51,11 @@ found=$(printf '%s\n' "$list" | grep '^D' | cut -f3- | tr '\n' '\0' | xargs -0 s
 [ -n "$found" ] || exit 0
 printf '%s\n' "$found"
 
-# Sums of the files $@ in $folder, and how they are afterwards.
+# Sums of the files $@ in $folder.
 sums() {
     [ $# -gt 0 ] || return 0
     printf 'G\t%s\n' "$folder"
-    (here "$folder" && { sha256sum -- "$@"; exec find "$@" -maxdepth 0 -type f -printf 'A\t%s\t%i\t%C@\t%p\n'; }) 2> /dev/null
+    (here "$folder" && exec sha256sum -- "$@") 2> /dev/null
 }
 printf '%s\n' "$found" | grep '^S' | {
     folder=
@@ -71,4 +71,7 @@ printf '%s\n' "$found" | grep '^S' | {
     done
     sums "$@"
 }
+cd -- "$root" || exit 66
+printf '%s\n' "$found" | grep '^S' | cut -f5- | tr '\t\n' '/\0' |
+    xargs -0 sh -c 'exec find "$@" -maxdepth 0 -type f -printf "A\t%s\t%i\t%C@\t%p\n"' sh 2> /dev/null
 exit 0

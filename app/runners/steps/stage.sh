@@ -36,5 +36,17 @@ space=$IFS
 find "$new" -type f -printf '%P\n' | {
     while IFS= read -r path; do fits "$path" || exit 1; done
 } || refuse "a file that belongs to no job"
+# New jobs are moved as they are, by one process; what is there already is gone through file by file.
+for folder in "$new"/*; do
+    owner=${folder##*/}
+    [ ! -L "./$owner" ] || refuse "a symbolic link stands in the place of $owner"
+    mkdir -p -- "./$owner" || exit 74
+    set --
+    for job in "$folder"/*; do
+        place=./$owner/${job##*/}
+        if [ ! -e "$place" ] && [ ! -L "$place" ]; then set -- "$@" "$job"; fi
+    done
+    if [ $# -gt 0 ]; then mv -t "./$owner" -- "$@" || exit 74; fi
+done
 cp -RP --remove-destination -- "$new/." . || exit 74
 echo staged
