@@ -120,6 +120,19 @@ def names_fault(names: Iterable[str]) -> str:
     return ""
 
 
+def job_fault(rendered: Iterable[str], attached: Iterable[str]) -> str:
+    """Why a job with these rendered and attached files must not be made or sent; empty: nothing speaks against it."""
+    names = list(rendered)
+    if reason := names_fault(names):
+        return f"its file {reason}"
+    taken = written_beside(names)
+    for name in attached:
+        if reason := staged_fault(name, taken):
+            return f"its attached file {name[:80]!r} {reason}"
+        taken.append(name)
+    return ""
+
+
 def template_fault(spec: TemplateSpec) -> str:
     """What is wrong with the names in a template; empty: nothing."""
     if reason := names_fault(file.name for file in spec.files):

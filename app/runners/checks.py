@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.crystal.files import names_fault, staged_fault, written_beside
+from app.crystal.files import job_fault
 from app.domain.names import STATE_FOLDER, is_path_part
 from app.errors import RemoteFailure
 
@@ -29,19 +29,7 @@ def package_fault(package: Package) -> str:
     for word, value in (("token", package.token), ("name", package.name), ("batch", package.group or "none")):
         if not is_path_part(value):
             return f"its {word} {value[:80]!r} has characters that cannot stand in a path"
-    rendered = [name for name in package.files if name not in OURS]
-    if reason := names_fault(rendered):
-        return f"its file {reason}"
-    return _attached_fault(package, rendered)
-
-
-def _attached_fault(package: Package, rendered: Iterable[str]) -> str:
-    taken = written_beside(rendered)
-    for file in package.attached:
-        if reason := staged_fault(file.name, taken):
-            return f"its attached file {file.name[:80]!r} {reason}"
-        taken.append(file.name)
-    return ""
+    return job_fault((name for name in package.files if name not in OURS), (file.name for file in package.attached))
 
 
 def check_packages(batch: Iterable[Package], companions: Iterable[str]) -> None:

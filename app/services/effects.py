@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.files import job_fault
 from app.db.engine import insert_rows
 from app.db.repositories import batches, jobs, library, queue
 from app.db.repositories.jobs import Move
@@ -16,6 +17,7 @@ from app.db.tables import Cluster, Job, JobAttachment, JobEvent, JobTag, now
 from app.domain.permissions import Actor
 from app.domain.resources import Resources, read_resources
 from app.domain.states import JobState, Priority
+from app.errors import InvalidInput
 from app.events.outbox import announce_jobs
 from app.services.creation import WAITING_WORDS, new_job_id
 
@@ -115,6 +117,9 @@ async def _tag(session: AsyncSession, rows: Sequence[Job], tag: str, *, remove: 
 async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> dict[str, str]:
     """The same decks byte for byte, the same files, as new jobs of the one who asks."""
     attached = await library.attachments_of(session, [job.id for job in rows])
+    for job in rows:
+        if reason := job_fault(job.decks, [row.name for row in attached.get(job.id, ())]):
+            raise InvalidInput(f"{job.name} cannot run again: {reason}.", hint="Make it anew from its template.")
     keep = (
         "name", "cluster_id", "template_id", "template_revision", "parameters", "decks", "resources", "priority", "digest",
         "atoms",

@@ -138,6 +138,11 @@ class NoiseFilter:
         self._before: bytes | None = b""
         self.noise = 0
 
+    @property
+    def is_passing(self) -> bool:
+        """Has the marker come?"""
+        return self._before is None
+
     def feed(self, data: bytes) -> None:
         if self._before is None:
             self._sink(data)

@@ -283,9 +283,7 @@ class SSHTransport:
             async with self._channels:
                 process = await self._open_channel(command)
                 try:
-                    while (line := await process.stdout.readline()) and not line.endswith(marker):
-                        pass
-                    yield bounded_lines(process.stdout.read)
+                    yield bounded_lines(await _past(process, marker))
                 finally:
                     process.close()
         except (asyncssh.Error, OSError) as error:
@@ -373,6 +371,23 @@ async def _feed(process: asyncssh.SSHClientProcess[bytes], data: bytes) -> None:
 async def _drain(process: asyncssh.SSHClientProcess[bytes], output: NoiseFilter) -> None:
     while data := await process.stdout.read(_CHUNK):
         output.feed(data)
+
+
+async def _past(process: asyncssh.SSHClientProcess[bytes], marker: bytes) -> Callable[[int], Awaitable[bytes]]:
+    """Wait for the marker; what reads on behind it."""
+    held = bytearray()
+    output = NoiseFilter(marker, held.extend)
+    while not output.is_passing and (data := await process.stdout.read(_CHUNK)):
+        output.feed(data)
+
+    async def read(size: int) -> bytes:
+        if held:
+            data = bytes(held)
+            held.clear()
+            return data
+        return await process.stdout.read(size)
+
+    return read
 
 
 async def _first(process: asyncssh.SSHClientProcess[bytes]) -> bytes:

@@ -390,3 +390,12 @@ async def test_a_file_is_read_from_what_was_opened(app: FastAPI, tmp_path: Path)
     path.symlink_to(tmp_path / "secret")
     with opened:
         assert opened.read() == b"hello\n"
+
+
+async def test_lines_that_come_later_are_heard(transport: Transport, tmp_path: Path) -> None:
+    script = f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; head -c 300000 /dev/zero | tr '\\0' x; echo; echo two"
+    async with asyncio.timeout(20), transport.follow(script) as lines:
+        assert await anext(lines) == b"one\n"
+        (tmp_path / "go").touch()
+        assert len(await anext(lines)) < 10_000
+        assert await anext(lines) == b"two\n"

@@ -18,10 +18,12 @@ from app.runners.base import Attached, Package, step
 from app.runners.direct import DirectRunner
 from app.runners.slurm import SlurmRunner
 from app.services import library
+from app.services.actions import act
 from app.services.attachments import keep_upload
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from app.services.jobs import JobView, get
+from app.services.selections import Selection
 from app.services.template_files import BUILT_IN, build, read_folder
 from app.services.templates import TemplateLibrary
 from app.settings import ClusterSettings
@@ -204,6 +206,24 @@ async def test_a_job_of_before_with_such_a_name_fails_alone_and_runs_nothing(
     assert (await ended(context, actor, good.id)).remote is not None
     assert not (tmp_path / "owned").exists()
     assert not list((tmp_path / "work").glob(f"*/*{bad.id}/job.sh"))
+
+
+async def test_a_job_of_before_is_not_run_again_under_such_a_name(app: FastAPI) -> None:
+    context: Context = app.state.context
+    actor = await make_actor(context)
+    await library.save_template(context, actor, texts("fort.20"))
+    upload = await keep_upload(context, actor, "fort.20", b"#!/bin/sh\n")
+    bad, good = await job_with(context, actor, upload), await job_with(context, actor, upload)
+    async with context.database.write() as session:
+        [row] = (await library.library.attachments_of(session, [bad.id]))[bad.id]
+        row.name = "job.sh"
+        session.add(row)
+        for job in (bad, good):
+            job.state = "failed"
+            await session.merge(job)
+    told = {one.id: one for one in await act(context, actor, "rerun", Selection(ids=(bad.id, good.id)))}
+    assert told[good.id].done and not told[bad.id].done
+    assert "'job.sh'" in told[bad.id].reason
 
 
 async def test_two_files_under_one_name_are_refused_with_the_field(app: FastAPI) -> None:
