@@ -12,6 +12,7 @@ from app.preview.deck import read_deck
 from app.preview.refusal import Refusal
 from app.preview.wavefunction import load
 from app.services.templates import TemplateLibrary
+from tests.support.corpus import CORPUS
 from tests.support.service import lih, mgo
 
 pytest.importorskip("pyscf")
@@ -35,6 +36,10 @@ def test_lithium_hydride_from_scf_to_bands_and_dos(tmp_path: Path, capsys: pytes
     assert found.geometry is not None and found.geometry.conventional_cell == [4.084, 4.084, 4.084, 90.0, 90.0, 90.0]
     assert found.gap_kind == "direct" and found.gap_ev == pytest.approx(10.96, abs=0.02)
     assert load(tmp_path / "fort.9").energy == pytest.approx(found.energy_total, abs=1e-9)
+    # The output that is stored of it is still what the engine computes.
+    assert (CORPUS / "preview-lih/scf.d12").read_text() == deck(**lih())["scf.d12"]
+    stored = read_output((CORPUS / "preview-lih/scf.out").read_bytes())
+    assert (stored.energy_total, stored.gap_ev) == pytest.approx((found.energy_total, found.gap_ev), abs=1e-4)
 
     bands = deck("bands", **lih(points=12))["bands.d3"]
     assert run("properties", bands, tmp_path) == 0
