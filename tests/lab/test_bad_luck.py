@@ -38,7 +38,7 @@ def test_a_calculation_that_did_not_converge_is_a_failure_and_its_files_are_here
 
 
 def test_an_output_cut_in_mid_line_is_not_completed(lab_service: Service) -> None:
-    found = _one(lab_service, replayed(SCF_OUTPUT, cut=20011))
+    found = _one(lab_service, replayed(SCF_OUTPUT, cut=9011))
     assert found["state"] == "failed"
     assert "stops before" in found["reason"]
 
