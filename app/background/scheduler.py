@@ -14,10 +14,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from app.background.leader import LeaderLock
 from app.db.tables import now
 from app.domain.setbacks import Setback, Setbacks
-from app.errors import CrystalDeckError
+from app.errors import CrystalDeckError, RemoteFailure
 from app.events import outbox
 from app.services import batch_work, member_keys, orchestrator, rereading, setbacks
-from app.services.access import runner_for
+from app.services.access import note_trouble, runner_for
 from app.services.context import Context
 from app.services.faults import reason_of
 from app.services.monitoring import Monitor, cluster_ids
@@ -160,7 +160,7 @@ class Background:
         if not await self._leader.acquire():
             return
         for account in await self._monitor.accounts():
-            tell = partial(self._tell_cluster, account.cluster_id)
+            tell = partial(self._tell_account, account)
             self._spawn(("poll", account.key), partial(self._monitor.run, account), tell=tell)
             self._spawn(("follow", account.key), partial(self._follow, account))
 
@@ -168,6 +168,10 @@ class Background:
         """A cluster is never set aside: its jobs are there."""
         if reason:
             await setbacks.tell_cluster(self._context, cluster_id, reason)
+
+    async def _tell_account(self, account: Account, reason: str, _final: bool) -> None:
+        if reason:
+            await note_trouble(self._context, account, RemoteFailure(reason))
 
     async def _usage(self) -> None:
         if await self._leader.acquire():

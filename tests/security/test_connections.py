@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app.db.repositories import clusters as cluster_rows
 from app.domain.permissions import Actor, Role
 from app.errors import CrystalDeckError
-from app.runners.base import Check
+from app.runners.base import BaseRunner, Check, Package, Receipt
 from app.services import clusters, member_keys
 from app.services.access import runner_for
 from app.services.context import Context
@@ -92,6 +92,31 @@ async def test_an_account_whose_commands_hang_holds_up_no_colleague(start: Start
         view = await over(context, ada, await submit(context, ada))
         assert view.remote is not None and view.remote.marker
         assert (await get(context, mallory, stuck)).job.state == "staging"
+
+
+async def test_a_fault_that_nobody_foresaw_stays_with_its_account(
+    start: Start, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit_batch = BaseRunner.submit
+
+    async def fails(self: BaseRunner, batch: Sequence[Package]) -> dict[str, Receipt]:
+        if any(package.directory.startswith("mallory/") for package in batch):
+            raise ValueError("a name that nobody thought of")
+        return await submit_batch(self, batch)
+
+    monkeypatch.setattr(BaseRunner, "submit", fails)
+    async with start() as app:
+        context: Context = app.state.context
+        mallory, ada = [await make_actor(context, name, Role.MEMBER) for name in ("mallory", "ada")]
+        for actor in (mallory, ada):
+            sshd.allow((await member_keys.make_key(context, actor, "lab", sshd.username)).public_key)
+        broken = await submit(context, mallory)
+        async with asyncio.timeout(20):
+            while "ValueError" not in (await get(context, mallory, broken)).job.attention:
+                await asyncio.sleep(0.05)
+        await over(context, ada, await submit(context, ada))
+        assert (await get(context, mallory, broken)).job.state in ("staging", "queued")
+        assert not (await clusters.get(context, ada, "lab")).cluster.problem
 
 
 async def test_an_account_of_the_group_is_one_connection(start: Start, sshd: Sshd, tmp_path: Path) -> None:
