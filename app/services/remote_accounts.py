@@ -84,9 +84,9 @@ def setting_errors(error: ValidationError) -> list[FieldError]:
 
 def stamp_of(cluster: Cluster) -> str:
     """Where connections to a cluster go, and whom they trust, in one line: one that was made from another line is stale."""
-    settings = cluster_settings(cluster)
-    parts = (settings.hostname, settings.port, settings.proxy_jump, settings.username, settings.key_path)
-    return repr((*map(str, parts), settings.use_agent, cluster.host_key, cluster.proxy_host_key))
+    stored = cluster.settings if isinstance(cluster.settings, dict) else {}
+    keys = ("hostname", "port", "proxy_jump", "username", "key_path", "use_agent")
+    return repr([*(str(stored.get(key) or "") for key in keys), cluster.host_key, cluster.proxy_host_key])
 
 
 def needs_own_key(settings: ClusterSettings) -> bool:

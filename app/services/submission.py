@@ -23,7 +23,6 @@ from app.db.repositories.jobs import Move
 from app.db.tables import Cluster, Job, RemoteJob, now
 from app.domain.credentials import CredentialKey
 from app.domain.queueing import Limits, Pace, allowance, choose
-from app.domain.setbacks import Setbacks
 from app.domain.states import JobState
 from app.domain.verdict import NOT_TAKEN, Phase
 from app.errors import Conflict, CrystalDeckError, RemoteFailure
@@ -87,8 +86,6 @@ class Dispatcher:
         """Accounts that could not be reached, and until when they are passed over."""
         self._troubled: set[CredentialKey] = set()
         """Accounts whose waiting jobs say what stands in their way."""
-        self._setbacks = Setbacks()
-        """Accounts whose errands failed for a reason that nobody foresaw."""
         self._settled: dict[CredentialKey, float] = {}
         """When interrupted hand-overs of an account were asked for."""
         self._asked: dict[int, float] = {}
@@ -129,6 +126,7 @@ class Dispatcher:
         except Exception as error:
             words = self._faults.blame(account.key, f"an errand to {account.cluster}", error)
             await note_trouble(self._context, account, RemoteFailure(words))
+            await self._tell_waiting(account, RemoteFailure(words))
         else:
             self._faults.over(account.key)
         finally:
@@ -141,8 +139,7 @@ class Dispatcher:
         if account.key in self._busy:
             self._passed_over.add(account.key)
             return True
-        moment = time.monotonic()
-        return self._away.get(account.key, 0.0) >= moment or self._setbacks.waits(account.key, moment)
+        return self._away.get(account.key, 0.0) >= time.monotonic()
 
     async def _interrupted(self, cluster: Cluster) -> list[Account]:
         """Accounts with jobs left in `staging` by a crash or a broken connection, as they were when those began."""

@@ -16,7 +16,7 @@ from app.db.repositories import credentials, jobs
 from app.db.tables import JobAttachment
 from app.domain.permissions import Actor, Role
 from app.errors import Conflict, InvalidInput
-from app.services import clusters, member_keys
+from app.services import cluster_changes, clusters, member_keys
 from app.services.attachments import attached_files
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
@@ -228,7 +228,7 @@ async def test_hostile_account_names_are_refused(app: FastAPI, name: str) -> Non
     with pytest.raises(InvalidInput, match="is not an account name"):
         await member_keys.make_key(context, mallory, "lab", name)
     with pytest.raises((InvalidInput, ValidationError), match="username"):
-        clusters.check_cluster("far", ClusterSettings(runner_type="ssh", hostname="h", username=name))
+        cluster_changes.check_cluster("far", ClusterSettings(runner_type="ssh", hostname="h", username=name))
 
 
 # -- attached files ---------------------------------------------------------------------------------------------------
