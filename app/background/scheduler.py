@@ -108,20 +108,22 @@ class Background:
 
     def _spawn(
         self, key: object, work: Callable[[], Awaitable[None]], *, again: bool = False, tell: Tell | None = None
-    ) -> None:
+    ) -> bool:
         """Start `work` unless the same is still going on: a hanging cluster holds up nothing else. What failed rests first.
 
-        With `again` it is started once more when that has ended: it may have looked before there was something to do.
+        With `again` it is started once more when that has ended: it may have looked before there was something to do. Returns
+        whether it was started.
         """
         if self._stopping or self._setbacks.waits(key, time.monotonic()):
-            return
+            return False
         if key in self._tasks:
             if again:
                 self._again[key] = work
-            return
+            return False
         task = asyncio.create_task(self._guard(key, work, tell), name=str(key))
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._done(key, tell))
+        return True
 
     def _done(self, key: object, tell: Tell | None) -> None:
         self._tasks.pop(key, None)

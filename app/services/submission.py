@@ -58,8 +58,8 @@ AWAY = 5.0
 MAX_QUEUE = 20_000
 """Most waiting jobs that are looked at when users share a cluster."""
 DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
-Spawn = Callable[[object, Callable[[], Awaitable[None]]], None]
-"""Starts work under a name, unless the same is still going on."""
+Spawn = Callable[[object, Callable[[], Awaitable[None]]], bool]
+"""Starts work under a name, unless the same is still going on; tells whether it did."""
 log = logging.getLogger(__name__)
 
 
@@ -116,8 +116,8 @@ class Dispatcher:
     # -- errands -------------------------------------------------------------------------------------------------
 
     def _send(self, account: Account, work: Callable[[Account], Awaitable[None]]) -> None:
-        self._busy.add(account.key)
-        self._spawn(("errand", account.key), partial(self._run_errand, account, work))
+        if self._spawn(("errand", account.key), partial(self._run_errand, account, work)):
+            self._busy.add(account.key)
 
     async def _run_errand(self, account: Account, work: Callable[[Account], Awaitable[None]]) -> None:
         """Whatever it raises stays here, since an account must not be busy for ever; it is tried again ever less often."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.db.member_keys import Credential
 from app.db.repositories import clusters as cluster_rows
-from app.db.repositories import credentials, jobs
+from app.db.repositories import credentials, jobs, users
 from app.db.tables import JobAttachment
 from app.domain.permissions import Actor, Role
 from app.errors import Conflict, InvalidInput
@@ -26,7 +26,7 @@ from app.services.remote_accounts import account_of
 from app.settings import ClusterSettings
 from app.transport.host_keys import fingerprint
 from tests.conftest import refuse_or_skip
-from tests.support.app import make_actor, running, settings_for
+from tests.support.app import make_actor, make_client, running, settings_for
 from tests.support.service import TERMINAL, mgo
 from tests.support.sshd import BINARY, Sshd
 
@@ -213,6 +213,30 @@ async def test_a_key_that_the_cluster_takes_back_is_said_on_its_jobs_only(
     (tmp_path / "go").touch()
     await clusters.test(context, ada, "lab")
     assert not (await until(context, ada, one)).job.attention
+
+
+async def test_the_page_says_what_becomes_of_the_jobs(app: FastAPI, sshd: Sshd, tmp_path: Path) -> None:
+    context: Context = app.state.context
+    async with await make_client(app, "zoe", Role.MEMBER) as client:
+        assert "Remove my keys" not in (await client.get("/clusters/lab")).text
+        await client.post("/clusters/lab/key", data={"username": sshd.username})
+        async with context.database.read() as session:
+            user = await users.by_name(session, "zoe")
+            assert user is not None and user.id is not None
+            first = await credentials.current(session, 1, user.id)
+        assert first is not None
+        sshd.allow(first.public_key)
+        zoe = Actor(user.id, "zoe", Role.MEMBER)
+        job_id = await submit(context, zoe, "wait")
+        await until(context, zoe, job_id, "running")
+        assert "1 of your jobs there will not be watched" in (await client.get("/clusters/lab")).text
+        await client.post("/clusters/lab/key", data={"username": "elsewhere"})
+        page = (await client.get("/clusters/lab")).text
+        assert f"Your earlier key for <code>{sshd.username}</code> is kept" in page and "elsewhere" in page
+        assert (await client.post("/clusters/lab/key/remove")).status_code == 303
+        page = (await client.get("/clusters/lab")).text
+        assert "earlier key" not in page and "Remove my keys" not in page
+        (tmp_path / "go").touch()
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
