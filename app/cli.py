@@ -13,8 +13,7 @@ import typer
 
 from app import __version__
 from app.crystal.checker import check_deck
-from app.crystal.deck import read_deck
-from app.crystal.decks import MAX_DECK
+from app.crystal.deck import MAX_DECK, read_deck
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
@@ -287,7 +286,7 @@ def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files."
     failed = False
     for path in decks:
         try:
-            text = path.read_bytes()[:MAX_DECK].decode("latin-1")
+            text = path.read_bytes()[: MAX_DECK + 1].decode("latin-1")
         except OSError as error:
             raise CrystalDeckError(f"{path} cannot be read: {error.strerror}.", hint="Check the path.") from error
         role = path.suffix.lstrip(".")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.crystal.checker import RANK
 from app.crystal.deck import Deck, Entry, Finding, read_deck
 from app.crystal.keywords import TABLES
 
-_RANK = {"error": 0, "warning": 1, "note": 2}
 _PARTS = {"CRYSTAL": "A bulk crystal.", "SLAB": "A slab, periodic in two directions.", "POLYMER": "Periodic in one direction.",
           "MOLECULE": "A molecule.", "EXTERNAL": "The geometry is read from fort.34."}  # fmt: skip
 
@@ -25,7 +25,7 @@ class Line:
     @property
     def severity(self) -> str:
         """The worst of the findings; empty where there is none."""
-        return min((finding.severity for finding in self.findings), key=_RANK.__getitem__, default="")
+        return min((finding.severity for finding in self.findings), key=RANK.__getitem__, default="")
 
 
 def annotate(text: str, role: str, findings: Sequence[Finding]) -> list[Line]:
@@ -34,8 +34,11 @@ def annotate(text: str, role: str, findings: Sequence[Finding]) -> list[Line]:
     meanings = _meanings(deck)
     lines = text.split("\n")
     lines = lines[:-1] if lines and not lines[-1] else lines
+    told: dict[int, list[Finding]] = {}
+    for finding in findings:
+        told.setdefault(finding.line, []).append(finding)
     return [
-        Line(number, line, *meanings.get(number, ("", "")), tuple(f for f in findings if f.line == number))
+        Line(number, line, *meanings.get(number, ("", "")), tuple(told.get(number, ())))
         for number, line in enumerate(lines, start=1)
     ]
 

@@ -12,13 +12,16 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from app.crystal.basis import INTERNAL_SETS, uncovered
-from app.crystal.deck import Deck, Entry, Finding, Severity, read_deck
+from app.crystal.deck import Deck, ElementBasis, Entry, Finding, Severity, oversize, read_deck
 from app.crystal.elements import SYMBOLS
 from app.crystal.keywords import SINGLE_FUNCTIONALS
 from app.crystal.records import number_of
-from app.crystal.structures import Bulk, StructureError, full_cell, lattice_vectors, minimal_parameters
+from app.crystal.structures import MAX_ATOMS, Bulk, StructureError, crowded, full_cell, lattice_vectors, minimal_parameters
 
 MAX_TITLE = 80
+MAX_FINDINGS = 300
+"""Findings of one deck that are listed."""
+RANK = {"error": 0, "warning": 1, "note": 2}
 _CHANGES_ATOMS = {
     "SUPERCEL", "SUPERCELL", "SUPERCON", "SCELCONF", "SCELPHONO", "SLABCUT", "SLAB", "ATOMREMO", "ATOMINSE", "ATOMSUBS",
     "NANOTUBE", "SWCNT", "MOLEBSSE", "ATOMBSSE", "PRIMITIV", "WULFF",
@@ -44,14 +47,25 @@ def check_deck(text: str, role: str | None = None, files: Collection[str] | None
         role: `d12` or `d3`; None: by its first keyword.
         files: names of files that will lie beside the deck; None: not known, then no file is missed.
     """
+    if reason := oversize(text):
+        return [Finding(1, "error", "deck", f"is not read: {reason}", "Split it, or take out what is not needed.")]
     deck = read_deck(text, "d12" if role == "d12" else "d3" if role == "d3" else None)
     found = [*deck.findings, *_check_text(deck)]
     for rule in _D3_RULES if deck.role == "d3" else _D12_RULES:
         found += rule(deck)
     if files is not None:
         found += _check_files(deck, files)
-    unique = dict.fromkeys(found)
-    return sorted(unique, key=lambda finding: finding.line)
+    return _first(sorted(dict.fromkeys(found), key=lambda finding: finding.line))
+
+
+def _first(found: list[Finding]) -> list[Finding]:
+    """At most `MAX_FINDINGS`, errors before all others; what is left out is counted."""
+    if len(found) <= MAX_FINDINGS:
+        return found
+    kept = sorted(found, key=lambda finding: RANK[finding.severity])[:MAX_FINDINGS]
+    rest = len(found) - len(kept)
+    more = Finding(found[-1].line, "note", "", f"{rest} further findings are not listed", "Correct the first ones.")
+    return [*sorted(kept, key=lambda finding: finding.line), more]
 
 
 def crystal_of(deck: Deck) -> Bulk | None:
@@ -130,7 +144,11 @@ def _check_geometry(deck: Deck) -> Iterator[Finding]:
 
 def _close_atoms(deck: Deck) -> Iterator[Finding]:
     positions = np.array([row[1:] for row in deck.geometry.atoms], dtype=float)
-    for index in range(1, len(positions)):
+    if len(positions) > MAX_ATOMS:
+        line = deck.geometry.atom_lines[0]
+        yield Finding(line, "error", "MOLECULE", f"has {len(positions)} atoms; at most {MAX_ATOMS} are taken")
+        return
+    for index in (index for index in crowded(positions, np.eye(3), 0) if index):
         distances = np.linalg.norm(positions[:index] - positions[index], axis=1)
         if distances.min() < 0.4:
             other = int(np.argmin(distances)) + 1
@@ -197,7 +215,7 @@ def _check_charge(deck: Deck) -> Iterator[Finding]:
     """The formal occupations must make the cell neutral."""
     if deck.find("CHARGED") or "CHARGED" in deck.text.split():
         return
-    charge = {element.number: _nuclear_charge(deck, element.number) - element.charge for element in deck.basis}
+    charge = {element.number: _nuclear_charge(element) - element.charge for element in deck.basis}
     if all(abs(value) < 1e-6 for value in charge.values()):
         return
     if any(entry.name in _CHANGES_ATOMS for entry in deck.geometry.entries):
@@ -214,12 +232,9 @@ def _check_charge(deck: Deck) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _nuclear_charge(deck: Deck, conventional: int) -> float:
+def _nuclear_charge(element: ElementBasis) -> float:
     """Electrons that an atom brings; a pseudopotential says how many it leaves."""
-    if conventional < 200:
-        return _atomic(conventional)
-    element = next(element for element in deck.basis if element.number == conventional)
-    return element.core_charge or element.charge
+    return _atomic(element.number) if element.number < 200 else element.core_charge or element.charge
 
 
 def _cell_counts(deck: Deck) -> Counter[int] | None:
@@ -229,12 +244,13 @@ def _cell_counts(deck: Deck) -> Counter[int] | None:
         return Counter(row[0] for row in rows) if deck.geometry.group == 1 else None
     try:
         crystal = crystal_of(deck)
+        multiplicities = crystal.multiplicities if crystal is not None else None
     except StructureError:
         return None
-    if crystal is None:
+    if multiplicities is None:
         return None
     counts: Counter[int] = Counter()
-    for row, multiplicity in zip(rows, crystal.multiplicities, strict=True):
+    for row, multiplicity in zip(rows, multiplicities, strict=True):
         counts[row[0]] += multiplicity
     return counts
 

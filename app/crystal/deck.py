@@ -19,6 +19,12 @@ from app.crystal.structures import StructureError, minimal_parameters, space_gro
 Severity = Literal["error", "warning", "note"]
 DIMENSIONS = {"CRYSTAL": 3, "SLAB": 2, "POLYMER": 1, "HELIX": 1, "MOLECULE": 0}
 ECP_NAMES = ("HAYWLC", "HAYWSC", "BARTHE", "DURAND", "STUTSC", "STUTLC")
+MAX_DECK = 1_000_000
+"""Characters of a deck."""
+MAX_LINES = 20_000
+MAX_WORD = 30
+MAX_SUGGESTIONS = 30
+"""Unknown words of one deck for which a similar keyword is looked for: it takes a millisecond each."""
 CAPACITY = (2, 8, 6, 10, 14, 18)
 """Electrons that shells of type s, sp, p, d, f, g hold."""
 
@@ -141,9 +147,17 @@ def _walk(block: str, entry: Entry) -> Iterator[tuple[str, Entry]]:
         yield from _walk(TABLES[block][entry.name].opens, inner)
 
 
+def oversize(text: str) -> str:
+    """Why a text is no deck for its size alone; empty: it may be one."""
+    if len(text) > MAX_DECK:
+        return f"it has {len(text):,} characters; a deck has at most {MAX_DECK:,}"
+    lines = text.count("\n") + 1
+    return f"it has {lines:,} lines; a deck has at most {MAX_LINES:,}" if lines > MAX_LINES else ""
+
+
 def is_properties(text: str) -> bool:
     """Does this text begin as a deck of properties does?"""
-    first = next((line.strip() for line in text.split("\n") if line.strip()), "")
+    first = text.lstrip().partition("\n")[0].strip()
     return first.split(" ")[0] in PROPERTIES
 
 
@@ -168,7 +182,7 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
 
 def read_basis(text: str) -> tuple[list[ElementBasis], list[Finding]]:
     """The blocks of a basis set in CRYSTAL format, with or without the closing `99 0`, and what is wrong with it."""
-    deck = Deck("d12", text if re.search(r"^\s*99\s+0\b", text, re.MULTILINE) else f"{text.rstrip()}\n99 0\n")
+    deck = Deck("d12", text if re.search(r"^[ \t]*99[ \t]+0\b", text, re.MULTILINE) else f"{text.rstrip()}\n99 0\n")
     reader = _Reader(deck)
     reader.elements()
     return deck.basis, deck.findings
@@ -178,6 +192,7 @@ class _Reader:
     def __init__(self, deck: Deck) -> None:
         self.deck = deck
         self.cursor = Cursor.of(deck.text)
+        self.suggestions = 0
 
     def report(self, line: int, severity: Severity, keyword: str, message: str, remedy: str = "") -> None:
         self.deck.findings.append(Finding(max(line, 1), severity, keyword, message, remedy))
@@ -220,7 +235,7 @@ class _Reader:
         if geometry.kind in ("EXTERNAL", "DLVINPUT"):
             return
         if geometry.kind not in DIMENSIONS:
-            near = difflib.get_close_matches(geometry.kind.upper(), [*DIMENSIONS, "EXTERNAL"], 1)
+            near = difflib.get_close_matches(geometry.kind[:MAX_WORD].upper(), [*DIMENSIONS, "EXTERNAL"], 1)
             raise RecordError(
                 cursor.last,
                 f"{geometry.kind[:30]!r} is no kind of structure{f'; did you mean {near[0]}?' if near else ''}",
@@ -407,7 +422,7 @@ class _Reader:
 
     def unknown(self, block: str, table: Table, name: str, line: int) -> None:
         homes = [other for other, content in TABLES.items() if name in content]
-        near = difflib.get_close_matches(name.upper(), table, 1, 0.8)
+        near = self.similar(name, table)
         if homes:
             self.report(
                 line, "error", name, f"does not belong into the block {block}", f"It belongs into {' or '.join(homes)}: is an "
@@ -421,6 +436,13 @@ class _Reader:
         else:
             self.report(line, "warning", name[:20], "is not known here, so its records are not checked")
         self.resynchronise(table, numeric_too=False)
+
+    def similar(self, name: str, table: Table) -> list[str]:
+        """The keyword that may have been meant."""
+        if len(name) > MAX_WORD or self.suggestions >= MAX_SUGGESTIONS:
+            return []
+        self.suggestions += 1
+        return difflib.get_close_matches(name.upper(), table, 1, 0.8)
 
     def resynchronise(self, table: Table, *, numeric_too: bool) -> None:
         """Go on at the next line that begins with a keyword of this block or closes it."""

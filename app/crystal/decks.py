@@ -15,13 +15,12 @@ import jinja2
 import numpy as np
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.crystal.deck import oversize
 from app.crystal.elements import atomic_number
 from app.crystal.facts import MAX_LINE, Supplies, Wrong, expand_ranges, facts_of
 from app.crystal.structures import number
 from app.domain.templates import TemplateFile, TemplateSpec, refuse
 from app.errors import ConfigurationError
-
-MAX_DECK = 1_000_000
 
 
 _FAULTS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -99,9 +98,9 @@ class DeckWriter:
         context = deck_context(self._spec, values, supplies or Supplies())
         decks: dict[str, str] = {}
         for file in self._spec.files:
-            if not file.wanted(context):
-                continue
             try:
+                if not file.wanted(context):
+                    continue
                 text = self._environment.get_template(file.source).render(context)
             except (jinja2.TemplateError, *_FAULTS) as error:
                 raise ConfigurationError(
@@ -124,9 +123,9 @@ def deck_context(spec: TemplateSpec, values: dict[str, Any], supplies: Supplies)
 def check_form(spec: TemplateSpec, file: TemplateFile, text: str) -> str:
     """Return the deck unchanged when it has the form that CRYSTAL reads, else raise ConfigurationError."""
     faults = []
+    if reason := oversize(text):
+        faults.append(reason)
     lines = text.split("\n")
-    if len(text) > MAX_DECK:
-        faults.append(f"it is longer than {MAX_DECK} characters")
     if file.role != "auxiliary":
         if not text.endswith("\n") or not lines[0].strip():
             faults.append("it must begin with a title and end with a line end")

@@ -24,7 +24,9 @@ from app.crystal.structures import (
     StructureError,
     Symmetry,
     cartesian,
+    crowded,
     number,
+    refuse_many,
 )
 
 KINDS = {2: "SLAB", 1: "POLYMER", 0: "MOLECULE"}
@@ -129,7 +131,7 @@ class LowDimensional(Expanded):
         if not self.known:
             return
         lattice, numbers, positions = self.primitive
-        for index in range(1, len(numbers)):
+        for index in (index for index in crowded(positions, lattice, self.dimension) if index):
             apart = positions[:index] - positions[index]
             apart[:, : self.dimension] -= np.round(apart[:, : self.dimension])
             distances = np.linalg.norm(apart @ lattice, axis=1)
@@ -144,6 +146,7 @@ class LowDimensional(Expanded):
 
 @lru_cache(maxsize=256)
 def _expand(structure: LowDimensional) -> tuple[Matrix, list[Matrix]]:
+    refuse_many(len(structure.positions))
     lattice = structure.lattice
     fractions = np.array(structure.positions, float)
     fractions[:, structure.dimension :] /= VACUUM
@@ -152,7 +155,8 @@ def _expand(structure: LowDimensional) -> tuple[Matrix, list[Matrix]]:
     rotations, translations, centring = layer_operations(structure.group)
     to_primitive = np.linalg.inv(PRIMITIVE_VECTORS[centring])
     lattice = PRIMITIVE_VECTORS[centring] @ lattice
-    orbits = []
+    orbits: list[Matrix] = []
+    count = 0
     for place in fractions:
         images = (rotations @ place + translations) @ to_primitive
         images[:, :2] -= np.floor(images[:, :2] + 1e-9)
@@ -160,4 +164,6 @@ def _expand(structure: LowDimensional) -> tuple[Matrix, list[Matrix]]:
         apart[..., :2] -= np.round(apart[..., :2])
         same = np.linalg.norm(apart @ lattice, axis=2) < TOLERANCE
         orbits.append(images[~np.any(np.tril(same, -1), axis=1)])
+        count += len(orbits[-1])
+        refuse_many(count)
     return lattice, orbits

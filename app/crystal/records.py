@@ -6,12 +6,17 @@ raise `RecordError` with the line at fault.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _INTEGER = re.compile(r"[-+]?\d+$")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?$")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[EeDd][-+]?\d+)?$")
+MAX_TOKEN = 60
+"""Characters of one number."""
+MAX_TOKENS = 20_000
+"""Values that one line may stand for: `1000*0.5` are a thousand."""
 _REPEATED = re.compile(r"(\d+)\*(\S+)$")
 
 
@@ -84,7 +89,7 @@ class Cursor:
                     if integer and _INTEGER.match(token):
                         self.unread[self.last] = token
                     break
-                if not shape.match(token):
+                if len(token) > MAX_TOKEN or not shape.match(token) or not math.isfinite(number_of(token)):
                     raise RecordError(
                         self.last, f"{token[:30]!r} stands where {kind} {len(values) + 1} ({wanted}) is expected"
                     )
@@ -103,13 +108,16 @@ def _tokens(line: str) -> list[str]:
     tokens: list[str] = []
     for token in line.replace(",", " ").split():
         repeated = _REPEATED.match(token)
-        tokens += [repeated[2]] * min(int(repeated[1]), 10000) if repeated else [token]
-    return tokens
+        tokens += [repeated[2]] * min(int(repeated[1][:6]), 10000) if repeated else [token]
+        if len(tokens) > MAX_TOKENS:
+            break
+    return tokens[:MAX_TOKENS]
 
 
 def _starts_numeric(line: str) -> bool:
-    tokens = _tokens(line)
-    return bool(tokens) and bool(_NUMBER.match(tokens[0]))
+    """Only the first token is looked at, since every line is asked."""
+    first = line.replace(",", " ").split(None, 1)
+    return bool(first) and bool(_NUMBER.match(repeated[2] if (repeated := _REPEATED.match(first[0])) else first[0]))
 
 
 def _is_word(line: str) -> bool:

@@ -28,6 +28,8 @@ TOLERANCE = 1e-3
 """Distance in Å below which two atoms are the same."""
 SHORTEST_BOND = 0.4
 """Å; anything closer is a wrong structure, not chemistry."""
+MAX_ATOMS = 2000
+"""Atoms of a primitive cell."""
 
 Matrix = NDArray[np.float64]
 
@@ -111,7 +113,7 @@ def lattice_vectors(cell: Sequence[float]) -> Matrix:
     cx = np.cos(beta)
     cy = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
     square = 1 - cx**2 - cy**2
-    if square <= 1e-6:
+    if not square > 1e-6:
         raise StructureError("alpha", "and the other angles do not close a cell")
     return np.array(
         [[a, 0, 0], [b * np.cos(gamma), b * np.sin(gamma), 0], [c * cx, c * cy, c * np.sqrt(square)]], dtype=float
@@ -276,10 +278,8 @@ class Bulk(Expanded):
     def check(self) -> None:
         """Raise StructureError where two atoms of the crystal coincide or nearly so."""
         lattice, numbers, positions = self.primitive
-        if len(numbers) > 2000:
-            raise StructureError("atoms", f"make {len(numbers)} atoms in the primitive cell; at most 2000 are possible")
         owner = np.repeat(np.arange(len(self.numbers)), self.multiplicities)
-        for i in range(len(numbers) - 1):
+        for i in (i for i in crowded(positions, lattice, 3) if i < len(numbers) - 1):
             distances = _distances(positions[i + 1 :] - positions[i], lattice)
             j = i + 1 + int(np.argmin(distances))
             if distances.min() < SHORTEST_BOND:
@@ -293,15 +293,24 @@ class Bulk(Expanded):
 
 @lru_cache(maxsize=512)
 def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
-    """Primitive vectors, and per atom of the asymmetric unit its images (n, 3) in the primitive cell."""
+    """Primitive vectors, and per atom of the asymmetric unit its images (n, 3) in the primitive cell.
+
+    Raises:
+        StructureError: they are too many; found out before all of them are made.
+    """
+    refuse_many(len(bulk.positions))
     rotations, translations, centring = operations_of(bulk.space_group, bulk.first_origin, bulk.rhombohedral)
     to_conventional = PRIMITIVE_VECTORS[centring]
     lattice = to_conventional @ lattice_vectors(bulk.cell)
     to_primitive = np.linalg.inv(to_conventional)
-    orbits = []
+    orbits: list[Matrix] = []
+    count = 0
     for position in bulk.positions:
         images = (rotations @ np.array(position) + translations) @ to_primitive
         images -= np.floor(images + 1e-9)
+        if len(rotations) == 1:
+            orbits.append(images)
+            continue
         # Most operators leave an atom on a special position where it is: few images are left to be told apart by distance.
         _, first = np.unique(np.round(images, 8) + 0.0, axis=0, return_index=True)
         images = images[np.sort(first)]
@@ -309,7 +318,40 @@ def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
         same = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=2) < TOLERANCE
         # Keep an image unless an earlier one is the same.
         orbits.append(images[~np.any(np.tril(same, -1), axis=1)])
+        count += len(orbits[-1])
+        refuse_many(count)
     return lattice, orbits
+
+
+def refuse_many(count: int) -> None:
+    if count > MAX_ATOMS:
+        raise StructureError("atoms", f"make more atoms in the primitive cell than are possible here: at most {MAX_ATOMS}")
+
+
+def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
+    """Atoms (fractional coordinates, in the order given) with another one, or an image of one, closer than `SHORTEST_BOND`.
+
+    A tree finds them in a time that hardly grows faster than their number. Atoms that come within d of each other differ by at
+    most d / h in a coordinate, h being the distance of the lattice planes: so many images beyond the cell's faces are enough.
+    """
+    if not len(positions):
+        return []
+    # Imported where it is used: the command line and the service's own process start without it.
+    from scipy.spatial import cKDTree
+
+    wrapped = positions.copy()
+    wrapped[:, :dimension] -= np.floor(wrapped[:, :dimension])
+    reach = SHORTEST_BOND * np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    points = wrapped
+    for axis in range(dimension):
+        # In a cell so flat an atom is near its own image, and every atom is told already.
+        most = min(int(reach[axis]), 2) + 1
+        steps = range(-most, most + 1)
+        shifted = np.concatenate([points + step * np.eye(3)[axis] for step in steps])
+        inside = (shifted[:, axis] >= -reach[axis]) & (shifted[:, axis] <= 1 + reach[axis])
+        points = shifted[inside]
+    near = cKDTree(points @ lattice).query_ball_point(wrapped @ lattice, SHORTEST_BOND, return_length=True)
+    return [int(index) for index in np.flatnonzero(near > 1)]
 
 
 _NEIGHBOURS = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T

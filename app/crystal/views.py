@@ -20,6 +20,8 @@ def view_of(structure: Structure) -> dict[str, Any]:
     lattice, numbers, fractions = _conventional(structure) if isinstance(structure, Bulk) else structure.primitive
     shown, places = [], []
     for z, fraction in zip(numbers, fractions, strict=True):
+        if len(shown) > MAX_ATOMS:
+            break
         for shift in _borders(fraction, structure.dimension):
             shown.append(SYMBOLS[z])
             places.append((fraction + shift) @ lattice)
@@ -58,6 +60,8 @@ def _conventional(bulk: Bulk) -> tuple[Matrix, list[int], Matrix]:
         unique = images[~np.any(np.tril(same, -1), axis=1)]
         numbers += [z] * len(unique)
         places.append(unique)
+        if len(numbers) > MAX_ATOMS:
+            break
     return lattice, numbers, np.concatenate(places)
 
 

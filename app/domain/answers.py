@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -57,11 +58,14 @@ def read_integer(raw: Any) -> int:
     """A whole number; True, 8.9 and '8.9' are refused rather than truncated."""
     if isinstance(raw, bool) or not isinstance(raw, (int, str, float)):
         raise ValueError("must be a whole number")
-    if isinstance(raw, str) and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", raw):
-        raise ValueError("must be a whole number")
+    if isinstance(raw, str) and not re.fullmatch(r"[+-]?\d{1,18}", raw.strip()):
+        raise ValueError("must be a whole number of at most 18 digits")
     if isinstance(raw, float) and not raw.is_integer():
         raise ValueError("must be a whole number")
-    return int(raw)
+    number = int(raw)
+    if abs(number) >= 10**18:
+        raise ValueError("must be a whole number of at most 18 digits")
+    return number
 
 
 def read_number(raw: Any) -> float:
@@ -119,10 +123,23 @@ def read_file(raw: Any) -> str:
 
 def read_several(raw: Any, known: list[str]) -> list[str]:
     """Some of the known values, in their order."""
-    parts = [part for part in re.split(r"[\s,]+", raw) if part] if isinstance(raw, str) else raw
+    parts = raw.replace(",", " ").split() if isinstance(raw, str) else raw
     if not isinstance(parts, (list, tuple)):
         raise ValueError("must be a list")
-    unknown = [str(part)[:40] for part in parts if part not in known]
-    if unknown:
-        raise ValueError(f"does not know {', '.join(unknown)}; choose among {', '.join(known)}")
-    return [value for value in known if value in parts]
+    chosen = {str(part) for part in parts}
+    if unknown := sorted(chosen.difference(known)):
+        raise ValueError(f"does not know {shortened(listed(unknown), 200)}; choose among {listed(known)}")
+    return [value for value in known if value in chosen]
+
+
+def listed(values: Sequence[str], most: int = 20) -> str:
+    """The first values, and how many more there are."""
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(values[:most]) + more
+
+
+def shortened(value: Any, length: int = 80) -> str:
+    """The beginning of a value as text, for an error; what is large is not written out first."""
+    if isinstance(value, (list, tuple, dict)):
+        return f"{len(value)} entries" if len(value) > length else str(value)[:length]
+    return str(value)[:length]

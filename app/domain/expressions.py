@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import re2
+
 from app.domain.answers import read_number
+from app.domain.bounds import MAX_TEXT, BoundError, allowance, measured, together, touched
 from app.domain.conditions import FUNCTIONS, Condition, ConditionError, Functions
 from app.domain.sweeps import converged_at, label
 
-_PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_PLACE = re2.compile(r"(?s)\{\{(.*?)\}\}")
+"""By RE2: Python's own engine would look from each opening brace to the end of the text."""
+MAX_SOURCE = 20_000
+"""Characters of a parameter with expressions in it."""
 ROOTS = frozenset({"inputs", "parameters", "steps", "item", "index"})
 Kind = str
 """What a value is: number, boolean, text, list, mapping or any."""
@@ -82,10 +87,19 @@ class Text:
         Raises:
             ConditionError
         """
-        values = [part if isinstance(part, str) else part.value(names) for part in self.parts]
-        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
-            raise ConditionError(f"{self.source!r} is no finite number")
-        return values[0] if self.is_whole else "".join(label(value) for value in values)
+        told: list[str] = []
+        length = 0
+        for part in self.parts:
+            value = part if isinstance(part, str) else part.value(names)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConditionError(f"{self.source[:200]!r} is no finite number")
+            if self.is_whole:
+                return value
+            told.append(label(value))
+            length += len(told[-1])
+            if length > MAX_TEXT:
+                raise ConditionError(f"{self.source[:200]!r} makes more than {MAX_TEXT:,} characters, the limit")
+        return "".join(told)
 
 
 class Language:
@@ -120,6 +134,8 @@ class Language:
         """
         if "{{" not in source:
             return None
+        if len(source) > MAX_SOURCE:
+            raise ConditionError(f"a text of {len(source)} characters with expressions; at most {MAX_SOURCE} are taken")
         parts: list[str | Condition] = []
         end = 0
         stripped = source.strip()
@@ -144,15 +160,26 @@ class Language:
         """A parameter, a list or a mapping of them, with all expressions replaced by their values.
 
         Raises:
-            ConditionError
+            ConditionError: one of them has no value, or all of them together are too large.
         """
+        with together():
+            try:
+                return measured(self._filled(value, names))
+            except BoundError as error:
+                raise ConditionError(str(error)) from error
+
+    def _filled(self, value: Any, names: Mapping[str, Any]) -> Any:
         if isinstance(value, str):
             found = self.text(value)
-            return value if found is None else found.value(names)
+            if found is None:
+                return value
+            made = found.value(names)
+            allowance().spend(touched(made))
+            return made
         if isinstance(value, Mapping):
-            return {key: self.fill(entry, names) for key, entry in value.items()}
+            return {key: self._filled(entry, names) for key, entry in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.fill(entry, names) for entry in value]
+            return [self._filled(entry, names) for entry in value]
         return value
 
     def inside(self, value: Any) -> Iterator[Condition]:

@@ -14,6 +14,7 @@ from app.domain.answers import (
     check_pattern,
     check_range,
     fits,
+    listed,
     read_boolean,
     read_cell,
     read_file,
@@ -21,8 +22,9 @@ from app.domain.answers import (
     read_mesh,
     read_number,
     read_several,
+    shortened,
 )
-from app.domain.conditions import ConditionError, condition
+from app.domain.conditions import ConditionError, ConditionTooLarge, condition
 from app.errors import FieldError
 
 FieldType = Literal["integer", "number", "boolean", "string", "text", "choice", "multichoice", "table", "kmesh", "file"]
@@ -30,6 +32,13 @@ COMPOSITES = ("structure", "basis", "kpath")
 """Types that stand for a whole set of fields; the loader puts those of `_shared/<type>.toml` in their place."""
 _KEY = r"^[a-z][a-z0-9_]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+MAX_LENGTH = 1_000_000
+"""Characters of a text: a deck's."""
+MAX_ROWS = 10_000
+MAX_CHOICES = 2000
+MAX_COLUMNS = 40
+TOLD = 20
+"""Choices, or unknown parameters, that an error lists."""
 
 
 class Choice(BaseModel):
@@ -79,16 +88,16 @@ class FieldSpec(BaseModel):
     max: float | None = None
     step: float | None = None
     pattern: str = ""
-    max_length: int = 20000
-    choices: tuple[Choice, ...] = ()
+    max_length: int = Field(20000, ge=1, le=MAX_LENGTH)
+    choices: tuple[Choice, ...] = Field((), max_length=MAX_CHOICES)
     choices_from: str = Field("", description="A list that the service keeps, such as basis_library.")
     sweepable: bool = Field(False, description="May be an axis of a sweep.")
     role: str = Field("", description="Of a file: wavefunction, geometry or restart.")
     staged_as: str = Field("", description="Of a file: the name under which the program finds it.")
     accept: tuple[str, ...] = Field((), description="Of a file: names that fit, such as fort.9.")
-    columns: tuple[Column, ...] = ()
-    min_rows: int = 1
-    max_rows: int = 1000
+    columns: tuple[Column, ...] = Field((), max_length=MAX_COLUMNS)
+    min_rows: int = Field(1, ge=0, le=MAX_ROWS)
+    max_rows: int = Field(1000, ge=1, le=MAX_ROWS)
 
     @model_validator(mode="after")
     def _complete(self) -> FieldSpec:
@@ -116,6 +125,8 @@ class FieldSpec(BaseModel):
         if self.default_from:
             try:
                 return condition(self.default_from).value(values)
+            except ConditionTooLarge:
+                raise
             except ConditionError:
                 return self.default
         return self.default
@@ -137,7 +148,7 @@ class FieldSpec(BaseModel):
                 value = str(raw)
                 known = [choice.value for choice in self.choices]
                 if value not in known:
-                    raise ValueError("must be one of " + (", ".join(known) or "a list that is still empty"))
+                    raise ValueError("must be one of " + (listed(known) or "a list that is still empty"))
                 return value
             case "multichoice":
                 return read_several(raw, [choice.value for choice in self.choices])
@@ -191,7 +202,7 @@ class FieldSpec(BaseModel):
             try:
                 values[column.key] = read_cell(column.type, cell, column.pattern, column.min, column.max)
             except ValueError as error:
-                raise ValueError(f"row {number}, {column.key}: {error} (got {str(cell)[:40]})") from error
+                raise ValueError(f"row {number}, {column.key}: {error} (got {shortened(cell, 40)})") from error
         return values
 
     def as_text(self, value: Any) -> str:
@@ -215,20 +226,25 @@ def validate(fields: tuple[FieldSpec, ...], raw: dict[str, Any]) -> tuple[dict[s
     """
     values: dict[str, Any] = {}
     errors: list[FieldError] = []
-    for key in raw.keys() - {field.key for field in fields}:
-        errors.append(FieldError(key, "is not a parameter of this template", str(raw[key])[:80]))
+    unknown = raw.keys() - {field.key for field in fields}
+    for key in sorted(unknown)[:TOLD]:
+        errors.append(FieldError(key[:80], "is not a parameter of this template", shortened(raw[key])))
     for field in fields:
+        if error := _answer(field, raw.get(field.key), values):
+            errors.append(error)
+    return values, errors
+
+
+def _answer(field: FieldSpec, given: Any, values: dict[str, Any]) -> FieldError | None:
+    """Put the value of one field to the others, or answer what is wrong with it."""
+    try:
         if not field.visible(values):
-            continue
-        given = raw.get(field.key)
+            return None
         if not field.enabled(values) or given is None or (given == "" and field.type not in ("text", "boolean")):
             given = field.starting_value(values)
         if given is None and field.type != "boolean":
-            if field.required:
-                errors.append(FieldError(field.key, "must be given"))
-            continue
-        try:
-            values[field.key] = field.read(given)
-        except ValueError as error:
-            errors.append(FieldError(field.key, str(error), field.as_text(given)[:80]))
-    return values, errors
+            return FieldError(field.key, "must be given") if field.required else None
+        values[field.key] = field.read(given)
+    except ValueError as error:
+        return FieldError(field.key, str(error), shortened(field.as_text(given)))
+    return None

@@ -15,7 +15,9 @@ from app.domain.fields import FieldSpec
 MAX_POINTS = 1000
 MAX_AXES = 4
 Combination = Literal["grid", "zip"]
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
+MAX_AXIS = 20_000
+"""Characters of one axis."""
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s*\.\.\s*({_NUMBER})\s+(step|count|log)\s+({_NUMBER})")
 
 
@@ -39,18 +41,21 @@ def read_axis(spec: FieldSpec, text: str) -> Axis:
     text = text.strip()
     if not text:
         raise ValueError("needs values: a list such as 4, 6, 8, or a range such as 4..12 step 2")
+    if len(text) > MAX_AXIS:
+        raise ValueError(f"has {len(text)} characters; at most {MAX_AXIS} are taken")
     found = _RANGE.fullmatch(text)
     texts: Sequence[Any] = _range(spec, *found.groups()) if found else _listed(text)
     if len(texts) > MAX_POINTS:
         raise ValueError(f"has {len(texts)} values; at most {MAX_POINTS} are taken")
-    values = []
+    values, seen = [], set[str]()
     for given in texts:
         try:
             value = spec.read(given)
         except ValueError as error:
             raise ValueError(f"does not take {str(given)[:40]}: it {error}") from error
-        if value in values:
+        if repr(value) in seen:
             raise ValueError(f"has the value {str(given)[:40]} twice")
+        seen.add(repr(value))
         values.append(value)
     return Axis(spec.key, tuple(values))
 

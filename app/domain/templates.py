@@ -7,9 +7,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.domain.conditions import condition
+from app.domain.answers import shortened
+from app.domain.bounds import together
+from app.domain.conditions import ConditionTooLarge, condition
 from app.domain.fields import Choice, FieldSpec, validate
 from app.errors import FieldError, InvalidInput
+
+MAX_FILES = 12
+MAX_FIELDS = 400
+"""The shared parts have some 90 together."""
+MAX_CHECKS = 200
+MAX_PRESETS = 60
 
 
 class TemplateFile(BaseModel):
@@ -82,10 +90,10 @@ class TemplateSpec(BaseModel):
     version: str = "1"
     crystal_versions: tuple[str, ...] = Field(("17", "23"), description="Programs that read these decks.")
     produces: tuple[Product, ...] = Field((), description="Files that later jobs can read, by role.")
-    files: tuple[TemplateFile, ...] = Field(min_length=1)
-    fields: tuple[FieldSpec, ...]
-    checks: tuple[Check, ...] = ()
-    presets: tuple[Preset, ...] = ()
+    files: tuple[TemplateFile, ...] = Field(min_length=1, max_length=MAX_FILES)
+    fields: tuple[FieldSpec, ...] = Field(max_length=MAX_FIELDS)
+    checks: tuple[Check, ...] = Field((), max_length=MAX_CHECKS)
+    presets: tuple[Preset, ...] = Field((), max_length=MAX_PRESETS)
     example: dict[str, Any] = Field(default_factory=dict, description="A complete, runnable parameter set.")
 
     @model_validator(mode="after")
@@ -137,14 +145,26 @@ class TemplateSpec(BaseModel):
 
     def read(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
         """Typed values and all errors, those of the cross-field checks included."""
-        values, errors = validate(self.fields, raw)
+        with together():
+            values, errors = validate(self.fields, raw)
+            return values, errors + self._failed(values, errors)
+
+    def _failed(self, values: dict[str, Any], errors: list[FieldError]) -> list[FieldError]:
+        """The cross-field checks that do not hold, of fields that are right by themselves."""
+        found = []
         faulty = {error.field for error in errors}
         for check in self.checks:
             rule = condition(check.expression)
-            if rule.names <= values.keys() and not rule.names & faulty and not rule.holds(values):
-                field = check.field or sorted(rule.names)[0]
-                errors.append(FieldError(field, check.message, str(values.get(field, ""))[:80]))
-        return values, errors
+            if not rule.names <= values.keys() or rule.names & faulty:
+                continue
+            field = check.field or sorted(rule.names)[0]
+            try:
+                message = "" if rule.holds(values) else check.message
+            except ConditionTooLarge as error:
+                message = str(error)
+            if message:
+                found.append(FieldError(field, message, shortened(values.get(field, ""))))
+        return found
 
     def require(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Typed values, or InvalidInput that names every wrong field."""
