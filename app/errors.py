@@ -3,6 +3,7 @@
 CrystalDeckError
 ├── UnknownHost             400  the request names a host that is not this service
 ├── InvalidInput            422  a field, a parameter or a setting has a wrong value
+│   └── WorkStopped         422  what was asked for takes more time, memory or room than it may
 ├── NotAuthenticated        401  nobody is logged in
 ├── NotAllowed              403  somebody is, but may not do this
 ├── NotFound                404
@@ -13,6 +14,8 @@ CrystalDeckError
 │   └── ClusterBroken       409  the stored settings of a cluster cannot be used
 ├── TooManyAttempts         429  wrong passwords
 ├── LimitReached            429  as much as one person may have at a time, or in an hour
+├── Busy                    429  somebody asks for more at a time than is done for one
+├── TooLarge                413  a request's body is larger than its route takes
 ├── ConfigurationError      500  the service's own settings are wrong
 └── ClusterError            502  another machine failed us
     ├── Unreachable         502  no connection
@@ -88,6 +91,10 @@ class InvalidInput(CrystalDeckError):
     code, status, title = "invalid-input", 422, "The input has errors"
 
 
+class WorkStopped(InvalidInput):
+    code, title = "work-stopped", "A limit was reached"
+
+
 class NotAuthenticated(CrystalDeckError):
     code, status, title = "not-authenticated", 401, "Please log in"
 
@@ -126,6 +133,14 @@ class TooManyAttempts(CrystalDeckError):
 
 class LimitReached(CrystalDeckError):
     code, status, title = "limit-reached", 429, "Limit reached"
+
+
+class Busy(CrystalDeckError):
+    code, status, title = "busy", 429, "Too much at a time"
+
+
+class TooLarge(CrystalDeckError):
+    code, status, title = "too-large", 413, "Too large"
 
 
 class ConfigurationError(CrystalDeckError):

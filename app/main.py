@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import __version__, places
 from app.background.scheduler import Background
 from app.db import migrations
+from app.library.worker import Processes
 from app.routes import health, live, problems
 from app.routes.api.v1 import batches as api_batches
 from app.routes.api.v1 import clusters as api_clusters
@@ -42,14 +43,20 @@ MAX_BODY = 16 << 20
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The ASGI application. Its lifespan upgrades the database and runs the background work."""
+def create_app(settings: Settings, processes: Processes | None = None) -> FastAPI:
+    """The ASGI application. Its lifespan upgrades the database and runs the background work.
+
+    Args:
+        processes: worker processes to use instead of own ones.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(migrations.upgrade, settings.database)
         await cluster_changes.sync_configuration(context)
         await context.broker.start()
+        # They load what they need beside the start.
+        await asyncio.to_thread(context.workers.processes.start)
         background = Background(context)
         await background.start()
         try:
@@ -58,12 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
             await background.stop()
             await clusters.stop_tests()
             await context.broker.stop()
-            context.structures.close()
-            context.templates.close()
+            await context.workers.close()
             await context.pool.close()
             await context.database.close()
 
-    context = make_context(settings)
+    context = make_context(settings, processes)
     app = FastAPI(
         title="CrystalDeck", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url="/api/v1/openapi.json", max_body_size=MAX_BODY, dependencies=[Depends(refuse_unknown)],

@@ -268,6 +268,12 @@ class Settings(BaseSettings):
     poll_interval_busy: float = Field(2.0, gt=0, description="Seconds between polls while jobs are ending.")
     dispatch_interval: float = Field(1.0, gt=0, description="Seconds between looks at the queue.")
     command_timeout: float = Field(60.0, gt=0, description="Seconds that a remote command may take.")
+    worker_processes: int = Field(
+        0, ge=0, le=64, description="Processes for decks, structures and templates; 0: one per core, 2 to 8."
+    )
+    worker_memory_mb: int = Field(2048, ge=512, description="Memory of one of them, in MiB.")
+    worker_seconds: float = Field(20.0, gt=0, description="Seconds that one piece of work may take there.")
+    worker_waiting: int = Field(20, ge=1, description="Pieces of work of one user that may wait for a process.")
     session_hours: int = Field(24 * 14, ge=1, description="Hours until a login must be repeated.")
     session_idle_hours: float = Field(72.0, gt=0, description="Hours without a page opened after which a login ends.")
     allow_insecure: bool = Field(
@@ -329,6 +335,11 @@ class Settings(BaseSettings):
         scheme, _, rest = self.database_url.partition("://")
         drivers = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
         return f"{drivers.get(scheme, scheme)}://{rest}"
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes there are."""
+        return self.worker_processes or max(2, min(8, os.cpu_count() or 2))
 
     @property
     def public_url(self) -> str:

@@ -16,7 +16,15 @@ from app.crystal.deck import Deck, ElementBasis, Entry, Finding, Severity, overs
 from app.crystal.elements import SYMBOLS
 from app.crystal.keywords import SINGLE_FUNCTIONALS
 from app.crystal.records import number_of
-from app.crystal.structures import MAX_ATOMS, Bulk, StructureError, crowded, full_cell, lattice_vectors, minimal_parameters
+from app.crystal.structures import (
+    MAX_ATOMS,
+    Bulk,
+    StructureError,
+    crowded,
+    full_cell,
+    lattice_vectors,
+    minimal_parameters,
+)
 
 MAX_TITLE = 80
 MAX_FINDINGS = 300

@@ -22,7 +22,6 @@ from app.crystal.structures import number
 from app.domain.templates import TemplateFile, TemplateSpec, refuse
 from app.errors import ConfigurationError
 
-
 _FAULTS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
 """What a template's own expressions raise when they meet a value that their author did not think of."""
 

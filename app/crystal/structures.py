@@ -325,7 +325,9 @@ def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
 
 def refuse_many(count: int) -> None:
     if count > MAX_ATOMS:
-        raise StructureError("atoms", f"make more atoms in the primitive cell than are possible here: at most {MAX_ATOMS}")
+        raise StructureError(
+            "atoms", f"make more atoms in the primitive cell than are possible here: at most {MAX_ATOMS}"
+        )
 
 
 def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:

@@ -18,7 +18,8 @@ _BORDER = 1e-3
 def view_of(structure: Structure) -> dict[str, Any]:
     """`lattice` (rows, Å), `dimension`, `atoms` as [symbol, x, y, z] in Å, and `label`; the conventional cell of a crystal."""
     lattice, numbers, fractions = _conventional(structure) if isinstance(structure, Bulk) else structure.primitive
-    shown, places = [], []
+    shown: list[str] = []
+    places: list[Matrix] = []
     for z, fraction in zip(numbers, fractions, strict=True):
         if len(shown) > MAX_ATOMS:
             break

@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.crystal.deck import Deck, read_deck
-from app.crystal.decks import written_roles
 from app.crystal.facts import Supplies
 from app.crystal.files import staged_fault, written_beside
+from app.crystal.guesses import basis_name, has_main_deck, same_basis
 from app.db.repositories import jobs, library
 from app.db.tables import Job, JobAttachment, RemoteJob, StoredFile
 from app.domain.answers import FILE_REFERENCE
@@ -23,6 +22,7 @@ from app.domain.credentials import CredentialKey
 from app.domain.fields import FieldSpec
 from app.domain.permissions import Actor, require
 from app.errors import FieldError, InvalidInput
+from app.library.worker import Workers
 from app.runners.base import Attached
 from app.services.context import Context
 from app.services.kept import find
@@ -53,7 +53,7 @@ class Gathered:
     wrong: list[FieldError] = field(default_factory=list)
     supplies: Supplies = field(default_factory=Supplies)
 
-    def errors(self, rendering: Any) -> list[FieldError]:
+    async def errors(self, workers: Workers, user: int, rendering: Any, *, patient: bool = False) -> list[FieldError]:
         """What is wrong with the files that these answers really use."""
         used = rendering.values.keys()
         found = [error for error in self.wrong if error.field in used]
@@ -62,8 +62,13 @@ class Gathered:
             if file.spec.key not in used:
                 continue
             if reason := staged_fault(file.spec.staged_as, taken):
-                found.append(FieldError(file.spec.key, f"{file.spec.staged_as!r} {reason}", file.source))
-            elif file.job is not None and (reason := _unfit(file, file.job, rendering)):
+                reason = f"{file.spec.staged_as!r} {reason}"
+            elif file.job is not None:
+                unfit = _unfit(file, file.job, rendering)
+                if unfit is None:
+                    unfit = await workers.run(user, same_basis, rendering.decks, file.job.decks, patient=patient)
+                reason = unfit
+            if reason:
                 found.append(FieldError(file.spec.key, reason, file.source))
             taken.append(file.spec.staged_as)
         return found
@@ -85,7 +90,7 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
         return Gathered()
     require(actor, "job.read")
     files, wrong, contents = [], [], {}
-    fermi, basis = None, ""
+    fermi, basis, decks = None, "", dict[str, str]()
     async with context.database.read() as session:
         for spec in specs:
             found = await _find(context, session, spec, str(raw[spec.key]))
@@ -97,7 +102,9 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
                 contents[spec.key] = await asyncio.to_thread(found.path.read_bytes)
             if found.job is not None and spec.staged_as == "fort.9":
                 fermi = await _fermi_energy(session, found.job.id)
-                basis = basis_name(found.job.decks)
+                decks = found.job.decks
+    if decks:
+        basis = await context.workers.run(actor.user_id, basis_name, decks, patient=True)
     return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, basis=basis))
 
 
@@ -129,49 +136,18 @@ async def _fermi_energy(session: AsyncSession, job_id: str) -> float | None:
     return None
 
 
-def _unfit(file: Found, parent: Job, rendering: Any) -> str:
-    """Why a wave function of `parent` cannot be read by this deck; empty: nothing speaks against it."""
+def _unfit(file: Found, parent: Job, rendering: Any) -> str | None:
+    """Why a wave function of `parent` cannot be read by this deck; empty: nothing speaks against it; None: see the decks."""
     if file.size == 0:
         return "is an empty file"
-    theirs = _main_deck(parent.decks)
-    if file.spec.role != "wavefunction" or theirs is None:
+    if file.spec.role != "wavefunction" or not has_main_deck(parent.decks):
         return ""
-    ours = _main_deck(rendering.decks)
-    if ours is None:
+    if not has_main_deck(rendering.decks):
         # Only properties: the answers here say which path and which atoms are meant.
         same = [key for key in ("system", "space_group", "layer_group") if key in rendering.values]
         other = [key for key in same if parent.parameters.get(key, rendering.values[key]) != rendering.values[key]]
         return f"belongs to a job with another {other[0].replace('_', ' ')}" if other else ""
-    return same_basis(rendering.decks, parent.decks)
-
-
-def same_basis(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """Why a wave function of `theirs` is no guess for `ours`, both decks by name; empty: nothing speaks against it."""
-    own, other = _main_deck(ours), _main_deck(theirs)
-    if own is None or other is None or _basis(own) == _basis(other):
-        return ""
-    return f"was computed with another basis set ({_basis_words(other)}); GUESSP needs the same"
-
-
-def _main_deck(decks: Mapping[str, str]) -> Deck | None:
-    name = next((name for name, role in written_roles(decks).items() if role == "d12"), None)
-    return read_deck(decks[name], "d12") if name is not None else None
-
-
-def _basis(deck: Deck) -> Any:
-    if deck.basis_name:
-        return deck.basis_name
-    return sorted((element.number, tuple((s.angular, s.primitives) for s in element.shells)) for element in deck.basis)
-
-
-def basis_name(decks: Mapping[str, str]) -> str:
-    """The basis set that a job's deck names; empty where it writes one out, or where there is no deck."""
-    deck = _main_deck(decks)
-    return deck.basis_name or "" if deck is not None else ""
-
-
-def _basis_words(deck: Deck) -> str:
-    return deck.basis_name or "an explicit one"
+    return None
 
 
 # -- on the way to the cluster ---------------------------------------------------------------------------------------------

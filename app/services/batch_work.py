@@ -138,7 +138,7 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
 async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> dict[int, Prepared | str]:
     """Read structures, render decks, look for jobs that computed the same. Returns what was rendered, by position."""
     asked = {item.position: dict(item.given) for item in items}
-    read = [await _read_source(context, item) for item in items]
+    read = [await _read_source(context, actor, item) for item in items]
     prepared = [wrong or await _prepared(context, actor, batch, item) for item, wrong in zip(items, read, strict=True)]
     async with context.database.write() as session:
         current = await batches.get(session, batch.id)
@@ -182,7 +182,7 @@ def _standing(twin: Twin | None, first: int, position: int) -> tuple[str, str]:
     return "ready", ""
 
 
-async def _read_source(context: Context, item: BatchItem) -> str:
+async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
     """Fill the structure of an uploaded file into the row; returns what is wrong with it."""
     if not item.source or "system" in item.given or "space_group" in item.given:
         return ""
@@ -191,7 +191,7 @@ async def _read_source(context: Context, item: BatchItem) -> str:
     digest, _, name = item.source.removeprefix("upload:").partition("/")
     try:
         data = await asyncio.to_thread(upload_path(context, digest).read_bytes)
-        found = await context.structures.read(data, name, DEFAULT_TOLERANCE, "", symmetry=True)
+        found = await context.structures.read(actor.user_id, data, name, DEFAULT_TOLERANCE, patient=True)
     except CrystalDeckError as error:
         return error.sentence
     except OSError as error:
@@ -217,7 +217,7 @@ async def _prepared(context: Context, actor: Actor, batch: Batch, item: BatchIte
             kept = {key: value for key, value in request.parameters.items() if key not in structure}
             request = JobRequest(**{**vars(request), "parameters": kept})
         found = await gather(context, actor, request.template, request.parameters)
-        made = await asyncio.to_thread(prepare, context, request, found)
+        made = await prepare(context, actor.user_id, request, found, patient=True)
         async with context.database.read() as session:
             cluster = await clusters.by_name(session, request.cluster)
         if cluster is not None:
@@ -355,7 +355,7 @@ async def decks_of(context: Context, actor: Actor, batch: Batch, position: int) 
         item = await batches.item(session, batch.id, position)
     if item is None:
         raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
-    wrong = await _read_source(context, item)
+    wrong = await _read_source(context, actor, item)
     return item, wrong or await _prepared(context, actor, batch, item)
 
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.crystal.checker import crystal_of
-from app.crystal.deck import read_deck
 from app.crystal.decks import written_roles
-from app.crystal.geometries import Structure, read_geometry
-from app.crystal.structures import StructureError
-from app.crystal.views import view_of
 from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
 from app.errors import ClusterBroken, FieldError, InvalidInput, NotFound
 from app.services import clusters, jobs, reviews
-from app.services.attachments import Found, Gathered, gather, offers
+from app.services.attachments import Found, gather, offers
 from app.services.clusters import ClusterView
 from app.services.context import Context
-from app.services.creation import atoms_of, check_fits
+from app.services.creation import check_fits
+from app.services.drafting import Wanted
 from app.services.estimates import Advice, advise
 from app.services.forms import Draft, with_resources
 from app.services.library import difference, refresh
@@ -67,22 +62,25 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     await refresh(context)
     spec = draft.template.spec
     gathered = await gather(context, actor, spec.id, draft.parameters)
-    rendering = await _rendered(context, draft, gathered)
+    wanted = Wanted(look=True, states=draft.values)
+    rendering = await context.renderer.try_render(actor.user_id, spec.id, draft.parameters, gathered.supplies, wanted)
+    drafted = rendering.drafted
     known = await clusters.all_of(context, actor)
     chosen = next((view for view in known if view.cluster.name == draft.cluster), clusters.first_usable(known))
     script, found = _script(chosen, rendering, draft)
-    found += rendering.errors + (gathered.errors(rendering) if rendering.decks else [])
+    found += rendering.errors
+    if rendering.decks:
+        found += await gathered.errors(context.workers, actor.user_id, rendering)
     found += draft.error.fields if draft.error else []
     shown = [e for e in found if draft.error or (draft.asked and e.value != "")]
-    visible, disabled = field_states(draft)
     return Sheet(
-        rendering, script, known, {error.field: error.reason for error in shown}, visible, disabled,
+        rendering, script, known, {error.field: error.reason for error in shown}, drafted.visible, drafted.disabled,
         suggest_name(f"{rendering.title}-{spec.id}"),
         attached=[file for file in gathered.files if file.spec.key in rendering.values],
-        offers=await offers(context, actor, [need for need in spec.needs if need.key in visible]),
+        offers=await offers(context, actor, [need for need in spec.needs if need.key in drafted.visible]),
         changes=await _changes(context, actor, draft, rendering),
-        view=_view(rendering, gathered),
-        advice=await _advice(context, actor, draft, chosen, rendering, gathered),
+        view=drafted.view,
+        advice=await _advice(context, actor, draft, chosen, rendering),
         chosen=chosen,
         standing=await reviews.standing(context, actor, draft.template),
         abilities=reviews.abilities(draft.template),
@@ -90,7 +88,7 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
 
 
 async def _advice(
-    context: Context, actor: Actor, draft: Draft, chosen: ClusterView | None, rendering: Rendering, gathered: Gathered
+    context: Context, actor: Actor, draft: Draft, chosen: ClusterView | None, rendering: Rendering
 ) -> Advice | None:
     """What similar finished jobs took."""
     if chosen is None or not rendering.decks:
@@ -99,8 +97,8 @@ async def _advice(
         cores = read_resources(dict(draft.resources)).cores
     except InvalidInput:
         cores = 1
-    atoms = atoms_of(rendering, gathered.supplies)
-    return await advise(context, actor, draft.template.spec.id, chosen.cluster.name, atoms, cores)
+    template = draft.template.spec.id
+    return await advise(context, actor, template, chosen.cluster.name, rendering.drafted.atoms, cores)
 
 
 async def with_advice(context: Context, actor: Actor, draft: Draft, which: str) -> Draft:
@@ -115,50 +113,11 @@ async def with_advice(context: Context, actor: Actor, draft: Draft, which: str) 
     return with_resources(draft, values, f"As {shown.advice.estimate.jobs} similar jobs")
 
 
-async def _rendered(context: Context, draft: Draft, gathered: Gathered) -> Rendering:
-    arguments = draft.template.spec.id, draft.parameters, gathered.supplies
-    if draft.template.trusted:
-        return context.templates.try_render(*arguments)
-    # A template from the browser is rendered by another process: wait for it in a thread.
-    return await asyncio.to_thread(context.templates.try_render, *arguments)
-
-
 async def _changes(context: Context, actor: Actor, draft: Draft, rendering: Rendering) -> str:
     before = draft.origin
     if draft.parent and not before:
         before = (await jobs.get(context, actor, draft.parent)).job.decks
     return difference(before, rendering.decks) if before and rendering.decks else ""
-
-
-def _view(rendering: Rendering, gathered: Gathered) -> dict[str, Any] | None:
-    """What a picture of the structure needs; None where there is no structure yet."""
-    structure: Structure | None
-    try:
-        if "system" in rendering.values:
-            structure = read_geometry(rendering.values, gathered.supplies.files).structure
-        else:
-            deck = next((text for name, text in rendering.decks.items() if name.endswith(".d12")), "")
-            structure = crystal_of(read_deck(deck, "d12"))
-        return view_of(structure) if structure is not None else None
-    except (StructureError, KeyError):
-        return None
-
-
-def field_states(draft: Draft) -> tuple[frozenset[str], frozenset[str]]:
-    """Fields that these answers show, and those of them that they lock, whether or not all are right yet."""
-    values: dict[str, Any] = {}
-    disabled = set()
-    for spec in draft.template.spec.fields:
-        if not spec.visible(values):
-            continue
-        if not spec.enabled(values):
-            disabled.add(spec.key)
-        text = draft.values.get(spec.key) or spec.starting_value(values)
-        try:
-            values[spec.key] = spec.read(text if text is not None else "")
-        except ValueError:
-            values[spec.key] = None
-    return frozenset(values), frozenset(disabled)
 
 
 def _script(chosen: ClusterView | None, rendering: Rendering, draft: Draft) -> tuple[str, list[FieldError]]:

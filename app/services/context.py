@@ -12,7 +12,9 @@ from app.db.engine import Database
 from app.domain.credentials import CredentialKey
 from app.domain.queueing import Budget
 from app.events.broker import Broker
+from app.library.worker import Processes, Workers
 from app.services.readings import Readings
+from app.services.renderer import Renderer
 from app.services.structures import StructureReader
 from app.services.templates import TemplateLibrary
 from app.settings import Settings
@@ -35,6 +37,8 @@ class Context:
     pool: ConnectionPool
     vault: Vault
     broker: Broker
+    workers: Workers
+    renderer: Renderer
     structures: StructureReader
     readings: Readings = field(default_factory=Readings)
     clock: Clock = field(default_factory=Clock)
@@ -49,6 +53,9 @@ class Context:
     budgets: dict[CredentialKey, Budget] = field(default_factory=dict)
     """Requests to the scheduler, by credential; learnt anew after a restart."""
 
+    refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while what the group saved is read anew."""
+
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there is something to do that should not wait for the next tick: a job to hand over, a run to go on with."""
 
@@ -60,14 +67,26 @@ class Context:
         return self.settings.data / "jobs" / job_id
 
 
-def make_context(settings: Settings) -> Context:
+def make_context(settings: Settings, processes: Processes | None = None) -> Context:
+    """What the services need.
+
+    Args:
+        processes: worker processes that are there already; they are then not ended with this context.
+    """
     database = Database(settings.database)
+    templates = TemplateLibrary(settings.template_dirs)
+    workers = Workers(
+        processes or Processes(settings.workers, settings.worker_memory_mb << 20), settings.worker_seconds,
+        settings.worker_waiting, owned=processes is None,
+    )  # fmt: skip
     return Context(
         settings=settings,
         database=database,
-        templates=TemplateLibrary(settings.template_dirs),
+        templates=templates,
         pool=ConnectionPool(settings.command_timeout, pass_environment=settings.pass_environment),
         vault=Vault(settings.key_file, settings.data, settings.master_key.get_secret_value()),
         broker=Broker(database),
-        structures=StructureReader(),
+        workers=workers,
+        renderer=Renderer(templates, workers),
+        structures=StructureReader(workers),
     )

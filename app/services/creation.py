@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -15,10 +14,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import content_digest
-from app.crystal.facts import Supplies
 from app.crystal.files import names_fault
-from app.crystal.geometries import read_geometry
-from app.crystal.structures import StructureError
 from app.db.engine import insert_rows
 from app.db.repositories import clusters, jobs
 from app.db.tables import Cluster, IdempotencyKey, Job, JobEvent
@@ -88,7 +84,7 @@ async def create_jobs(
     await require_room(context, actor)
     await refresh(context)
     supplied = [await gather(context, actor, request.template, request.parameters) for request in requests]
-    made = await asyncio.to_thread(_prepare_all, context, requests, supplied)
+    made = await _prepare_all(context, actor, requests, supplied)
     async with context.database.write() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
@@ -116,11 +112,13 @@ async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest
     return [job for job in found if job is not None]
 
 
-def _prepare_all(context: Context, requests: Sequence[JobRequest], supplied: Sequence[Gathered]) -> list[Prepared]:
+async def _prepare_all(
+    context: Context, actor: Actor, requests: Sequence[JobRequest], supplied: Sequence[Gathered]
+) -> list[Prepared]:
     made = []
     for index, (request, found) in enumerate(zip(requests, supplied, strict=True)):
         try:
-            made.append(prepare(context, request, found))
+            made.append(await prepare(context, actor.user_id, request, found))
         except CrystalDeckError as error:
             if len(requests) > 1:
                 error.message = f"Job {index + 1} of {len(requests)}: {error.message}"
@@ -128,8 +126,10 @@ def _prepare_all(context: Context, requests: Sequence[JobRequest], supplied: Seq
     return made
 
 
-def prepare(context: Context, request: JobRequest, found: Gathered) -> Prepared:
-    """Check and render one request; `found` is what its file fields name. It may take a while: call it in a thread.
+async def prepare(
+    context: Context, user: int, request: JobRequest, found: Gathered, *, patient: bool = False
+) -> Prepared:
+    """Check and render one request of a user; `found` is what its file fields name.
 
     Raises:
         InvalidInput, NotFound: names the field.
@@ -142,27 +142,16 @@ def prepare(context: Context, request: JobRequest, found: Gathered) -> Prepared:
         )
     if request.name:
         check_job_name(request.name)
-    rendering = context.templates.render(request.template, request.parameters, found.supplies)
+    rendering = await context.renderer.render(
+        user, request.template, request.parameters, found.supplies, patient=patient
+    )
     if reason := names_fault(rendering.decks):
         raise refuse(request.template, [FieldError("files", reason)])
-    if wrong := found.errors(rendering):
+    if wrong := await found.errors(context.workers, user, rendering, patient=patient):
         raise refuse(request.template, wrong)
     sums = {file.spec.staged_as: file.sha256 for file in found.files if file.spec.key in rendering.values}
     digest = content_digest(rendering.decks, sums)
-    return Prepared(
-        request, rendering, read_resources(request.resources), found, digest, atoms_of(rendering, found.supplies)
-    )
-
-
-def atoms_of(rendering: Rendering, supplies: Supplies) -> int:
-    """Atoms in the cell that is computed; 0 where the answers hold no structure."""
-    if "system" not in rendering.values:
-        return 0
-    try:
-        geometry = read_geometry(rendering.values, supplies.files)
-    except (StructureError, KeyError):
-        return 0
-    return sum(geometry.structure.multiplicities) * geometry.copies if geometry.structure is not None else 0
+    return Prepared(request, rendering, read_resources(request.resources), found, digest, rendering.drafted.atoms)
 
 
 async def queue_prepared(

@@ -239,7 +239,9 @@ async def with_structure(context: Context, actor: Actor, draft: Draft, source: S
         else:
             assert source.file is not None
             name, data = source.file
-            read = await context.structures.read(data, name, tolerance, source.kind, symmetry=source.symmetry)
+            read = await context.structures.read(
+                actor.user_id, data, name, tolerance, source.kind, symmetry=source.symmetry
+            )
         found, notice = read.parameters, _notice(read)
     else:
         raise InvalidInput("No file was chosen.", hint="Choose a file with a structure, or a textbook crystal.")

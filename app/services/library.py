@@ -10,18 +10,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.crystal.basis_library import BasisError, read_basis_set
+from app.crystal.basis_library import BasisError
 from app.crystal.elements import SYMBOLS, atomic_number
 from app.db.repositories import library, users
 from app.db.tables import LibraryBasis, LibraryTemplate
 from app.domain.permissions import Actor, require
-from app.errors import ConfigurationError, Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.errors import (
+    Busy,
+    ConfigurationError,
+    Conflict,
+    CrystalDeckError,
+    FieldError,
+    InvalidInput,
+    NotFound,
+    WorkStopped,
+)
 from app.services.context import Context
-from app.services.template_files import METADATA, Template, build
-from app.services.templates import Rendering
+from app.services.drafting import read_metadata, read_set
+from app.services.template_files import METADATA, Template
+from app.services.templates import Broken, OwnBasis, Rendering, Saved
 
 MAX_TEXT = 200_000
 MAX_FILES = 8
+SECONDS = 5.0
+"""That reading the metadata of a template, or a basis set, may take."""
+EVERYBODY = 0
+"""Whose work it is to read what the group saved."""
 RESERVED = ("new", "try", "basis", "schema")
 
 
@@ -60,26 +74,66 @@ async def refresh(context: Context) -> None:
     """Take over what was saved since the last look, also by other processes. One short query where nothing was."""
     async with context.database.read() as session:
         stamp = await library.stamp(session)
-        if context.templates.stamp == stamp:
-            return
+    if context.templates.stamp != stamp:
+        async with context.refreshing:
+            await _take_over(context, stamp)
+
+
+async def _take_over(context: Context, stamp: tuple[int, int]) -> None:
+    """Read what is new or changed in worker processes; what was known stays as it is."""
+    if context.templates.stamp == stamp:
+        return
+    async with context.database.read() as session:
+        stamp = await library.stamp(session)
         names = await users.names(session)
         made = {row.template_id: (row.texts, names.get(row.author_id, "?")) for row in await library.templates(session)}
-        basis = {row.name: row.text for row in await library.basis_sets(session)}
-    await asyncio.to_thread(context.templates.adopt, stamp, made, basis)
+        texts = {row.name: row.text for row in await library.basis_sets(session)}
+    before = context.templates.saved
+    saved = Saved()
+    for template_id, (own, author) in made.items():
+        known = before.templates.get(template_id)
+        if not isinstance(known, Template) or (dict(known.texts), known.origin) != (own, author):
+            known = await _read_template(context, template_id, own, author)
+        saved.templates[template_id] = known
+    for name, text in texts.items():
+        kept = before.basis.get(name)
+        saved.basis[name] = kept if kept is not None and kept.text == text else await _read_basis(context, text)
+    context.templates.adopt(stamp, saved)
+
+
+async def _read_template(
+    context: Context, template_id: str, texts: Mapping[str, str], author: str
+) -> Template | Broken:
+    try:
+        spec, revision = await context.workers.run(EVERYBODY, read_metadata, dict(texts), patient=True, seconds=SECONDS)
+    except CrystalDeckError as error:
+        return Broken(template_id, author, error.message)
+    return Template(spec, revision, dict(texts), author)
+
+
+async def _read_basis(context: Context, text: str) -> OwnBasis:
+    try:
+        numbers, notes = await context.workers.run(EVERYBODY, read_set, text, patient=True, seconds=SECONDS)
+    except (BasisError, CrystalDeckError) as error:
+        return OwnBasis(text, fault=str(error))
+    return OwnBasis(text, numbers, notes)
 
 
 # -- templates -----------------------------------------------------------------------------------------------------------
 
 
-def try_texts(context: Context, actor: Actor, texts: Mapping[str, str], author: str = "") -> Trial:
-    """What the editor shows: the fault, or the example rendered. Blocks; call it in a thread."""
+async def try_texts(context: Context, actor: Actor, texts: Mapping[str, str], author: str = "") -> Trial:
+    """What the editor shows: the fault, or the example rendered."""
     require(actor, "template.create")
     try:
         _check_size(texts)
-        template = build(texts, origin=author or actor.name, trusted=False)
+        spec, revision = await context.workers.run(actor.user_id, read_metadata, dict(texts), seconds=SECONDS)
+    except Busy:
+        raise
     except CrystalDeckError as error:
         return Trial(error.message)
-    return Trial("", template, context.templates.try_template(template, dict(template.spec.example)))
+    template = Template(spec, revision, dict(texts), author or actor.name)
+    return Trial("", template, await context.renderer.try_template(actor.user_id, template, dict(spec.example)))
 
 
 async def save_template(
@@ -95,7 +149,7 @@ async def save_template(
             that of a template of the installation. NotAllowed: it is somebody else's.
     """
     require(actor, "template.create")
-    trial = await asyncio.to_thread(try_texts, context, actor, texts)
+    trial = await try_texts(context, actor, texts)
     if trial.template is None or trial.rendering is None:
         raise InvalidInput(trial.fault, hint="Nothing was saved; the text is as you left it.",
                            fields=[FieldError(METADATA, trial.fault)])  # fmt: skip
@@ -198,15 +252,14 @@ def _check_size(texts: Mapping[str, str]) -> None:
 
 async def basis_sets(context: Context, actor: Actor) -> list[BasisEntry]:
     require(actor, "template.read")
+    await refresh(context)
     async with context.database.read() as session:
         rows, names = await library.basis_sets(session), await users.names(session)
     entries = []
     for row in rows:
-        try:
-            known = read_basis_set(row.text)
-            elements, notes = " ".join(SYMBOLS[z] for z in sorted(known.numbers)), known.notes
-        except BasisError as error:
-            elements, notes = "", (str(error),)
+        known = context.templates.saved.basis.get(row.name, OwnBasis(row.text))
+        elements = " ".join(SYMBOLS[z] for z in sorted(known.numbers))
+        notes = (known.fault,) if known.fault else known.notes
         entries.append(BasisEntry(row, names.get(row.author_id, "?"), elements, notes))
     return entries
 
@@ -225,8 +278,8 @@ async def save_basis(context: Context, actor: Actor, name: str, text: str, sourc
     if not source.strip():
         wrong.append(FieldError("source", "must say where the set is from: a citation or an address"))
     try:
-        await asyncio.to_thread(read_basis_set, text)
-    except BasisError as error:
+        await context.workers.run(actor.user_id, read_set, text, seconds=SECONDS)
+    except (BasisError, WorkStopped) as error:
         wrong.append(FieldError("text", str(error)))
     if wrong:
         told = "; ".join(f"{entry.field} {entry.reason}" for entry in wrong)

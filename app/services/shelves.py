@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from app.domain.permissions import Actor, can, require
@@ -87,7 +86,7 @@ async def one(context: Context, actor: Actor, template_id: str) -> Shelf:
     require(actor, "template.read")
     await refresh(context)
     template = context.templates.get(template_id)
-    example = await asyncio.to_thread(context.templates.try_template, template, dict(template.spec.example))
+    example = await context.renderer.try_template(actor.user_id, template, dict(template.spec.example))
     own = not context.templates.is_fixed(template_id)
     versions = await history(context, actor, template_id) if own else []
     standing = await reviews.standing(context, actor, template)

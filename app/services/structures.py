@@ -1,7 +1,6 @@
 """Structures for the composer and for notebooks: from files, and from the collection of textbook crystals.
 
-Files are read in a process of their own with limits of time and memory: the libraries that read them are written in C and
-meet whatever people upload. If it dies, the next file gets a new one.
+Files are read in worker processes: the libraries that read them are written in C and meet whatever people upload.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ from typing import Any
 
 from app.crystal.importers import Imported, read_structure
 from app.crystal.structures import StructureError
-from app.errors import FieldError, InvalidInput, NotFound
+from app.errors import FieldError, InvalidInput, NotFound, WorkStopped
+from app.library.worker import Workers
 from app.services.template_files import BUILT_IN, SHARED
-from app.services.worker import Worker, WorkerDied
 
-SECONDS = 20
+SECONDS = 20.0
+"""That one file may take."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +51,33 @@ def textbook_crystal(key: str) -> TextbookCrystal:
 
 
 class StructureReader:
-    """Reads files in its own process; one per service."""
+    """Reads files in worker processes."""
 
-    def __init__(self) -> None:
-        self._worker = Worker(SECONDS, ("ase.io",))
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
 
     async def read(
-        self, data: bytes, name: str, tolerance: float, kind: str = "", *, symmetry: bool = True
-    ) -> Imported:
+        self, user: int, data: bytes, name: str, tolerance: float, kind: str = "", *, symmetry: bool = True,
+        patient: bool = False,
+    ) -> Imported:  # fmt: skip
         """The structure in a file; `kind` and `symmetry` as `importers.read_structure` takes them.
+
+        Args:
+            user: for whom; users take turns. patient: work of the background.
 
         Raises:
             InvalidInput: names the field (`file` or `tolerance`) and the reason.
         """
         try:
-            found: Imported = await self._worker.run(_read, data, name, tolerance, kind, symmetry)
+            return await self._workers.run(
+                user, _read, data, name, tolerance, kind, symmetry, seconds=SECONDS, patient=patient
+            )
         except StructureError as error:
             raise _refusal(error.field, str(error)) from error
-        except WorkerDied as error:
-            raise _refusal("file", f"could not be read: {error}") from error
-        return found
-
-    def prepare(self) -> None:
-        """Somebody opened a form and may soon drop a file on it."""
-        self._worker.prepare()
-
-    def close(self) -> None:
-        self._worker.close()
+        except WorkStopped as error:
+            raise _refusal(
+                "file", f"could not be read: {error.message[0].lower()}{error.message[1:].rstrip('.')}"
+            ) from error
 
 
 def _refusal(field: str, reason: str) -> InvalidInput:

@@ -29,17 +29,24 @@ _EXPRESSIONS = ("visible_when", "enabled_when", "default_from")
 
 @dataclass(frozen=True)
 class Template:
-    """Metadata, what writes its decks, a checksum over the metadata and all sources, and whose it is."""
+    """Metadata, a checksum over the metadata and all sources, and whose it is. Decks are written from it by `drafting`."""
 
     spec: TemplateSpec
-    writer: DeckWriter
     revision: str
     texts: Mapping[str, str]
     """`template.toml` and the Jinja files, as they were written."""
     origin: str = "built-in"
     """built-in, folder, or the name of the person who made it."""
-    trusted: bool = True
-    """False: rendered in a process of its own with limits."""
+    shared: Path = BUILT_IN / SHARED
+    """Where the shared parts lie that it names."""
+
+
+def checksum(spec: TemplateSpec, sources: Mapping[str, str]) -> str:
+    """The revision: over the metadata and all sources."""
+    digest = hashlib.sha256(spec.model_dump_json().encode())
+    for name in sorted(sources):
+        digest.update(f"\0{name}\0{sources[name]}".encode())
+    return digest.hexdigest()
 
 
 def internal_sets() -> tuple[Choice, ...]:
@@ -69,9 +76,12 @@ def read_folder(folder: Path) -> dict[str, str]:
 
 
 def build(
-    texts: Mapping[str, str], *, shared: Path = BUILT_IN / SHARED, origin: str = "built-in", trusted: bool = True
-) -> Template:
-    """The template that these texts make.
+    texts: Mapping[str, str], *, shared: Path = BUILT_IN / SHARED, compiled: bool = True
+) -> tuple[TemplateSpec, DeckWriter, str]:
+    """Metadata, what writes the decks, and the revision of the template that these texts make.
+
+    Args:
+        compiled: look at once whether the files are Jinja's.
 
     Raises:
         ConfigurationError: what is wrong with which file.
@@ -86,7 +96,7 @@ def build(
         if missing:
             raise ValueError(f"the file {missing[0]} is missing")
         writer = DeckWriter(spec, sources)
-        if trusted:
+        if compiled:
             writer.compile()
     except ValidationError as error:
         told = "; ".join(
@@ -96,12 +106,21 @@ def build(
         raise _broken(texts, told) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise _broken(texts, f"{METADATA} does not have the form of one ({error})") from error
+    except RecursionError as error:
+        raise _broken(texts, f"{METADATA} stands too deep in itself") from error
     except (OSError, ValueError) as error:
         raise _broken(texts, str(error)) from error
-    digest = hashlib.sha256(spec.model_dump_json().encode())
-    for name in sorted(sources):
-        digest.update(f"\0{name}\0{sources[name]}".encode())
-    return Template(spec, writer, digest.hexdigest(), dict(texts), origin, trusted)
+    return spec, writer, checksum(spec, sources)
+
+
+def template_of(texts: Mapping[str, str], *, shared: Path = BUILT_IN / SHARED, origin: str = "built-in") -> Template:
+    """The template that these texts make, looked through in this very process.
+
+    Raises:
+        ConfigurationError: what is wrong with which file.
+    """
+    spec, _, revision = build(texts, shared=shared)
+    return Template(spec, revision, dict(texts), origin, shared)
 
 
 def _broken(texts: Mapping[str, str], reason: str) -> ConfigurationError:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.crystal.decks import DeckWriter
 from app.domain.fields import FieldSpec
 from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
@@ -23,11 +22,11 @@ from app.errors import InvalidInput
 from app.services import clusters, workflow_library
 from app.services.attachments import offers
 from app.services.clusters import ClusterView
-from app.services.composer import field_states
 from app.services.context import Context
+from app.services.drafting import field_states
 from app.services.forms import RESOURCE_KEYS, Draft, StructureSource, with_structure
 from app.services.template_files import Template
-from app.services.templates import form_values
+from app.services.templates import bare, form_values
 from app.services.workflow_library import Entry
 from app.services.workflow_rehearsal import Rehearsal, rehearse
 from app.services.workflow_starts import RunRequest
@@ -113,7 +112,7 @@ def _template(spec: WorkflowSpec, fields: list[FieldSpec]) -> Template:
         id=spec.name, title=spec.heading, description=spec.description, category="", tags=(), author="", version="",
         crystal_versions=(), produces=(), files=(), fields=tuple(fields), checks=(), presets=(), example={},
     )  # fmt: skip
-    return Template(shown, DeckWriter(shown, {}), "", {})
+    return bare(shown)
 
 
 async def start_form(context: Context, actor: Actor, name: str) -> Draft:
@@ -200,7 +199,9 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     """What these answers make of each step, and what is wrong with them."""
     require(actor, "job.create")
     _, entry, checked = await _known_form(context, actor, name)
-    visible, disabled = field_states(draft)
+    visible, disabled = await context.workers.run(
+        actor.user_id, field_states, draft.template.spec.fields, dict(draft.values)
+    )
     shown = {key: value for key, value in draft.values.items() if key in visible}
     common, steps, inputs = _sorted(replace(draft, values=shown), entry.spec)
     spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec

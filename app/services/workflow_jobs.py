@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,7 +66,7 @@ async def _prepared(
         files = file_references(plan, step, steps, tasks)
         request = request_for(plan, run, step, template, task, files, names)
         found = await gather(context, actor, request.template, request.parameters)
-        return await asyncio.to_thread(prepare, context, request, found)
+        return await prepare(context, actor.user_id, request, found, patient=True)
     except CrystalDeckError as error:
         return error.sentence
     except Exception as error:

@@ -6,14 +6,11 @@ element, or a path that does not fit the cell, is found before the first job lea
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.crystal.fort34 import write_fort34
-from app.crystal.geometries import Structure, read_geometry
-from app.crystal.structures import StructureError
+from app.crystal.guesses import basis_name, same_basis
 from app.domain.conditions import ConditionError
 from app.domain.permissions import Actor
 from app.domain.templates import TemplateSpec
@@ -21,8 +18,9 @@ from app.domain.wiring import Wired
 from app.domain.workflow_checks import Checked, Known, check, parameter_keys, rows_of
 from app.domain.workflows import StepSpec
 from app.errors import CrystalDeckError, FieldError
-from app.services.attachments import basis_name, gather, same_basis
+from app.services.attachments import gather
 from app.services.context import Context
+from app.services.drafting import Wanted
 from app.services.templates import Rendering
 from app.services.workflow_library import LANGUAGE
 from app.services.workflow_tasks import Plan, parameters_of
@@ -47,7 +45,8 @@ class Rehearsed:
 class Stand:
     """What stands in for results: structures by step, and the basis set of the wave function that is read."""
 
-    structures: Mapping[str, Structure | None]
+    structures: Mapping[str, str]
+    """As texts of fort.34; empty: not known."""
     basis: str
 
 
@@ -80,7 +79,7 @@ async def rehearse(
     """Play all steps through, in their order; those of inner workflows too."""
     plan = Plan(checked.spec, checked.before, checked.order, checked.wired, known.templates)
     done: dict[str, Rehearsed] = {}
-    structures: dict[str, Structure | None] = {}
+    structures: dict[str, str] = {}
     for name in plan.order:
         step = plan.spec.step(name)
         template = known.templates.get(step.template)
@@ -90,11 +89,13 @@ async def rehearse(
             continue
         link = plan.wired[name].links.get("wavefunction_file")
         giver = done.get(link.step) if link is not None else None
-        basis = basis_name(giver.rendering.decks) if giver is not None and giver.rendering is not None else ""
+        basis = ""
+        if giver is not None and giver.rendering is not None:
+            basis = await context.workers.run(actor.user_id, basis_name, giver.rendering.decks)
         stand = Stand(structures, basis)
         done[name], structures[name] = await _step(context, actor, plan, step, template, parameters, inputs, stand)
     for name, one in done.items():
-        if one.rendering is not None and (reason := _basis_reason(plan.wired[name], one, done)):
+        if one.rendering is not None and (reason := await _basis_reason(context, actor, plan.wired[name], one, done)):
             done[name] = replace(one, errors=(*one.errors, reason))
     return Rehearsal({name: done[name] for name in plan.spec.names if name in done})
 
@@ -134,13 +135,13 @@ async def _inner(
 async def _step(
     context: Context, actor: Actor, plan: Plan, step: StepSpec, template: TemplateSpec, parameters: Mapping[str, Any],
     inputs: Mapping[str, Any], known: Stand,
-) -> tuple[Rehearsed, Structure | None]:  # fmt: skip
+) -> tuple[Rehearsed, str]:  # fmt: skip
     wired = plan.wired[step.name]
     names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
     try:
         rows = _rows(step, template, names)
     except (ConditionError, ValueError) as error:
-        return Rehearsed(step, errors=(FieldError("over", str(error)),)), None
+        return Rehearsed(step, errors=(FieldError("over", str(error)),)), ""
     names |= {"item": rows[0], "index": 0}
     pending = tuple(key for key, value in step.parameters.items() if not _fills(value, names))
     now = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in pending}})
@@ -152,7 +153,7 @@ async def _step(
         try:
             raw = parameters_of(plan, parameters, now, template, LANGUAGE.fill(row, named), files, named)
         except ConditionError as error:
-            return Rehearsed(step, None, len(rows), pending, (FieldError("parameters", str(error)),)), None
+            return Rehearsed(step, None, len(rows), pending, (FieldError("parameters", str(error)),)), ""
         raw = _pretended(template, raw, pending)
         rendered.append(await _rendered(context, actor, template, raw, wired, known))
     wrong = {error for _, listed in rendered for error in listed if error.field not in pending}
@@ -199,40 +200,39 @@ async def _rendered(
     gathered = await gather(context, actor, template.id, own_files)
     files = dict(gathered.supplies.files)
     link = wired.links.get("geometry_file")
-    if link is not None and (structure := known.structures.get(link.step)) is not None:
-        text = write_fort34(*structure.primitive, structure.dimension, structure.symmetry)
+    if link is not None and (text := known.structures.get(link.step)):
         files["geometry_file"] = text.encode()
     supplies = replace(gathered.supplies, files=files)
     if supplies.fermi_energy is None and "wavefunction_file" in wired.links:
         supplies = replace(supplies, fermi_energy=0.0, basis=known.basis)
-    rendering = await asyncio.to_thread(context.templates.try_render, template.id, raw, supplies)
+    rendering = await context.renderer.try_render(
+        actor.user_id, template.id, raw, supplies, Wanted(look=True, fort34=link is None)
+    )
     errors = [*rendering.errors, *rendering.faults]
     if rendering.decks:
-        errors += gathered.errors(rendering)
+        errors += await gathered.errors(context.workers, actor.user_id, rendering)
     elif rendering.message and not errors:
         errors.append(FieldError("template", rendering.message))
     return rendering, errors
 
 
-def _structure(rendering: Rendering, wired: Wired, structures: Mapping[str, Structure | None]) -> Structure | None:
+def _structure(rendering: Rendering, wired: Wired, structures: Mapping[str, str]) -> str:
     """What the step computes: of a file that will come, the structure that stands in for it."""
     link = wired.links.get("geometry_file")
-    if link is not None:
-        return structures.get(link.step)
-    try:
-        return read_geometry(rendering.values).structure if "system" in rendering.values else None
-    except (StructureError, KeyError):
-        return None
+    return rendering.drafted.fort34 if link is None else structures.get(link.step, "")
 
 
-def _basis_reason(wired: Wired, one: Rehearsed, done: Mapping[str, Rehearsed]) -> FieldError | None:
+async def _basis_reason(
+    context: Context, actor: Actor, wired: Wired, one: Rehearsed, done: Mapping[str, Rehearsed]
+) -> FieldError | None:
     """Why the wave function of a step before cannot be read by this one."""
     for key, link in wired.links.items():
         giver = done.get(link.step)
         if link.role != "wavefunction" or giver is None or giver.rendering is None or one.rendering is None:
             continue
         try:
-            reason = same_basis(one.rendering.decks, giver.rendering.decks)
+            decks = one.rendering.decks, giver.rendering.decks
+            reason = await context.workers.run(actor.user_id, same_basis, *decks)
         except CrystalDeckError:
             continue
         if reason:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
 
 from app.domain.permissions import Actor, Role, Scope
+from app.library.worker import Processes
 from app.main import create_app
 from app.services import accounts
 from app.services.context import Context
@@ -50,11 +53,19 @@ def settings_for(folder: Path, **changes: object) -> Settings:
     return Settings(**(values | changes))  # type: ignore[arg-type]
 
 
+@cache
+def processes() -> Processes:
+    """Worker processes for all applications of this test process: each start of one costs a second."""
+    made = Processes(2, 2 << 30)
+    atexit.register(made.close)
+    return made
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     """The application with its background work, on a database that is up to date already."""
     databases.prepare(settings)
-    app = create_app(settings)
+    app = create_app(settings, processes())
     async with app.router.lifespan_context(app):
         yield app
 

@@ -42,7 +42,6 @@ async def form(
     remedy: str = "",
     take: str = "",
 ) -> Response:
-    context.structures.prepare()
     draft = await forms.start(
         context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy, take=take
     )

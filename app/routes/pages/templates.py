@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
@@ -24,7 +23,6 @@ _FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")
 async def browse(
     request: Request, context: ContextDep, actor: ActorDep, q: str = "", category: str = "", tag: str = ""
 ) -> Response:
-    context.templates.prepare()
     found = await shelves.search(context, actor, q, category, tag)
     block = "shelves" if is_fragment(request) else None
     return page(request, "templates.html", block=block, found=found, q=q, category=category, tag=tag,
@@ -130,7 +128,7 @@ async def _editor(
 ) -> Response:  # fmt: skip
     require(actor, "template.create")
     await library.refresh(context)
-    trial = await asyncio.to_thread(library.try_texts, context, actor, texts)
+    trial = await library.try_texts(context, actor, texts)
     return page(
         request, "template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial, id=template_id,
         version=version, form=form or {}, error=error, status=error.status if error else 200,

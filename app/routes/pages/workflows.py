@@ -135,7 +135,6 @@ async def remove(context: ContextDep, actor: ActorDep, name: str) -> Response:
 
 @router.get("/workflows/{name}/start")
 async def start_form(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
-    context.structures.prepare()
     return await _start(request, context, actor, name, await workflow_forms.start_form(context, actor, name))
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, UploadFile
 
-from app.crystal.checker import check_deck
 from app.crystal.importers import DEFAULT_TOLERANCE, MAX_BYTES
 from app.domain.permissions import require
 from app.routes.api.v1.schemas import DeckFinding, DeckText, StructureRead, TextbookEntry
 from app.routes.deps import ActorDep, ContextDep
+from app.services import decks
 from app.services.structures import textbook
 
 router = APIRouter(prefix="/api/v1", tags=["structures"])
@@ -35,7 +35,7 @@ async def read_structure(
     """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the structure's parameters of a template."""
     require(actor, "job.create")
     data = await file.read(MAX_BYTES + 1)
-    found = await context.structures.read(data, file.filename or "", tolerance, kind, symmetry=symmetry)
+    found = await context.structures.read(actor.user_id, data, file.filename or "", tolerance, kind, symmetry=symmetry)
     return StructureRead(
         format=found.format,
         kind=found.structure.kind,
@@ -50,8 +50,7 @@ async def read_structure(
 
 
 @router.post("/decks/check")
-async def check(actor: ActorDep, body: DeckText) -> list[DeckFinding]:
+async def check(context: ContextDep, actor: ActorDep, body: DeckText) -> list[DeckFinding]:
     """What the deck checker says of a deck, by line."""
-    require(actor, "template.read")
-    role: Literal["d12", "d3"] | None = body.role
-    return [DeckFinding(**vars(finding)) for finding in check_deck(body.text, role, body.files)]
+    found = await decks.check(context, actor, body.text, body.role, body.files)
+    return [DeckFinding(**vars(finding)) for finding in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter
@@ -66,7 +65,7 @@ async def render_template(context: ContextDep, actor: ActorDep, template_id: str
     require(actor, "template.read")
     await refresh(context)
     found = await gather(context, actor, template_id, body.parameters)
-    made = await asyncio.to_thread(context.templates.render, template_id, body.parameters, found.supplies)
-    if wrong := found.errors(made):
+    made = await context.renderer.render(actor.user_id, template_id, body.parameters, found.supplies)
+    if wrong := await found.errors(context.workers, actor.user_id, made):
         raise refuse(template_id, wrong)
     return Rendered(template=template_id, revision=made.template.revision, parameters=made.values, decks=made.decks)

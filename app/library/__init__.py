@@ -1,0 +1,1 @@
+"""What the services stand on and what knows neither the database nor who is asking: the worker processes."""
