@@ -26,6 +26,7 @@ from app.routes.api.v1 import results as api_results
 from app.routes.api.v1 import structures as api_structures
 from app.routes.api.v1 import templates as api_templates
 from app.routes.api.v1 import workflows as api_workflows
+from app.routes.bodies import Bodies
 from app.routes.pages import batches as batch_pages
 from app.routes.pages import clusters as cluster_pages
 from app.routes.pages import compose, session
@@ -39,7 +40,6 @@ from app.services import cluster_changes, clusters
 from app.services.context import make_context
 from app.settings import Settings
 
-MAX_BODY = 16 << 20
 log = logging.getLogger(__name__)
 
 
@@ -72,7 +72,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
     context = make_context(settings, processes)
     app = FastAPI(
         title="CrystalDeck", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url="/api/v1/openapi.json", max_body_size=MAX_BODY, dependencies=[Depends(refuse_unknown)],
+        openapi_url="/api/v1/openapi.json", dependencies=[Depends(refuse_unknown)],
     )  # fmt: skip
     app.state.context = context
     for router in (
@@ -84,6 +84,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=places.STATIC), name="static")
     problems.install(app)
+    app.add_middleware(Bodies)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Security, hosts=settings.hosts, hsts=settings.secure_cookies)
     if settings.trusted_proxies:

@@ -37,6 +37,10 @@ async def get_actor(request: Request, context: ContextDep) -> Actor:
     Raises:
         NotAuthenticated: neither, or not valid.
     """
+    known: Actor | None = getattr(request.state, "actor", None)
+    if known is not None:
+        # The sender of a body was asked for before it was read.
+        return known
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme:
         actor = await accounts.token_actor(context, token.strip()) if scheme.lower() == "bearer" else None

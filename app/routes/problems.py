@@ -21,6 +21,14 @@ log = logging.getLogger(__name__)
 AnyResponse = TypeVar("AnyResponse", bound=Response)
 
 
+class BodyRefused(HTTPException):
+    """Raised where a body is read; neither FastAPI nor Starlette make another error of it."""
+
+    def __init__(self, error: CrystalDeckError) -> None:
+        super().__init__(error.status, error.message)
+        self.error = error
+
+
 def with_retry_after(response: AnyResponse, error: CrystalDeckError) -> AnyResponse:
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
@@ -65,6 +73,10 @@ def install(app: FastAPI) -> None:
         return await answer(
             request, InvalidInput(f"The request is wrong: {listed}.", hint="See /api/v1/openapi.json.", fields=fields)
         )
+
+    @app.exception_handler(BodyRefused)
+    async def _refused(request: Request, error: BodyRefused) -> Response:
+        return await answer(request, error.error)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
