@@ -24,6 +24,7 @@ from app.domain.answers import (
     read_several,
     shortened,
 )
+from app.domain.bounds import together
 from app.domain.conditions import ConditionError, ConditionTooLarge, condition
 from app.errors import FieldError
 
@@ -229,9 +230,10 @@ def validate(fields: tuple[FieldSpec, ...], raw: dict[str, Any]) -> tuple[dict[s
     unknown = raw.keys() - {field.key for field in fields}
     for key in sorted(unknown)[:TOLD]:
         errors.append(FieldError(key[:80], "is not a parameter of this template", shortened(raw[key])))
-    for field in fields:
-        if error := _answer(field, raw.get(field.key), values):
-            errors.append(error)
+    with together():
+        for field in fields:
+            if error := _answer(field, raw.get(field.key), values):
+                errors.append(error)
     return values, errors
 
 

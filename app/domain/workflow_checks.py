@@ -24,6 +24,12 @@ _FITS: dict[str, tuple[str, ...]] = {
 """Kinds of values that a field takes."""
 
 
+MAX_EXPANDED = 400
+"""Steps of a workflow with those of all workflows that run in it."""
+MAX_DEPTH = 5
+"""How deep workflows may run in workflows."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong, where: `step` is empty where it concerns the whole workflow."""
@@ -60,9 +66,32 @@ class Checked:
     problems: list[Problem]
 
 
+def expanded(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> str:
+    """Why a workflow is too large with all those that run in it; empty: it is not."""
+    sizes: dict[tuple[str, int], int] = {}
+
+    def size(inner: WorkflowSpec, depth: int) -> int:
+        if depth > MAX_DEPTH:
+            return MAX_EXPANDED + 1
+        total = len(inner.steps)
+        for name in {
+            step.workflow for step in inner.steps if step.workflow in workflows and step.workflow != spec.name
+        }:
+            if (name, depth) not in sizes:
+                sizes[name, depth] = size(workflows[name], depth + 1)
+            total += sizes[name, depth] * sum(step.workflow == name for step in inner.steps)
+        return total
+
+    if size(spec, 1) > MAX_EXPANDED:
+        return f"has more than {MAX_EXPANDED} steps with those of the workflows in it, or they run more than {MAX_DEPTH} deep"
+    return ""
+
+
 def check(spec: WorkflowSpec, known: Known, above: tuple[str, ...] = ()) -> Checked:
     """Look at everything; `above` are the workflows that this one runs in."""
     before = dependencies(known.language, spec)
+    if not above and (reason := expanded(spec, known.workflows)):
+        return Checked(spec, before, spec.names, {}, [Problem("", "steps", f"{reason}: the limit")])
     found = [
         Problem(step.name, "after", f"names the step {name!r}, which there is not")
         for step in spec.steps

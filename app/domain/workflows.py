@@ -20,6 +20,12 @@ from app.errors import FieldError, InvalidInput
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MAX_STEPS = 100
+MAX_INPUTS = 50
+MAX_OUTPUTS = 100
+MAX_VALUES = 50
+"""Values that one step computes."""
+MAX_NAMED = 200
+"""Steps that one step names, files that it takes, remedies that it tries."""
 MAX_ITEMS = 1000
 """Most jobs of one step."""
 _DECK = re.compile(r"\.(d12|d3)(\.j2)?$")
@@ -35,11 +41,13 @@ class StepSpec(BaseModel):
     title: str = ""
     template: str = Field("", description="The template of its jobs.")
     workflow: str = Field("", description="A workflow of the library that it runs instead.")
-    values: dict[str, str] = Field(default_factory=dict, description="Values that it computes instead, by name.")
+    values: dict[str, str] = Field(
+        default_factory=dict, max_length=MAX_VALUES, description="Values that it computes instead, by name."
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="What differs from the workflow's own parameters."
     )
-    after: tuple[str, ...] = Field((), description="Steps that must have ended before.")
+    after: tuple[str, ...] = Field((), max_length=MAX_NAMED, description="Steps that must have ended before.")
     files: dict[str, str] = Field(
         default_factory=dict, description="Where a file field takes its file from, as `step:role`; empty: no file."
     )
@@ -52,7 +60,9 @@ class StepSpec(BaseModel):
     resources: dict[str, Any] = Field(default_factory=dict, description="What differs from those of the run.")
     retries: int = Field(2, ge=0, le=10, description="How often a job is started anew after a failure of the machine.")
     backoff: float = Field(30.0, ge=0, le=86400, description="Seconds before the first of them; doubled each time.")
-    remedies: tuple[str, ...] = Field((), description="Remedies that are tried in turn when a calculation fails.")
+    remedies: tuple[str, ...] = Field(
+        (), max_length=MAX_NAMED, description="Remedies that are tried in turn when a calculation fails."
+    )
     on_failure: Policy = Field("skip", description="What becomes of the steps behind it when nothing helped.")
 
     @field_validator("template")
@@ -100,11 +110,11 @@ class WorkflowSpec(BaseModel):
     title: str = ""
     description: str = ""
     inputs: tuple[FieldSpec, ...] = Field(
-        (), description="What is asked at the start besides parameters of the templates."
+        (), max_length=MAX_INPUTS, description="What is asked at the start besides parameters of the templates."
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="For every step whose template has the field.")
     steps: tuple[StepSpec, ...] = Field(min_length=1, max_length=MAX_STEPS)
-    outputs: tuple[OutputSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = Field((), max_length=MAX_OUTPUTS)
 
     @model_validator(mode="after")
     def _names(self) -> WorkflowSpec:

@@ -37,7 +37,7 @@ PARENT_WATCHED = 5.0
 """Seconds between looks whether the service still lives."""
 NICENESS = 10
 """The processor belongs to the service first."""
-PRELOAD = ("app.library.preload", "app.services.drafting")
+PRELOAD = ("app.library.preload", "app.services.drafting", "app.services.evaluating")
 _TRIES = 2
 log = logging.getLogger(__name__)
 

@@ -9,31 +9,32 @@ where the rows say, and no task gets two jobs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
 from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain import orchestration
-from app.domain.conditions import ConditionError
 from app.domain.orchestration import ENDED, RUN_ENDED, Verdict
-from app.domain.workflow_checks import rows_of
 from app.domain.workflows import StepSpec, named_steps
 from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
-from app.services import workflow_endings, workflow_jobs
+from app.services import evaluating, workflow_endings, workflow_jobs
 from app.services.context import Context
+from app.services.evaluating import Begun
 from app.services.faults import blame
 from app.services.library import refresh
-from app.services.workflow_library import LANGUAGE
-from app.services.workflow_tasks import Plan, names_for, no_value, plan_of, uses_of
+from app.services.workflow_tasks import Plan, names_for, plan_of
 
+OUTPUTS = ""
+"""Asked for like a step; no step has an empty name."""
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,12 @@ class Scene:
     plan: Plan
     steps: list[WorkflowStep]
     tasks: dict[int, list[WorkflowTask]]
+    begun: Mapping[str, Begun] = field(default_factory=dict)
+    """Beginnings of steps that were worked out before this look."""
+    asked: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Steps whose turn has come, with what their beginning is to be worked out from."""
+    outputs: dict[str, Any] | None = None
+    """The results of the whole run, once they were worked out."""
 
     @property
     def states(self) -> dict[str, str]:
@@ -87,25 +94,58 @@ async def work(context: Context, run_id: str) -> None:
 
 
 async def advance(context: Context, run_id: str) -> bool:
-    """One look at a run. False: nothing is left to do until something happens."""
+    """One look at a run. False: nothing is left to do until something happens.
+
+    Expressions are evaluated by worker processes, and never within a transaction: a look that finds steps whose turn has come
+    ends, their beginnings are worked out, and the next look takes them.
+    """
     await refresh(context)
-    async with context.database.write() as session:
-        run = await workflows.run(session, run_id)
-        if run is None:
-            return False
-        try:
-            scene = await _scene(context, session, run)
-        except (CrystalDeckError, ValueError) as error:
-            # Its definition was right when it began; a newer release may no longer read it.
-            await _end(session, run, Verdict("failed", f"It cannot be read any more: {error}"))
-            return False
-        ready = await _decide(context, scene)
-        announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    begun: dict[str, Begun] = {}
+    outputs: dict[str, Any] | None = None
+    while True:
+        async with context.database.write() as session:
+            run = await workflows.run(session, run_id)
+            if run is None:
+                return False
+            try:
+                scene = await _scene(context, session, run)
+            except (CrystalDeckError, ValueError) as error:
+                # Its definition was right when it began; a newer release may no longer read it.
+                await _end(session, run, Verdict("failed", f"It cannot be read any more: {error}"))
+                return False
+            scene.begun, scene.outputs = begun, outputs
+            ready = await _decide(context, scene)
+            announce(session, Topic.WORKFLOW, run.id, state=run.state)
+            owner = run.owner_id
+        if not scene.asked:
+            break
+        for name, question in scene.asked.items():
+            if name == OUTPUTS:
+                outputs = await _outputs(context, owner, question)
+            else:
+                begun[name] = await _begun(context, owner, question)
     context.broker.wake()
     if ready:
         await workflow_jobs.make(context, run_id)
         context.nudge.set()
     return ready
+
+
+async def _begun(context: Context, owner: int, question: tuple[Any, ...]) -> Begun:
+    """The beginning of a step, or why it cannot begin: the others go on."""
+    try:
+        return await context.workers.run(owner, evaluating.begin, *question, patient=True)
+    except Exception as error:
+        return Begun("failed", blame(log, f"step {question[0].name}", error))
+
+
+async def _outputs(context: Context, owner: int, question: tuple[Any, ...]) -> dict[str, Any]:
+    """The results of a run; where they cannot be worked out, each says why."""
+    try:
+        return await context.workers.run(owner, evaluating.outputs, *question, patient=True)
+    except Exception as error:
+        reason = blame(log, "the results of a run", error)
+        return {one.name: {"value": None, "reason": reason} for one in question[0]}
 
 
 async def _scene(context: Context, session: AsyncSession, run: WorkflowRun) -> Scene:
@@ -142,9 +182,11 @@ async def _decide(context: Context, scene: Scene) -> bool:
         verdict = orchestration.run_verdict(
             scene.plan.spec, scene.states, {step.name: step.message for step in scene.steps}
         )
-        if verdict is not None:
-            run.outputs = await _outputs(scene)
+        if verdict is not None and (scene.outputs is not None or not scene.plan.spec.outputs):
+            run.outputs = scene.outputs or {}
             await _end(scene.session, run, verdict)
+        elif verdict is not None:
+            scene.asked[OUTPUTS] = (scene.plan.spec.outputs, await scene.names(scene.plan.spec.names))
         elif any(step.state == "asking" for step in scene.steps):
             asking = ", ".join(step.name for step in scene.steps if step.state == "asking")
             run.remark = f"Somebody is to decide about {asking}."
@@ -184,73 +226,44 @@ async def _waiting(scene: Scene, step: WorkflowStep, *, going: bool) -> None:
         return
     if not orchestration.may_begin(spec, parents, scene.states):
         return
-    own = spec.step(step.name)
-    try:
-        names = await scene.names(named_steps(LANGUAGE, own))
-        if own.when and not LANGUAGE.condition(own.when).value(names):
-            _ended(step, "skipped", f"The condition {own.when} does not hold.")
-            return
-        tasks = _tasks(scene, step, own, names, await scene.jobs_of())
-    except NOT_THE_ITEM:
-        raise
-    except Exception as error:
-        _ended(step, "failed", _why_not(scene.run, step, error))
+    begun = scene.begun.get(step.name)
+    if begun is None:
+        await _ask(scene, step, spec.step(step.name))
+        return
+    if begun.state in ENDED:
+        _ended(step, begun.state, begun.message)
         return
     step.state, step.started_at, step.message = "running", now(), ""
-    await insert_rows(scene.session, tasks)
+    await insert_rows(scene.session, _tasks(scene, step, begun))
     known = await workflows.tasks(scene.session, scene.run.id)
     scene.tasks[step.id or 0] = [task for task in known if task.step_id == step.id]
 
 
-def _why_not(run: WorkflowRun, step: WorkflowStep, error: Exception) -> str:
-    """Why a step cannot begin, whatever it was: the others go on."""
-    if isinstance(error, ConditionError):
-        return no_value(step.name, error).message
-    if isinstance(error, ValueError):
-        return f"{error}."
-    return blame(log, f"step {step.name} of run {run.id}", error)
+async def _ask(scene: Scene, step: WorkflowStep, own: StepSpec) -> None:
+    """Let the beginning of a step be worked out; where not even that can be asked, it fails and the others go on."""
+    template = scene.plan.templates.get(own.template)
+    try:
+        names = await scene.names(named_steps(LANGUAGE, own))
+        scene.asked[step.name] = (own, template.fields if template is not None else (), names, await scene.jobs_of())
+    except NOT_THE_ITEM:
+        raise
+    except Exception as error:
+        _ended(step, "failed", blame(log, f"step {step.name} of run {scene.run.id}", error))
 
 
 def _ended(step: WorkflowStep, state: str, message: str) -> None:
     step.state, step.message, step.ended_at = state, message, now()
 
 
-def _tasks(
-    scene: Scene, step: WorkflowStep, own: StepSpec, names: Mapping[str, Any], jobs_of: Mapping[str, list[str]]
-) -> list[WorkflowTask]:
-    """The tasks of a step that begins: one, or one for each row of its fan-out; values are computed at once."""
-    rows: Sequence[dict[str, Any]] = [{}]
-    if own.over:
-        template = scene.plan.templates.get(own.template)
-        fields = {one.key: one for one in template.fields} if template is not None else {}
-        value = LANGUAGE.condition(own.over).value(names) if isinstance(own.over, str) else None
-        rows = rows_of(own, fields, value)
+def _tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
+    """The tasks of a step that begins: one, or one for each row of its fan-out; values are there at once."""
     common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
-    if own.kind == "values":
-        outcome = {key: LANGUAGE.computed(text).value(names) for key, text in own.values.items()}
-        uses = uses_of(own, names, {}, jobs_of)
-        return [WorkflowTask(**common, state="completed", outcome=outcome, uses=uses)]
+    if scene.plan.spec.step(step.name).kind == "values":
+        return [WorkflowTask(**common, state="completed", outcome=begun.outcome, uses=begun.uses[0])]
     return [
-        WorkflowTask(**common, number=number, item=dict(row), uses=uses_of(own, names, row, jobs_of))
-        for number, row in enumerate(rows)
+        WorkflowTask(**common, number=number, item=dict(row), uses=uses)
+        for number, (row, uses) in enumerate(zip(begun.rows, begun.uses, strict=True))
     ]
-
-
-async def _outputs(scene: Scene) -> dict[str, Any]:
-    """The results of the whole workflow; what has no value says why."""
-    names = await scene.names(scene.plan.spec.names)
-    found: dict[str, Any] = {}
-    for output in scene.plan.spec.outputs:
-        try:
-            value = LANGUAGE.fill(output.value, names)
-        except ConditionError as error:
-            found[output.name] = {"value": None, "reason": str(error)}
-        except Exception as error:
-            reason = blame(log, f"the result {output.name} of run {scene.run.id}", error)
-            found[output.name] = {"value": None, "reason": reason}
-        else:
-            found[output.name] = {"value": value}
-    return found
 
 
 async def _end(session: AsyncSession, run: WorkflowRun, verdict: Verdict) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, workflows
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
@@ -22,7 +23,6 @@ from app.events.outbox import announce, announce_jobs
 from app.services import workflow_library
 from app.services.context import Context
 from app.services.effects import cancel_rows
-from app.services.workflow_library import LANGUAGE
 from app.services.workflow_rehearsal import rehearse
 from app.services.workflow_starts import RunRequest, write_run
 

@@ -16,7 +16,7 @@ from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked, Known, check
+from app.domain.workflow_checks import Checked, Known, check, expanded
 from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, row_keys, with_parameters
 from app.errors import InvalidInput
 from app.services import clusters, workflow_library
@@ -58,6 +58,8 @@ def form_fields(spec: WorkflowSpec, checked: Checked, known: Known) -> list[Fiel
         one.model_copy(update={"key": f"{INPUT}{one.key}", "group": "Workflow", "visible_when": "", "enabled_when": ""})
         for one in spec.inputs
     ]
+    if expanded(spec, known.workflows):
+        return own
     asked: dict[str, list[tuple[StepSpec, FieldSpec]]] = {}
     for step, wired, template in _job_steps(spec, checked, known):
         for one in template.fields:

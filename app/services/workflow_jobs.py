@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,12 +22,19 @@ from app.services.attachments import gather
 from app.services.context import Context
 from app.services.creation import Prepared, prepare, queue_prepared
 from app.services.faults import blame
-from app.services.workflow_library import LANGUAGE
-from app.services.workflow_tasks import Plan, file_references, names_for, needed, no_value, plan_of, request_for
+from app.services.workflow_tasks import Plan, file_references, filler, names_for, needed, no_value, plan_of, request_for
 
 CHUNK = 50
 """Tasks whose jobs are written in one transaction."""
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What a run of an inner workflow is given."""
+
+    parameters: dict[str, Any]
+    resources: dict[str, Any]
 
 
 async def make(context: Context, run_id: str) -> None:
@@ -44,27 +52,32 @@ async def make(context: Context, run_id: str) -> None:
         by_id = {step.id: plan.spec.step(step.name) for step in steps}
         wanted = {name for task in ready for name in needed(by_id[task.step_id])}
         names = await names_for(session, run, plan.spec, steps, grouped, wanted)
-    made: dict[int, Prepared | str] = {}
+    made: dict[int, Prepared | Inner | str] = {}
     for task in ready:
         step = by_id[task.step_id]
-        if step.kind == "job":
+        if actor is None:
+            made[task.id or 0] = (
+                "The account of the one who started the run was closed; somebody else can run it again."
+            )
+        elif step.kind == "job":
             made[task.id or 0] = await _prepared(context, actor, plan, run, step, task, steps, grouped, names)
+        else:
+            made[task.id or 0] = await _given(context, actor, run, step, task, names)
     async with context.database.write() as session:
-        await _write(context, session, actor, run_id, plan, ready, made, names)
+        await _write(context, session, actor, run_id, plan, ready, made)
     context.broker.wake()
 
 
 async def _prepared(
-    context: Context, actor: Actor | None, plan: Plan, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
+    context: Context, actor: Actor, plan: Plan, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
     steps: Sequence[WorkflowStep], tasks: Mapping[int, Sequence[WorkflowTask]], names: Mapping[str, Any],
 ) -> Prepared | str:  # fmt: skip
     """The job of a task, or why there can be none."""
-    if actor is None:
-        return "The account of the one who started the run was closed; somebody else can run it again."
     try:
         template = context.templates.get(step.template).spec
         files = file_references(plan, step, steps, tasks)
-        request = request_for(plan, run, step, template, task, files, names)
+        fill = filler(context, actor.user_id, patient=True)
+        request = await request_for(fill, plan, run, step, template, task, files, names)
         found = await gather(context, actor, request.template, request.parameters)
         return await prepare(context, actor.user_id, request, found, patient=True)
     except CrystalDeckError as error:
@@ -73,9 +86,26 @@ async def _prepared(
         return f"Its job could not be prepared. {blame(log, f'step {step.name} of run {run.id}', error)}"
 
 
+async def _given(
+    context: Context, actor: Actor, run: WorkflowRun, step: StepSpec, task: WorkflowTask, names: Mapping[str, Any]
+) -> Inner | str:
+    """Parameters and resources of an inner run, or why there can be none."""
+    named = {**names, "item": task.item, "index": task.number}
+    fill = filler(context, actor.user_id, patient=True)
+    try:
+        parameters = await fill({**step.parameters, **task.item}, named)
+        return Inner(parameters, {**run.resources, **await fill(step.resources, named)})
+    except ConditionError as error:
+        return no_value(step.name, error).sentence
+    except CrystalDeckError as error:
+        return error.sentence
+    except Exception as error:
+        return f"Its run could not be prepared. {blame(log, f'step {step.name} of run {run.id}', error)}"
+
+
 async def _write(
     context: Context, session: AsyncSession, actor: Actor | None, run_id: str, plan: Plan,
-    ready: Sequence[WorkflowTask], made: Mapping[int, Prepared | str], names: Mapping[str, Any],
+    ready: Sequence[WorkflowTask], made: Mapping[int, Prepared | Inner | str],
 ) -> None:  # fmt: skip
     """Queue what was prepared, each job with its task; a run that was paused or cancelled meanwhile gets none."""
     run = await workflows.run(session, run_id)
@@ -94,8 +124,8 @@ async def _write(
         one = made.get(task.id or 0)
         try:
             async with savepoint(session):
-                if own.kind == "workflow":
-                    await _inner(context, session, actor, run, own, task, names)
+                if isinstance(one, Inner) and actor is not None:
+                    await _inner(context, session, actor, run, own, task, one)
                 elif isinstance(one, Prepared) and actor is not None:
                     await _queue(session, actor, run, step, task, one)
                 else:
@@ -127,21 +157,11 @@ async def _queue(
 
 
 async def _inner(
-    context: Context, session: AsyncSession, actor: Actor | None, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
-    names: Mapping[str, Any],
+    context: Context, session: AsyncSession, actor: Actor, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
+    given: Inner,
 ) -> None:  # fmt: skip
     """A run of the inner workflow, with what its steps can be given of the outer one."""
-    if actor is None:
-        raise InvalidInput(
-            "The account of the one who started the run was closed; somebody else can run it again.", hint=""
-        )
-    named = {**names, "item": task.item, "index": task.number}
-    try:
-        own = LANGUAGE.fill({**step.parameters, **task.item}, named)
-        resources = {**run.resources, **LANGUAGE.fill(step.resources, named)}
-    except ConditionError as error:
-        raise no_value(step.name, error) from error
-    own |= task.changes.get("parameters", {})
-    resources |= task.changes.get("resources", {})
+    own = given.parameters | task.changes.get("parameters", {})
+    resources = given.resources | task.changes.get("resources", {})
     child = await workflow_starts.begin_inner(context, session, actor, run, step, task, own, resources)
     task.child_id, task.state, task.message = child.id, "active", ""

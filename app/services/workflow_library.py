@@ -13,13 +13,11 @@ from typing import Any
 import tomli_w
 
 from app import places
-from app.crystal.equation_of_state import fit_eos
+from app.crystal.language import LANGUAGE
 from app.crystal.outputs.results import shape_of_results
 from app.crystal.remedies import REMEDIES
-from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
 from app.db.repositories import users, workflows
 from app.db.tables import WorkflowVersion
-from app.domain.expressions import Language
 from app.domain.permissions import Actor, can, require
 from app.domain.workflow_checks import Checked, Known, check
 from app.domain.workflows import WorkflowSpec, as_written, read_workflow
@@ -30,12 +28,6 @@ from app.services.library import refresh
 BUILT_IN = places.WORKFLOWS
 RESERVED = ("new", "runs", "edit")
 MAX_TEXT = 200_000
-LANGUAGE = Language(
-    {
-        "eos": fit_eos, "surface_energy": surface_energy, "aligned_edge": aligned_edge, "heaviest": heaviest,
-    }
-)  # fmt: skip
-"""The expressions of workflows, with what this field computes from values."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +137,7 @@ def refuse(checked: Checked) -> None:
         )  # fmt: skip
 
 
-def read_text(text: str) -> WorkflowSpec:
+async def read_text(context: Context, actor: Actor, text: str) -> WorkflowSpec:
     """A workflow from its TOML.
 
     Raises:
@@ -154,7 +146,7 @@ def read_text(text: str) -> WorkflowSpec:
     if len(text) > MAX_TEXT:
         raise InvalidInput(f"A workflow has at most {MAX_TEXT // 1000} kB.", hint="Use inner workflows.")
     try:
-        return read_workflow(tomllib.loads(text))
+        return read_workflow(await context.workers.run(actor.user_id, tomllib.loads, text))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"This is no TOML: {error}.", hint="Correct the line.",
                            fields=[FieldError("text", str(error))]) from error  # fmt: skip

@@ -15,15 +15,15 @@ from app.domain.conditions import ConditionError
 from app.domain.permissions import Actor
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked, Known, check, parameter_keys, rows_of
+from app.domain.workflow_checks import Checked, Known, check, parameter_keys
 from app.domain.workflows import StepSpec
 from app.errors import CrystalDeckError, FieldError
+from app.services import evaluating
 from app.services.attachments import gather
 from app.services.context import Context
 from app.services.drafting import Wanted
 from app.services.templates import Rendering
-from app.services.workflow_library import LANGUAGE
-from app.services.workflow_tasks import Plan, parameters_of
+from app.services.workflow_tasks import Plan, filler, parameters_of
 
 SOURCE = "job:aaaaaaaaaa"
 """Stands for the job that a step before will have."""
@@ -112,7 +112,7 @@ async def _inner(
     spec = known.workflows[step.workflow]
     names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
     try:
-        rows = _rows(step, None, names)
+        rows = await context.workers.run(actor.user_id, evaluating.rows_now, step, (), names)
     except (ConditionError, ValueError) as error:
         return Rehearsed(step, errors=(FieldError("over", str(error)),))
     keys, asked = parameter_keys(spec, known), {one.key for one in spec.inputs}
@@ -120,9 +120,9 @@ async def _inner(
     pending: tuple[str, ...] = ()
     for row in [rows[0], *rows[-1:]][: len(rows)]:
         named = names | {"item": row, "index": 0}
-        pending = tuple(key for key, value in step.parameters.items() if not _fills(value, named))
+        pending = await _pending(context, actor, step, named)
         own = {key: value for key, value in {**step.parameters, **row}.items() if key not in pending}
-        given = {**parameters, **inputs, **LANGUAGE.fill(own, named)}
+        given = {**parameters, **inputs, **await filler(context, actor.user_id)(own, named)}
         told = await rehearse(
             context, actor, check(spec, known), known,
             {key: value for key, value in given.items() if key in keys and key not in asked},
@@ -139,11 +139,11 @@ async def _step(
     wired = plan.wired[step.name]
     names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
     try:
-        rows = _rows(step, template, names)
+        rows = await context.workers.run(actor.user_id, evaluating.rows_now, step, template.fields, names)
     except (ConditionError, ValueError) as error:
         return Rehearsed(step, errors=(FieldError("over", str(error)),)), ""
     names |= {"item": rows[0], "index": 0}
-    pending = tuple(key for key, value in step.parameters.items() if not _fills(value, names))
+    pending = await _pending(context, actor, step, names)
     now = step.model_copy(update={"parameters": {k: v for k, v in step.parameters.items() if k not in pending}})
     files = {key: f"{SOURCE}/{link.name}" for key, link in wired.links.items()}
     rendered: list[tuple[Rendering, list[FieldError]]] = []
@@ -151,7 +151,9 @@ async def _step(
     for row in [rows[0], *rows[-1:]][: len(rows)]:
         named = names | {"item": row}
         try:
-            raw = parameters_of(plan, parameters, now, template, LANGUAGE.fill(row, named), files, named)
+            fill = filler(context, actor.user_id)
+            item = await fill(row, named)
+            raw = await parameters_of(fill, plan, parameters, now, template, item, files, named)
         except ConditionError as error:
             return Rehearsed(step, None, len(rows), pending, (FieldError("parameters", str(error)),)), ""
         raw = _pretended(template, raw, pending)
@@ -163,23 +165,11 @@ async def _step(
     )
 
 
-def _fills(value: Any, names: Mapping[str, Any]) -> bool:
-    """Has every expression in it a value already?"""
-    try:
-        LANGUAGE.fill(value, names)
-    except ConditionError:
-        return False
-    return True
-
-
-def _rows(step: StepSpec, template: TemplateSpec | None, names: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if not step.over:
-        return [{}]
-    if isinstance(step.over, str):
-        if not _fills("{{" + step.over.strip().removeprefix("{{").removesuffix("}}") + "}}", names):
-            return [{}]
-        return rows_of(step, {}, LANGUAGE.condition(step.over).value(names))
-    return rows_of(step, {one.key: one for one in template.fields} if template is not None else {})
+async def _pending(context: Context, actor: Actor, step: StepSpec, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """Parameters whose values are known only later."""
+    if not evaluating.has_expressions(step.parameters):
+        return ()
+    return await context.workers.run(actor.user_id, evaluating.pending, step.parameters, names)
 
 
 def _pretended(template: TemplateSpec, raw: dict[str, Any], pending: tuple[str, ...]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import read_resources
 from app.domain.states import Priority
-from app.domain.workflow_checks import Known, check, parameter_keys
+from app.domain.workflow_checks import MAX_DEPTH, Known, check, parameter_keys
 from app.domain.workflows import StepSpec, WorkflowSpec, as_written
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
@@ -31,8 +31,6 @@ from app.services.quotas import require_room
 from app.services.workflow_rehearsal import rehearse
 
 MAX_RUNS = 200
-MAX_DEPTH = 5
-"""How deep workflows may run in workflows."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ async def _checked(context: Context, actor: Actor, request: RunRequest, known: K
     """Everything that can be checked before there are results; answers the inputs, read."""
     checked = check(request.spec, known)
     workflow_library.refuse(checked)
-    inputs = _inputs(request)
+    inputs = await _inputs(context, actor, request)
     _refuse_unknown(request, known)
     _refuse_priority(request.priority)
     read_resources(dict(request.resources))
@@ -136,8 +134,8 @@ async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -
     return [run for run in found if run is not None]
 
 
-def _inputs(request: RunRequest) -> dict[str, Any]:
-    values, errors = validate(request.spec.inputs, dict(request.inputs))
+async def _inputs(context: Context, actor: Actor, request: RunRequest) -> dict[str, Any]:
+    values, errors = await context.workers.run(actor.user_id, validate, request.spec.inputs, dict(request.inputs))
     if errors:
         told = "; ".join(f"{error.field} {error.reason}" for error in errors[:5])
         raise InvalidInput(

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.crystal.language import LANGUAGE
 from app.db.repositories import jobs
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
-from app.domain.conditions import Condition, ConditionError
-from app.domain.expressions import paths
+from app.domain.conditions import ConditionError
 from app.domain.names import MAX_NAME, suggest_name
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import BESIDE, STRUCTURE, Wired, inherited_parameters, wire
 from app.domain.workflows import StepSpec, WorkflowSpec, dependencies, in_order, named_steps, read_workflow
 from app.errors import FieldError, InvalidInput
+from app.services import evaluating
 from app.services.context import Context
 from app.services.creation import JobRequest
-from app.services.workflow_library import LANGUAGE
-
-MAX_TOLD = 200
-"""Characters of a value that is kept beside the expression that gave it."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +105,24 @@ def file_references(
     return found
 
 
-def parameters_of(
-    plan: Plan, run_parameters: Mapping[str, Any], step: StepSpec, template: TemplateSpec, item: Mapping[str, Any],
-    files: Mapping[str, str], names: Mapping[str, Any],
+Fill = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
+"""Replaces the expressions in a value, for somebody: by a worker process where there are any."""
+
+
+def filler(context: Context, user: int, *, patient: bool = False) -> Fill:
+    """Evaluates expressions for a user; `patient`: in the background."""
+
+    async def filled(value: Any, names: Mapping[str, Any]) -> Any:
+        if not evaluating.has_expressions(value):
+            return value
+        return await context.workers.run(user, evaluating.fill, value, names, patient=patient)
+
+    return filled
+
+
+async def parameters_of(
+    fill: Fill, plan: Plan, run_parameters: Mapping[str, Any], step: StepSpec, template: TemplateSpec,
+    item: Mapping[str, Any], files: Mapping[str, str], names: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The answers of a step's form: what all steps share, what its structure and files come from, what is its own.
 
@@ -123,12 +135,12 @@ def parameters_of(
     if "geometry_file" in wired.links:
         given = {key: value for key, value in given.items() if fields[key].group != STRUCTURE or key in BESIDE}
     given |= inherited_parameters(plan.spec, plan.wired, step, template)
-    own = LANGUAGE.fill({**given, **step.parameters}, names)
+    own = await fill({**given, **step.parameters}, names)
     return {**own, **item, **files, **wired.parameters}
 
 
-def request_for(
-    plan: Plan, run: WorkflowRun, step: StepSpec, template: TemplateSpec, task: WorkflowTask, files: Mapping[str, str],
+async def request_for(
+    fill: Fill, plan: Plan, run: WorkflowRun, step: StepSpec, template: TemplateSpec, task: WorkflowTask, files: Mapping[str, str],
     names: Mapping[str, Any],
 ) -> JobRequest:  # fmt: skip
     """The job that a task asks for.
@@ -138,8 +150,9 @@ def request_for(
     """
     named = {**names, "item": task.item, "index": task.number}
     try:
-        parameters = parameters_of(plan, run.parameters, step, template, LANGUAGE.fill(task.item, named), files, named)
-        resources = {**run.resources, **LANGUAGE.fill(step.resources, named)}
+        item = await fill(task.item, named)
+        parameters = await parameters_of(fill, plan, run.parameters, step, template, item, files, named)
+        resources = {**run.resources, **await fill(step.resources, named)}
     except ConditionError as error:
         raise no_value(step.name, error) from error
     parameters |= task.changes.get("parameters", {})
@@ -161,35 +174,6 @@ def no_value(step: str, error: ConditionError) -> InvalidInput:
         f"The step {step} cannot begin: {error}.", hint="See what the steps before gave, and correct the expression.",
         fields=[FieldError(f"steps.{step}", str(error))],
     )  # fmt: skip
-
-
-def uses_of(
-    step: StepSpec, names: Mapping[str, Any], item: Mapping[str, Any], jobs_of: Mapping[str, list[str]]
-) -> list[dict[str, Any]]:
-    """Which values came from which jobs, for those who ask later."""
-    uses = []
-    for key, expression in _expressions(step):
-        givers = list(dict.fromkeys(path[1] for path in paths(expression) if path[0] == "steps" and len(path) > 1))
-        if not givers:
-            continue
-        try:
-            told = str(expression.value({**names, "item": item}))[:MAX_TOLD]
-        except ConditionError:
-            told = ""
-        listed = list(dict.fromkeys(job for name in givers for job in jobs_of.get(name, [])))
-        uses.append({"parameter": key, "expression": expression.source, "value": told, "jobs": listed, "steps": givers})
-    return uses
-
-
-def _expressions(step: StepSpec) -> Iterator[tuple[str, Condition]]:
-    """All expressions of a step, with the parameter, value or key that they stand in."""
-    for key, value in step.parameters.items():
-        yield from ((key, one) for one in LANGUAGE.inside(value))
-    for key, text in step.values.items():
-        yield from ((key, one) for one in LANGUAGE.computed(text).expressions)
-    for key, text in (("when", step.when), ("over", step.over if isinstance(step.over, str) else "")):
-        if text:
-            yield key, LANGUAGE.condition(text)
 
 
 def needed(step: StepSpec) -> set[str]:

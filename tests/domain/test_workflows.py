@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.crystal.language import LANGUAGE
 from app.crystal.outputs.results import shape_of_results
 from app.crystal.remedies import REMEDIES
 from app.domain.graphs import draw
@@ -17,7 +18,7 @@ from app.domain.workflow_checks import Checked, Known, check
 from app.domain.workflows import as_written, read_workflow, with_parameters
 from app.errors import InvalidInput
 from app.services.templates import TemplateLibrary
-from app.services.workflow_library import LANGUAGE, built_in
+from app.services.workflow_library import built_in
 
 TEMPLATES = {template.spec.id: template.spec for template in TemplateLibrary().all()}
 KNOWN = Known(TEMPLATES, built_in(), shape_of_results(), list(REMEDIES), LANGUAGE)

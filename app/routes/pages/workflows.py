@@ -71,7 +71,7 @@ async def change(request: Request, context: ContextDep, actor: ActorDep) -> Resp
     error = None
     if action == "text":
         try:
-            read = workflow_library.read_text((texts.get("text") or [""])[0])
+            read = await workflow_library.read_text(context, actor, (texts.get("text") or [""])[0])
             form = workflow_editor.form_of(read, form.version)
         except CrystalDeckError as wrong:
             error = wrong

@@ -1,0 +1,13 @@
+"""The expressions of workflows with what this field computes from values: equations of state, surface energies, band edges."""
+
+from __future__ import annotations
+
+from app.crystal.equation_of_state import fit_eos
+from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
+from app.domain.expressions import Language
+
+LANGUAGE = Language(
+    {
+        "eos": fit_eos, "surface_energy": surface_energy, "aligned_edge": aligned_edge, "heaviest": heaviest,
+    }
+)  # fmt: skip
