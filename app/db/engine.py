@@ -67,11 +67,17 @@ class Database:
         await self.engine.dispose()
 
 
+AT_ONCE = 50
+"""Rows of one statement."""
+
+
 async def insert_rows(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
-    """Insert many rows of one table by one statement; ids are given in the order of the rows, and are not read back."""
-    if rows:
-        unset = {"id"} if getattr(rows[0], "id", "") is None else set()
-        await session.exec(insert(type(rows[0])), params=[row.model_dump(exclude=unset) for row in rows])
+    """Insert many rows of one table by few statements; ids are given in the order of the rows, and are not read back."""
+    unset = {"id"} if rows and getattr(rows[0], "id", "") is None else set()
+    for first in range(0, len(rows), AT_ONCE):
+        # Others have their turn between two statements.
+        piece = rows[first : first + AT_ONCE]
+        await session.exec(insert(type(piece[0])), params=[row.model_dump(exclude=unset) for row in piece])
 
 
 class _Connection(sqlite3.Connection):

@@ -23,6 +23,7 @@ from app.domain.sweeps import Axis, Combination, corners, points, read_axis
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.library.pauses import with_pauses
 from app.services import forms
 from app.services.attachments import keep_upload
 from app.services.context import Context
@@ -126,7 +127,8 @@ async def add_rows(context: Context, actor: Actor, batch_id: str, rows: Sequence
             fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
         )  # fmt: skip
     given = [{key: value for key, value in row.items() if value not in ("", None)} for row in rows]
-    await _add(context, actor, batch_id, [BatchItem(batch_id=batch_id, position=0, given=one) for one in given], "row")
+    items = [BatchItem(batch_id=batch_id, position=0, given=one) async for one in with_pauses(given)]
+    await _add(context, actor, batch_id, items, "row")
     return len(given)
 
 
@@ -247,7 +249,10 @@ async def set_sweep(
         row = await editable(session, actor, batch_id)
         row.sweep = sweep
         session.add(row)
-    items = [BatchItem(batch_id=batch_id, position=0, given=dict(point), point=dict(point)) for point in found]
+    items = [
+        BatchItem(batch_id=batch_id, position=0, given=dict(point), point=dict(point))
+        async for point in with_pauses(found)
+    ]
     await _add(context, actor, batch_id, items, "sweep")
     return len(items)
 

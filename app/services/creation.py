@@ -25,6 +25,8 @@ from app.domain.states import JobState, Priority
 from app.domain.templates import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.outbox import announce_jobs
+from app.library.pauses import with_pauses
+from app.services.access import cluster_settings
 from app.services.attachments import Gathered, gather
 from app.services.context import Context
 from app.services.library import refresh
@@ -170,7 +172,7 @@ async def queue_prepared(
         if await jobs.get(session, parent) is None:
             raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
     created = []
-    for one in made:
+    async for one in with_pauses(made):
         cluster = targets[one.request.cluster]
         check_fits(cluster, one.resources)
         created.append(_job(actor, one, cluster, batch))
@@ -179,7 +181,10 @@ async def queue_prepared(
     await insert_rows(session, created)
     await insert_rows(
         session,
-        [JobEvent(job_id=job.id, to_state=job.state, message="Created.", actor=actor.name) for job in created],
+        [
+            JobEvent(job_id=job.id, to_state=job.state, message="Created.", actor=actor.name)
+            async for job in with_pauses(created)
+        ],
     )
     await insert_rows(
         session,
