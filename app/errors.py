@@ -14,7 +14,6 @@ CrystalDeckError
 │   └── ClusterBroken       409  the stored settings of a cluster cannot be used
 ├── TooManyAttempts         429  wrong passwords
 ├── LimitReached            429  as much as one person may have at a time, or in an hour
-├── Busy                    429  somebody asks for more at a time than is done for one
 ├── TooLarge                413  a request's body is larger than its route takes
 ├── ConfigurationError      500  the service's own settings are wrong
 └── ClusterError            502  another machine failed us
@@ -133,10 +132,6 @@ class TooManyAttempts(CrystalDeckError):
 
 class LimitReached(CrystalDeckError):
     code, status, title = "limit-reached", 429, "Limit reached"
-
-
-class Busy(CrystalDeckError):
-    code, status, title = "busy", 429, "Too much at a time"
 
 
 class TooLarge(CrystalDeckError):

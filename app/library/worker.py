@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from app.errors import Busy, CrystalDeckError, WorkStopped
+from app.errors import CrystalDeckError, LimitReached, WorkStopped
 from app.library.turns import Turns
 
 T = TypeVar("T")
@@ -145,10 +145,11 @@ class Workers:
             patient: work of the background, which waits as long as it must.
 
         Raises:
-            Busy: too much of this user's waits already. WorkStopped: a limit was reached; says which. And what `work` raises.
+            LimitReached: too much of this user's work waits already. WorkStopped: it went beyond a limit; says which. And
+                whatever `work` raises.
         """
         if not patient and self._turns.waiting(user) >= self.waiting:
-            raise Busy(
+            raise LimitReached(
                 f"{self._turns.waiting(user)} pieces of your work wait already; the limit is {self.waiting}.",
                 hint="Wait until they are done, and try again.",
             )

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.crystal.importers import MAX_BYTES
-from app.errors import Busy, CrystalDeckError, TooLarge
+from app.errors import CrystalDeckError, LimitReached, TooLarge
 from app.routes.deps import get_actor
 from app.routes.problems import BodyRefused, answer
 from app.services.attachments import MAX_UPLOAD
@@ -219,7 +219,7 @@ def _too_large(length: int, limit: int) -> TooLarge:
     )
 
 
-def _too_much_at_once() -> Busy:
-    return Busy(
+def _too_much_at_once() -> LimitReached:
+    return LimitReached(
         f"More than {OF_ONE // MB} MB of your uploads are on their way, the limit.", hint="Send one after the other."
     )

@@ -16,12 +16,12 @@ from app.db.repositories import library, users
 from app.db.tables import LibraryBasis, LibraryTemplate
 from app.domain.permissions import Actor, require
 from app.errors import (
-    Busy,
     ConfigurationError,
     Conflict,
     CrystalDeckError,
     FieldError,
     InvalidInput,
+    LimitReached,
     NotFound,
     WorkStopped,
 )
@@ -128,7 +128,7 @@ async def try_texts(context: Context, actor: Actor, texts: Mapping[str, str], au
     try:
         _check_size(texts)
         spec, revision = await context.workers.run(actor.user_id, read_metadata, dict(texts), seconds=SECONDS)
-    except Busy:
+    except LimitReached:
         raise
     except CrystalDeckError as error:
         return Trial(error.message)

@@ -125,7 +125,7 @@ async def test_uploads_of_one_user_on_the_way_are_limited(app: FastAPI, monkeypa
     monkeypatch.setattr(bodies, "OF_ONE", 100_000)
     client = await make_client(app)
     answer = await client.post("/api/v1/files", files={"file": ("fort.34", b"x" * 200_000)})
-    assert (answer.status_code, answer.json()["code"]) == (429, "busy")
+    assert (answer.status_code, answer.json()["code"]) == (429, "limit-reached")
     monkeypatch.setattr(bodies, "OF_ONE", 400_000)
     for _ in range(3):
         # What has arrived no longer counts.

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import Busy, InvalidInput, WorkStopped
+from app.errors import InvalidInput, LimitReached, WorkStopped
 from app.library.turns import Turns
 from app.library.worker import MAX_ANSWER, MAX_QUESTION, Processes, Workers
 from tests.support.lab import REPOSITORY, wait_until
@@ -165,7 +165,7 @@ async def test_too_much_of_one_user_is_refused_and_names_the_limit(workers: Work
     await begun(tmp_path, "first")
     mine += [asyncio.create_task(workers.run(1, pid)) for _ in range(3)]
     await asyncio.sleep(0)
-    with pytest.raises(Busy, match="the limit is 3"):
+    with pytest.raises(LimitReached, match="the limit is 3"):
         await workers.run(1, pid)
     patient = asyncio.create_task(workers.run(1, pid, patient=True))
     assert await workers.run(2, pid)
