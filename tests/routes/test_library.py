@@ -221,5 +221,8 @@ async def test_ten_megabytes_in_a_field_are_refused_in_words(app: FastAPI) -> No
     api = await make_client(app, "bob")
     body = {"parameters": mgo() | {"title": "x" * 10_000_000}}
     answer = await api.post("/api/v1/templates/scf/render", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    body = {"parameters": mgo() | {"title": "x" * 900_000}}
+    answer = await api.post("/api/v1/templates/scf/render", json=body)
     assert (answer.status_code, "at most 80 characters" in answer.text) == (422, True)
     assert len(answer.text) < 10_000
