@@ -66,6 +66,17 @@ class Checked:
     problems: list[Problem]
 
 
+def named_workflows(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> dict[str, WorkflowSpec]:
+    """The workflows that run in this one, and in those."""
+    found: dict[str, WorkflowSpec] = {}
+    rest = [spec]
+    while rest:
+        named = {step.workflow for step in rest.pop().steps if step.workflow in workflows} - found.keys()
+        found |= {name: workflows[name] for name in named}
+        rest += [workflows[name] for name in named]
+    return found
+
+
 def expanded(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> str:
     """Why a workflow is too large with all those that run in it; empty: it is not."""
     sizes: dict[tuple[str, int], int] = {}

@@ -20,8 +20,8 @@ from app.errors import CrystalDeckError, LimitReached, TooLarge
 from app.routes.deps import get_actor
 from app.routes.problems import BodyRefused, answer
 from app.services.attachments import MAX_UPLOAD
-from app.services.batches import MAX_TABLE
 from app.services.context import Context
+from app.services.tables import MAX_TABLE
 
 KB, MB = 1 << 10, 1 << 20
 PUBLIC = 16 * KB

@@ -17,6 +17,8 @@ from app.routes.rendering import render_error
 
 CHALLENGE = 'Bearer realm="CrystalDeck"'
 """For 401, which has to name a scheme (RFC 9110); browsers open no window of their own for this one."""
+TOLD = 20
+"""Wrong places of one request that are told."""
 log = logging.getLogger(__name__)
 AnyResponse = TypeVar("AnyResponse", bound=Response)
 
@@ -67,7 +69,7 @@ def install(app: FastAPI) -> None:
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
         fields = [
             FieldError(".".join(str(part) for part in item["loc"][1:]), item["msg"], str(item.get("input", ""))[:80])
-            for item in error.errors()
+            for item in error.errors()[:TOLD]
         ]
         listed = "; ".join(f"{field.field or 'body'}: {field.reason}" for field in fields)
         return await answer(

@@ -6,8 +6,6 @@ background (`batch_work`) and become jobs when the batch is submitted; one that 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,11 +28,11 @@ from app.services.context import Context
 from app.services.creation import new_job_id
 from app.services.library import refresh
 from app.services.quotas import require_room
+from app.services.tables import read_table
 from app.services.template_files import Template
 from app.services.templates import form_values
 
 MAX_ITEMS = 1000
-MAX_TABLE = 2_000_000
 EDITABLE = ("draft",)
 ROW_KEYS = ("name", "cluster", "priority")
 NAMINGS = {"structure": "{source}-{template}", "row": "{name}", "sweep": "{template}-{point}"}
@@ -141,47 +139,9 @@ async def add_table(context: Context, actor: Actor, batch_id: str, text: str) ->
     async with context.database.read() as session:
         batch = await editable(session, actor, batch_id)
     await refresh(context)
-    return await add_rows(context, actor, batch_id, read_table(context.templates.get(batch.template_id), text))
-
-
-def read_table(template: Template, text: str) -> list[dict[str, Any]]:
-    """Rows by column, from text separated by tabs, semicolons or commas."""
-    if len(text) > MAX_TABLE:
-        raise InvalidInput("The table is larger than 2 MB.", hint="Split it.")
-    header = text.lstrip("\ufeff\r\n").partition("\n")[0]
-    separator = next((char for char in "\t;," if char in header), ",")
-    lines = [
-        line
-        for line in csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=separator)
-        if any(map(str.strip, line))
-    ]
-    if len(lines) < 2:
-        raise InvalidInput(
-            "The table has no rows.", hint="The first line names the columns, each further line is a job."
-        )
-    names = {one.key: one.key for one in template.spec.fields} | {
-        one.label.lower(): one.key for one in template.spec.fields
-    }
-    names |= {key: key for key in ROW_KEYS} | {key: f"resources.{key}" for key in forms.RESOURCE_KEYS}
-    names |= {f"resources.{key}": f"resources.{key}" for key in forms.RESOURCE_KEYS}
-    columns = [names.get(cell.strip().lower(), names.get(cell.strip())) for cell in lines[0]]
-    if None in columns:
-        unknown = [cell.strip() for cell, column in zip(lines[0], columns, strict=True) if column is None]
-        raise InvalidInput(
-            f"Nobody knows the column {unknown[0][:40]!r}.",
-            hint=f"Columns: name, cluster, priority, walltime …, or a parameter of {template.spec.id} by key or label.",
-            fields=[FieldError("table", f"does not know the column {name[:40]}") for name in unknown],
-        )  # fmt: skip
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(columns):
-            raise InvalidInput(
-                f"Line {number} of the table has {len(line)} cells, the header {len(columns)}.",
-                hint="Put a cell that holds the separator into double quotes.",
-                fields=[FieldError("table", f"line {number} has {len(line)} cells")],
-            )
-        rows.append({str(column): cell.strip() for column, cell in zip(columns, line, strict=True)})
-    return rows
+    spec = context.templates.get(batch.template_id).spec
+    rows = await context.workers.run(actor.user_id, read_table, spec, text, ROW_KEYS, forms.RESOURCE_KEYS)
+    return await add_rows(context, actor, batch_id, rows)
 
 
 def read_sweep(

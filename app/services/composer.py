@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.crystal.decks import written_roles
+from app.domain.differences import difference
 from app.domain.names import remote_name, suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
@@ -18,7 +19,7 @@ from app.services.creation import check_fits
 from app.services.drafting import Wanted
 from app.services.estimates import Advice, advise
 from app.services.forms import Draft, with_resources
-from app.services.library import difference, refresh
+from app.services.library import refresh
 from app.services.packages import job_script
 from app.services.reviews import Standing
 from app.services.templates import Rendering
@@ -117,7 +118,9 @@ async def _changes(context: Context, actor: Actor, draft: Draft, rendering: Rend
     before = draft.origin
     if draft.parent and not before:
         before = (await jobs.get(context, actor, draft.parent)).job.decks
-    return difference(before, rendering.decks) if before and rendering.decks else ""
+    if not before or not rendering.decks:
+        return ""
+    return await context.workers.run(actor.user_id, difference, before, rendering.decks)
 
 
 def _script(chosen: ClusterView | None, rendering: Rendering, draft: Draft) -> tuple[str, list[FieldError]]:

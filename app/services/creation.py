@@ -26,7 +26,6 @@ from app.domain.templates import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.outbox import announce_jobs
 from app.library.pauses import with_pauses
-from app.services.access import cluster_settings
 from app.services.attachments import Gathered, gather
 from app.services.context import Context
 from app.services.library import refresh

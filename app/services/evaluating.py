@@ -7,16 +7,20 @@ what it makes is limited (`domain.bounds`, and the limits below).
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.crystal.language import LANGUAGE
+from app.crystal.outputs.results import shape_of_results
+from app.crystal.remedies import REMEDIES
 from app.domain.conditions import Condition, ConditionError
 from app.domain.expressions import paths
 from app.domain.fields import FieldSpec
-from app.domain.workflow_checks import rows_of
-from app.domain.workflows import OutputSpec, StepSpec
+from app.domain.templates import TemplateSpec
+from app.domain.workflow_checks import Checked, Known, check, rows_of
+from app.domain.workflows import OutputSpec, StepSpec, WorkflowSpec
 
 MAX_TOLD = 200
 """Characters of a value that is kept beside the expression that gave it."""
@@ -117,6 +121,26 @@ def rows_now(step: StepSpec, fields: Sequence[FieldSpec], names: Mapping[str, An
     if pending({"over": expression}, names):
         return [{}]
     return rows_of(step, {}, LANGUAGE.condition(step.over).value(names))
+
+
+def read_inputs(text: str) -> Any:
+    """The inputs of a workflow from the TOML of its editor; what is no TOML stays a text, which the check then refuses."""
+    try:
+        return tomllib.loads(text).get("inputs", [])
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return f"no TOML: {error}"
+
+
+def check_workflow(
+    spec: WorkflowSpec, templates: Mapping[str, TemplateSpec], workflows: Mapping[str, WorkflowSpec]
+) -> Checked:
+    """The workflow with its order, its wiring and everything that is wrong with it."""
+    return check(spec, known_of(templates, workflows))
+
+
+def known_of(templates: Mapping[str, TemplateSpec], workflows: Mapping[str, WorkflowSpec]) -> Known:
+    """What a workflow may name, these templates and workflows among it."""
+    return Known(templates, workflows, shape_of_results(), list(REMEDIES), LANGUAGE)
 
 
 def has_expressions(value: Any) -> bool:

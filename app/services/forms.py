@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from app.crystal.decks import written_roles
-from app.crystal.importers import DEFAULT_TOLERANCE, Imported, from_results
+from app.crystal.importers import DEFAULT_TOLERANCE, Imported
 from app.crystal.structures import StructureError
 from app.db.repositories import batches, library
 from app.domain.fields import FieldSpec
@@ -256,7 +256,9 @@ async def _of_job(context: Context, actor: Actor, source: StructureSource, toler
     job_id = source.job.strip().partition(" ")[0]
     view = await jobs.get(context, actor, job_id)
     try:
-        return from_results(view.main_result, view.job.name, tolerance, kind=source.kind, symmetry=source.symmetry)
+        return await context.structures.of_results(
+            actor.user_id, view.main_result, view.job.name, tolerance, source.kind, symmetry=source.symmetry
+        )
     except StructureError as error:
         raise InvalidInput(
             f"Job {job_id[:40]}: {error}.", hint="Choose a job whose output shows a geometry.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from app.crystal.basis_library import BasisError
 from app.crystal.elements import SYMBOLS, atomic_number
 from app.db.repositories import library, users
 from app.db.tables import LibraryBasis, LibraryTemplate
+from app.domain.differences import step_by_step
 from app.domain.permissions import Actor, require
 from app.errors import (
     ConfigurationError,
@@ -32,6 +32,8 @@ from app.services.templates import Broken, OwnBasis, Rendering, Saved
 
 MAX_TEXT = 200_000
 MAX_FILES = 8
+MAX_HISTORY = 40
+"""Versions that are shown."""
 SECONDS = 5.0
 """That reading the metadata of a template, or a basis set, may take."""
 EVERYBODY = 0
@@ -209,28 +211,16 @@ async def texts_of(context: Context, actor: Actor, template_id: str) -> tuple[di
 
 
 async def history(context: Context, actor: Actor, template_id: str) -> list[Version]:
-    """All versions of a template, the newest first, each with its difference to the one before."""
+    """The last versions of a template, the newest first, each with its difference to the one before."""
     require(actor, "template.read")
     async with context.database.read() as session:
-        rows = await library.template_history(session, template_id)
+        rows = (await library.template_history(session, template_id))[:MAX_HISTORY]
         names = await users.names(session)
-    older: Sequence[LibraryTemplate | None] = [*rows[1:], None]
+    changes = await context.workers.run(actor.user_id, step_by_step, [row.texts for row in rows])
     return [
-        Version(
-            row.version, names.get(row.author_id, "?"), row.created_at, row.comment, row.removed,
-            difference(before.texts if before else {}, row.texts),
-        )
-        for row, before in zip(rows, older, strict=True)
-    ]  # fmt: skip
-
-
-def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """A unified difference over all files."""
-    lines: list[str] = []
-    for name in sorted({*before, *after}):
-        old, new = before.get(name, ""), after.get(name, "")
-        lines += difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=2)
-    return "\n".join(lines)
+        Version(row.version, names.get(row.author_id, "?"), row.created_at, row.comment, row.removed, change)
+        for row, change in zip(rows, changes, strict=True)
+    ]
 
 
 def _check_size(texts: Mapping[str, str]) -> None:

@@ -6,11 +6,12 @@ Files are read in worker processes: the libraries that read them are written in 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.crystal.importers import Imported, read_structure
+from app.crystal.importers import Imported, from_results, read_structure
 from app.crystal.structures import StructureError
 from app.errors import FieldError, InvalidInput, NotFound, WorkStopped
 from app.library.worker import Workers
@@ -79,6 +80,17 @@ class StructureReader:
                 "file", f"could not be read: {error.message[0].lower()}{error.message[1:].rstrip('.')}"
             ) from error
 
+    async def of_results(
+        self, user: int, results: Mapping[str, Any], name: str, tolerance: float, kind: str, *, symmetry: bool
+    ) -> Imported:
+        """The last geometry of a job; arguments as for `read`.
+
+        Raises:
+            StructureError: there is none, or it cannot be.
+        """
+        geometry = {key: results.get(key) for key in ("geometry", "dimensionality")}
+        return await self._workers.run(user, _of_results, geometry, name, tolerance, kind, symmetry, seconds=SECONDS)
+
 
 def _refusal(field: str, reason: str) -> InvalidInput:
     return InvalidInput(
@@ -89,3 +101,7 @@ def _refusal(field: str, reason: str) -> InvalidInput:
 
 def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
     return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry)
+
+
+def _of_results(results: Mapping[str, Any], name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    return from_results(results, name, tolerance, kind=kind, symmetry=symmetry)

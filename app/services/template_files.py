@@ -114,7 +114,9 @@ def build(
 
 
 def template_of(texts: Mapping[str, str], *, shared: Path = BUILT_IN / SHARED, origin: str = "built-in") -> Template:
-    """The template that these texts make, looked through in this very process.
+    """The template that these texts make, looked through and compiled in this very process.
+
+    Only for texts of the installation: Jinja computes constants while it compiles, and `'x' * 10**10` is one.
 
     Raises:
         ConfigurationError: what is wrong with which file.

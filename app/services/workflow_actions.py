@@ -15,7 +15,6 @@ from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.orchestration import ENDED, RUN_ENDED, behind
 from app.domain.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
-from app.domain.workflow_checks import check
 from app.domain.workflows import dependencies, read_workflow, with_parameters
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
@@ -206,7 +205,7 @@ async def rerun(
     if step and step not in spec.names:
         raise NotFound(f"The run {run.name} has no step {step[:40]!r}.", hint="See its page.")
     known = await workflow_library.known(context, actor)
-    checked = check(spec, known)
+    checked = await workflow_library.checked_by(context, actor.user_id, spec, known)
     workflow_library.refuse(checked)
     request = RunRequest(
         spec, run.version if not steps else "", run.name, {**run.parameters, **(parameters or {})}, run.inputs, run.cluster,

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import re2
 import tomli_w
 
 from app.domain.graphs import Drawing, draw
 from app.domain.permissions import Actor, require
 from app.domain.wiring import drawn
-from app.domain.workflow_checks import Checked, check
+from app.domain.workflow_checks import Checked
 from app.domain.workflows import WorkflowSpec, as_written, read_workflow
 from app.errors import CrystalDeckError
 from app.services import workflow_library
 from app.services.context import Context
+from app.services.evaluating import read_inputs
 
-_LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
+_LINE = re2.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*$")
 _FILE = re.compile(r"(=\s*)([a-z][a-z0-9_]*):")
 TEXTS = ("name", "title", "kind", "parameters", "files", "values", "over", "when", "cluster", "resources", "retries", "on_failure",
          "how", "backoff")  # fmt: skip
@@ -148,8 +149,16 @@ def _renamed(form: StepForm, names: Mapping[str, str]) -> StepForm:
     return StepForm({**form.texts, "files": files}, {**form.lists, "after": after})
 
 
+async def defined(context: Context, actor: Actor, form: EditorForm) -> dict[str, Any]:
+    """The workflow that the form describes, not yet checked. The inputs, which are TOML, are read by a worker process."""
+    definition = definition_of(replace(form, inputs=""))
+    if form.inputs:
+        definition["inputs"] = await context.workers.run(actor.user_id, read_inputs, form.inputs)
+    return definition
+
+
 def definition_of(form: EditorForm) -> dict[str, Any]:
-    """The workflow that the form describes, not yet checked."""
+    """The same, in this very process."""
     definition: dict[str, Any] = {"name": form.name, "steps": [_step(one) for one in form.steps]}
     definition |= {key: value for key in ("title", "description") if (value := getattr(form, key))}
     if form.parameters:
@@ -157,10 +166,7 @@ def definition_of(form: EditorForm) -> dict[str, Any]:
     if form.outputs:
         definition["outputs"] = [_output(line) for line in form.outputs.splitlines() if line.strip()]
     if form.inputs:
-        try:
-            definition["inputs"] = tomllib.loads(form.inputs).get("inputs", [])
-        except tomllib.TOMLDecodeError as error:
-            definition["inputs"] = f"no TOML: {error}"
+        definition["inputs"] = read_inputs(form.inputs)
     return definition
 
 
@@ -274,9 +280,9 @@ async def sheet(context: Context, actor: Actor, form: EditorForm) -> EditorSheet
     if not form.steps:
         return EditorSheet(None, None, None, None, "")
     try:
-        spec = read_workflow({**definition_of(form), "name": form.name or "workflow"})
+        spec = read_workflow({**await defined(context, actor, form), "name": form.name or "workflow"})
     except CrystalDeckError as error:
         return EditorSheet(None, None, None, error, "")
-    checked = check(spec, await workflow_library.known(context, actor))
+    checked = await workflow_library.looked_at(context, actor, spec)
     drawing = draw(drawn(checked.before, checked.wired)) if checked.wired else None
     return EditorSheet(spec, checked, drawing, None, workflow_library.write_text(spec))

@@ -1,8 +1,4 @@
-"""The form that starts a workflow: one set of fields for all its steps, made from the forms of their templates.
-
-A field that several steps have in common is asked once. What a step takes from another one is not asked at all, and what the
-workflow fixes neither. Where two steps mean different things by one name, each gets a field of its own.
-"""
+"""The form that starts a workflow: one set of fields for all its steps (`workflow_fields`), and what its answers make."""
 
 from __future__ import annotations
 
@@ -15,9 +11,8 @@ from app.domain.fields import FieldSpec
 from app.domain.names import suggest_name
 from app.domain.permissions import Actor, require
 from app.domain.templates import TemplateSpec
-from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked, Known, check, expanded
-from app.domain.workflows import StepSpec, WorkflowSpec, as_written, read_workflow, row_keys, with_parameters
+from app.domain.workflow_checks import Checked
+from app.domain.workflows import WorkflowSpec, as_written, read_workflow, with_parameters
 from app.errors import InvalidInput
 from app.services import clusters, workflow_library
 from app.services.attachments import offers
@@ -27,13 +22,10 @@ from app.services.drafting import field_states
 from app.services.forms import RESOURCE_KEYS, Draft, StructureSource, with_structure
 from app.services.template_files import Template
 from app.services.templates import bare, form_values
+from app.services.workflow_fields import INPUT, form_of
 from app.services.workflow_library import Entry
 from app.services.workflow_rehearsal import Rehearsal, rehearse
 from app.services.workflow_starts import RunRequest
-
-INPUT = "input_"
-"""Before the keys of the workflow's own inputs; `<step>__` stands before those of single steps."""
-_SAME = ("type", "min", "max", "choices", "pattern", "required", "columns")
 
 
 @dataclass(frozen=True)
@@ -50,62 +42,6 @@ class StartSheet:
     offers: dict[str, list[tuple[str, str]]]
     chosen: ClusterView | None = None
     suggested_name: str = ""
-
-
-def form_fields(spec: WorkflowSpec, checked: Checked, known: Known) -> list[FieldSpec]:
-    """The fields that are asked, in the order of the steps."""
-    own = [
-        one.model_copy(update={"key": f"{INPUT}{one.key}", "group": "Workflow", "visible_when": "", "enabled_when": ""})
-        for one in spec.inputs
-    ]
-    if expanded(spec, known.workflows):
-        return own
-    asked: dict[str, list[tuple[StepSpec, FieldSpec]]] = {}
-    for step, wired, template in _job_steps(spec, checked, known):
-        for one in template.fields:
-            if _is_asked(one, step, wired):
-                asked.setdefault(one.key, []).append((step, one))
-    fields = []
-    for key, listed in asked.items():
-        first = listed[0][1]
-        if all(_alike(first, other) for _, other in listed):
-            fields.append(first)
-        else:
-            fields += [
-                one.model_copy(update={"key": f"{step.name}__{key}", "group": step.heading, "help": one.help})
-                for step, one in listed
-            ]
-    return own + fields
-
-
-def _job_steps(spec: WorkflowSpec, checked: Checked, known: Known) -> list[tuple[StepSpec, Wired, TemplateSpec]]:
-    """Steps of templates in their order, those of inner workflows among them."""
-    found = []
-    for name in checked.order:
-        step = spec.step(name)
-        if step.template in known.templates:
-            found.append((step, checked.wired[name], known.templates[step.template]))
-        elif step.workflow in known.workflows:
-            inner = known.workflows[step.workflow]
-            fixed = {**step.parameters, **dict.fromkeys(row_keys(step) or ())}
-            for one, wired, template in _job_steps(inner, check(inner, known), known):
-                found.append((one.model_copy(update={"parameters": {**fixed, **one.parameters}}), wired, template))
-    return found
-
-
-def _is_asked(one: FieldSpec, step: StepSpec, wired: Wired) -> bool:
-    taken = {*wired.links, *wired.parameters, *step.parameters, *(row_keys(step) or ())}
-    if one.key in taken or (one.type == "file" and one.key != "geometry_file"):
-        return False
-    # A step that reads its structure from a file needs no other fields of one.
-    return not ("geometry_file" in wired.links and one.group == "Structure")
-
-
-def _alike(one: FieldSpec, other: FieldSpec) -> bool:
-    if one.key == "system":
-        # The kinds that a later step cannot take are refused when the workflow is rehearsed.
-        return True
-    return all(getattr(one, name) == getattr(other, name) for name in _SAME)
 
 
 def _template(spec: WorkflowSpec, fields: list[FieldSpec]) -> Template:
@@ -132,8 +68,9 @@ async def start_form(context: Context, actor: Actor, name: str) -> Draft:
 async def _known_form(context: Context, actor: Actor, name: str) -> tuple[Template, Entry, Checked]:
     entry = await workflow_library.get(context, actor, name)
     known = await workflow_library.known(context, actor)
-    checked = check(entry.spec, known)
-    return _template(entry.spec, form_fields(entry.spec, checked, known)), entry, checked
+    named = workflow_library.named_in(entry.spec, known)
+    fields, checked = await context.workers.run(actor.user_id, form_of, entry.spec, *named)
+    return _template(entry.spec, fields), entry, checked
 
 
 async def from_texts(context: Context, actor: Actor, name: str, form: Mapping[str, str]) -> Draft:
@@ -208,7 +145,7 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     common, steps, inputs = _sorted(replace(draft, values=shown), entry.spec)
     spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
     everything = await workflow_library.known(context, actor)
-    checked = check(spec, everything)
+    checked = await workflow_library.checked_by(context, actor.user_id, spec, everything)
     try:
         values = {one.key: one.read(inputs[one.key]) for one in spec.inputs if one.key in inputs}
     except ValueError:

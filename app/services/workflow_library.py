@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +17,21 @@ from app.crystal.outputs.results import shape_of_results
 from app.crystal.remedies import REMEDIES
 from app.db.repositories import users, workflows
 from app.db.tables import WorkflowVersion
+from app.domain.differences import step_by_step
 from app.domain.permissions import Actor, can, require
-from app.domain.workflow_checks import Checked, Known, check
+from app.domain.templates import TemplateSpec
+from app.domain.workflow_checks import Checked, Known, named_workflows
 from app.domain.workflows import WorkflowSpec, as_written, read_workflow
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.services.context import Context
+from app.services.evaluating import check_workflow
 from app.services.library import refresh
 
 BUILT_IN = places.WORKFLOWS
 RESERVED = ("new", "runs", "edit")
 MAX_TEXT = 200_000
+MAX_HISTORY = 40
+"""Versions that are shown."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,36 @@ def all_specs(rows: Sequence[WorkflowVersion]) -> dict[str, tuple[WorkflowSpec, 
 
 async def looked_at(context: Context, actor: Actor, spec: WorkflowSpec) -> Checked:
     """The workflow with its order, its wiring and everything that is wrong with it."""
-    return check(spec, await known(context, actor))
+    return await checked_by(context, actor.user_id, spec, await known(context, actor))
+
+
+async def checked_by(
+    context: Context, user: int, spec: WorkflowSpec, everything: Known, *, patient: bool = False
+) -> Checked:
+    """The same, knowing what it may name: a worker process is told of what is named in it, and in workflows in it.
+
+    Raises:
+        InvalidInput: it is larger than a workflow may be.
+    """
+    refuse_large(spec)
+    return await context.workers.run(user, check_workflow, spec, *named_in(spec, everything), patient=patient)
+
+
+def named_in(spec: WorkflowSpec, everything: Known) -> tuple[dict[str, TemplateSpec], dict[str, WorkflowSpec]]:
+    """Templates and workflows that a workflow names, and those in it."""
+    inner = named_workflows(spec, everything.workflows)
+    used = {step.template for one in (spec, *inner.values()) for step in one.steps}
+    return {name: everything.templates[name] for name in used if name in everything.templates}, inner
+
+
+def refuse_large(spec: WorkflowSpec) -> None:
+    """Raise InvalidInput where a definition has more than `MAX_TEXT`."""
+    size = len(spec.model_dump_json(exclude_defaults=True))
+    if size > MAX_TEXT:
+        raise InvalidInput(
+            f"The workflow {spec.name} has {size:,} bytes as JSON; at most {MAX_TEXT:,} are taken.",
+            hint="Use inner workflows, and files for long texts.",
+        )
 
 
 def refuse(checked: Checked) -> None:
@@ -221,14 +254,13 @@ async def history(context: Context, actor: Actor, name: str) -> list[Revision]:
     require(actor, "template.read")
     async with context.database.read() as session:
         rows, names = await workflows.versions(session, name), await users.names(session)
-    texts = [write_text(read_workflow(row.definition)) for row in rows] + [""]
+    rows = rows[:MAX_HISTORY]
+    texts = [{"": write_text(read_workflow(row.definition))} for row in rows]
+    changes = await context.workers.run(actor.user_id, step_by_step, texts)
     return [
-        Revision(
-            row.version, names.get(row.author_id, "?"), row.created_at, row.comment, row.removed,
-            "\n".join(difflib.unified_diff(texts[place + 1].splitlines(), texts[place].splitlines(), lineterm="", n=2)),
-        )
-        for place, row in enumerate(rows)
-    ]  # fmt: skip
+        Revision(row.version, names.get(row.author_id, "?"), row.created_at, row.comment, row.removed, change)
+        for row, change in zip(rows, changes, strict=True)
+    ]
 
 
 def may_change(actor: Actor, entry: Entry) -> bool:

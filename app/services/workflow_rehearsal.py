@@ -15,10 +15,10 @@ from app.domain.conditions import ConditionError
 from app.domain.permissions import Actor
 from app.domain.templates import TemplateSpec
 from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked, Known, check, parameter_keys
+from app.domain.workflow_checks import Checked, Known, parameter_keys
 from app.domain.workflows import StepSpec
 from app.errors import CrystalDeckError, FieldError
-from app.services import evaluating
+from app.services import evaluating, workflow_library
 from app.services.attachments import gather
 from app.services.context import Context
 from app.services.drafting import Wanted
@@ -118,13 +118,14 @@ async def _inner(
     keys, asked = parameter_keys(spec, known), {one.key for one in spec.inputs}
     errors: list[FieldError] = []
     pending: tuple[str, ...] = ()
+    inner = await workflow_library.checked_by(context, actor.user_id, spec, known)
     for row in [rows[0], *rows[-1:]][: len(rows)]:
         named = names | {"item": row, "index": 0}
         pending = await _pending(context, actor, step, named)
         own = {key: value for key, value in {**step.parameters, **row}.items() if key not in pending}
         given = {**parameters, **inputs, **await filler(context, actor.user_id)(own, named)}
         told = await rehearse(
-            context, actor, check(spec, known), known,
+            context, actor, inner, known,
             {key: value for key, value in given.items() if key in keys and key not in asked},
             {key: value for key, value in given.items() if key in asked},
         )  # fmt: skip

@@ -103,7 +103,7 @@ def _written(request: RunRequest) -> list[Any]:
 
 async def _checked(context: Context, actor: Actor, request: RunRequest, known: Known) -> dict[str, Any]:
     """Everything that can be checked before there are results; answers the inputs, read."""
-    checked = check(request.spec, known)
+    checked = await workflow_library.checked_by(context, actor.user_id, request.spec, known)
     workflow_library.refuse(checked)
     inputs = await _inputs(context, actor, request)
     _refuse_unknown(request, known)
@@ -215,6 +215,7 @@ async def begin_inner(
     await _refuse_depth(session, run)
     spec, version = specs[step.workflow]
     known = workflow_library.known_with(context, specs)
+    workflow_library.refuse_large(spec)
     workflow_library.refuse(check(spec, known))
     keys = parameter_keys(spec, known)
     asked = {one.key for one in spec.inputs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,21 @@ class Plan:
     templates: Mapping[str, TemplateSpec]
 
 
+_PLANS: OrderedDict[tuple[str, tuple[int, int] | None], Plan] = OrderedDict()
+_MOST_PLANS = 64
+
+
 def plan_of(context: Context, run: WorkflowRun) -> Plan:
+    """The plan of a run. Its definition never changes; it is worked out once, until the group saves another template."""
+    key = (run.id, context.templates.stamp)
+    if key not in _PLANS:
+        _PLANS[key] = _planned(context, run)
+        while len(_PLANS) > _MOST_PLANS:
+            _PLANS.popitem(last=False)
+    return _PLANS[key]
+
+
+def _planned(context: Context, run: WorkflowRun) -> Plan:
     spec = read_workflow(run.definition)
     before = dependencies(LANGUAGE, spec)
     templates = {template.spec.id: template.spec for template in context.templates.all()}

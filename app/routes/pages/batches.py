@@ -16,6 +16,7 @@ from app.routes.rendering import is_fragment, page
 from app.services import batch_views, batch_work, batches, setbacks
 from app.services.context import Context
 from app.services.live import newest_event
+from app.services.tables import MAX_TABLE
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100
@@ -93,7 +94,7 @@ async def structures(request: Request, context: ContextDep, actor: ActorDep, bat
 async def table(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
     async with request.form(max_fields=50, max_files=1) as form:
         sent = form.get("csv")
-        data = await sent.read(batches.MAX_TABLE + 1) if isinstance(sent, UploadFile) and sent.filename else b""
+        data = await sent.read(MAX_TABLE + 1) if isinstance(sent, UploadFile) and sent.filename else b""
         text = data.decode("utf-8", "replace") or str(form.get("table", ""))
     doing = batches.add_table(context, actor, batch_id, text)
     return await _answer(request, context, actor, batch_id, doing, {"table": text})

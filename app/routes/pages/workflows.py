@@ -85,7 +85,7 @@ async def save(request: Request, context: ContextDep, actor: ActorDep) -> Respon
     texts = await _several(request)
     form = workflow_editor.form_from(texts)
     try:
-        spec = read_workflow(workflow_editor.definition_of(form))
+        spec = read_workflow(await workflow_editor.defined(context, actor, form))
         comment = (texts.get("comment") or [""])[0]
         await workflow_library.save(context, actor, spec, comment, expected=form.version)
     except CrystalDeckError as error:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 from fastapi.responses import FileResponse, Response
+from pydantic import Field
 
 from app.db.repositories.jobs import JobRow
 from app.routes.api.v1.schemas import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
@@ -13,15 +14,20 @@ from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import FilterDep, next_cursor
 from app.services import jobs
-from app.services.creation import create_jobs
+from app.services.creation import MAX_JOBS_PER_REQUEST, create_jobs
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
+Several = Annotated[list[NewJob], Field(max_length=MAX_JOBS_PER_REQUEST)]
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]
 
 
 @router.post("/jobs", status_code=201)
 async def make_jobs(
-    context: ContextDep, actor: ActorDep, response: Response, body: NewJob | list[NewJob], idempotency_key: Key = ""
+    context: ContextDep,
+    actor: ActorDep,
+    response: Response,
+    body: NewJob | Several,
+    idempotency_key: Key = "",
 ) -> JobSummary | list[JobSummary]:
     """Queue one job, or a list of jobs: all of them or none."""
     several = body if isinstance(body, list) else [body]
