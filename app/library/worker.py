@@ -133,7 +133,7 @@ class Workers:
         self.waiting = waiting
         self._free = list(processes.all)
         self._turns: Turns[asyncio.Future[_Process]] = Turns(len(processes.all))
-        self._busy: set[asyncio.Task[Any]] = set()
+        self._busy: dict[asyncio.Task[Any], asyncio.Future[_Process]] = {}
 
     async def run(
         self, user: Hashable, work: Callable[..., T], *args: Any, seconds: float | None = None, patient: bool = False
@@ -160,7 +160,7 @@ class Workers:
         self._turns.add(user, place)
         self._serve()
         task = asyncio.create_task(self._in_turn(user, place, question, seconds or self.seconds))
-        self._busy.add(task)
+        self._busy[task] = place
         task.add_done_callback(self._forget)
         try:
             # Whoever asked may go away; the process is free again only when it has answered.
@@ -172,7 +172,7 @@ class Workers:
             raise
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._busy.discard(task)
+        self._busy.pop(task, None)
         if not task.cancelled():
             # Nobody may be there any more to hear of it.
             task.exception()
@@ -204,9 +204,10 @@ class Workers:
                 place.set_result(self._free.pop())
 
     async def close(self) -> None:
-        """End all processes; what they were doing is answered with an error."""
-        for task in self._busy:
-            task.cancel()
+        """End all processes, whatever they do; those that belong to somebody else end what they are doing first."""
+        for task, place in self._busy.items():
+            if self._owned or not place.done():
+                task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)
         if self._owned:
             await asyncio.to_thread(self.processes.close)
