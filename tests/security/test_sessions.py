@@ -24,7 +24,7 @@ from app.services.batches import begin as begin_batch
 from app.services.context import Context
 from app.services.creation import JobRequest, create_jobs
 from tests.support import databases
-from tests.support.app import PASSWORD, make_actor, make_client, settings_for
+from tests.support.app import PASSWORD, make_actor, make_client, processes, settings_for
 from tests.support.service import mgo
 
 
@@ -33,12 +33,11 @@ async def still(tmp_path: Path, **changes: object) -> AsyncIterator[FastAPI]:
     """The application without its background work, so that nothing but requests changes anything."""
     settings = settings_for(tmp_path, **changes)
     databases.prepare(settings)
-    app = create_app(settings)
+    app = create_app(settings, processes())
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     yield app
-    context.structures.close()
-    context.templates.close()
+    await context.workers.close()
     await context.pool.close()
     await context.database.close()
 

@@ -38,7 +38,7 @@ from app.services.selections import Selection
 from app.services.shelves import STARTER
 from app.settings import ClusterSettings
 from tests.support import databases
-from tests.support.app import settings_for
+from tests.support.app import processes, settings_for
 from tests.support.service import lih, mgo
 
 PEOPLE: dict[str, Role] = {
@@ -77,7 +77,7 @@ class World:
         presets: dict[str, dict[str, str | int]] = {"small": {"ntasks": 2, "walltime": "01:00:00"}}
         settings.clusters = {"far": far, "here": settings.clusters["here"].model_copy(update={"presets": presets})}
         databases.prepare(settings)
-        self.app = create_app(settings)
+        self.app = create_app(settings, processes())
         self.context: Context = self.app.state.context
         self.run(self._people())
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://testserver")
@@ -97,8 +97,7 @@ class World:
         async def end() -> None:
             await clusters.stop_tests()
             await self.client.aclose()
-            self.context.templates.close()
-            self.context.structures.close()
+            await self.context.workers.close()
             await self.context.pool.close()
             await self.context.database.close()
 
