@@ -35,7 +35,7 @@ MAX_ANSWER = 4 << 20
 """Bytes that come back: reading them takes the service some milliseconds."""
 PARENT_WATCHED = 5.0
 """Seconds between looks whether the service still lives."""
-NICENESS = 10
+NICENESS = 3
 """The processor belongs to the service first."""
 PRELOAD = ("app.library.preload", "app.services.drafting", "app.services.evaluating")
 _TRIES = 2
