@@ -21,5 +21,7 @@ def difference(before: Mapping[str, str], after: Mapping[str, str], most: int = 
 
 def step_by_step(versions: Sequence[Mapping[str, str]]) -> list[str]:
     """Of each version, the newest first, its difference to the one before."""
-    before: list[Mapping[str, str]] = [*versions[1:], {}]
-    return [difference(old, new, MOST_LINES // 4) for old, new in zip(before, versions, strict=True)]
+    return [
+        difference(versions[place + 1] if place + 1 < len(versions) else {}, version, MOST_LINES // 4)
+        for place, version in enumerate(versions)
+    ]

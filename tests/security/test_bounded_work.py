@@ -22,7 +22,7 @@ from app.crystal.language import LANGUAGE
 from app.crystal.structures import MAX_ATOMS
 from app.domain.bounds import MAX_ENTRIES, MAX_TEXT, MAX_WORK
 from app.domain.conditions import MAX_LENGTH, MAX_NESTING, ConditionError, ConditionTooLarge, condition
-from app.domain.differences import MOST_LINES, difference
+from app.domain.differences import MOST_LINES, difference, step_by_step
 from app.domain.fields import FieldSpec
 from app.domain.permissions import Role
 from app.domain.sweeps import MAX_AXIS, read_axis
@@ -347,6 +347,8 @@ def test_tables_and_axes_name_their_limits() -> None:
 def test_a_difference_is_cut() -> None:
     told = difference({"a": "\n".join(map(str, range(5000)))}, {"a": "\n".join(map(str, range(5000, 10_000)))})
     assert told.count("\n") == MOST_LINES and "more lines" in told
+    assert step_by_step([]) == []
+    assert [step.splitlines()[-1] for step in step_by_step([{"a": "x\ny"}, {"a": "x"}])] == ["+y", "+x"]
 
 
 # -- the pool itself -------------------------------------------------------------------------------------------------------
