@@ -48,7 +48,7 @@ from app.services.selections import Selection
 from app.services.submission import Dispatcher
 from app.settings import ClusterSettings
 from tests.support import databases
-from tests.support.app import make_actor, make_client, running, settings_for
+from tests.support.app import make_actor, make_client, processes, running, settings_for
 from tests.support.service import mgo
 from tests.support.world import workflow
 
@@ -70,14 +70,13 @@ async def quiet(folder: Path, database_url: str) -> AsyncIterator[Context]:
     """The services without their background: each step is taken by the test itself."""
     settings = settings_for(folder, data=folder / "deck", database_url=database_url)
     databases.prepare(settings)
-    app = create_app(settings)
+    app = create_app(settings, processes())
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     try:
         yield context
     finally:
-        context.templates.close()
-        context.structures.close()
+        await context.workers.close()
         await context.pool.close()
         await context.database.close()
 

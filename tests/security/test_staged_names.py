@@ -93,13 +93,13 @@ required = false
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_no_template_stages_a_file_under_such_a_name(name: str) -> None:
     with pytest.raises(CrystalDeckError) as refused:
-        build(texts(name), trusted=False)
+        build(texts(name), compiled=False)
     assert "taken" in refused.value.message
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_what_crystal_reads_may_be_staged(name: str) -> None:
-    assert build(texts(name), trusted=False).spec.needs[0].staged_as == name
+    assert build(texts(name), compiled=False)[0].needs[0].staged_as == name
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_nor_renders_one_under_such_a_name(file: str, more: str) -> None:
     given = texts("fort.9", file=file, more=more)
     name = more.partition('name = "')[2].partition('"')[0]
     with pytest.raises(CrystalDeckError) as refused:
-        build({f"{name}.j2": "x\nEND\n", **given} if name else given, trusted=False)
+        build({f"{name}.j2": "x\nEND\n", **given} if name else given, compiled=False)
     assert "name" in refused.value.message
 
 
@@ -129,7 +129,7 @@ def test_nor_hands_one_on_to_later_steps(name: str) -> None:
         'title = "Takes', f'produces = [{{ role = "wavefunction", name = "{name}" }}]\ntitle = "Takes', 1
     )
     with pytest.raises(CrystalDeckError, match="produces"):
-        build(given, trusted=False)
+        build(given, compiled=False)
 
 
 def test_the_templates_of_the_installation_keep_the_rule() -> None:
@@ -143,7 +143,6 @@ def test_a_folder_with_such_a_template_is_listed_as_broken(tmp_path: Path) -> No
     for name, text in texts("../../.bash_profile").items():
         (folder / name).write_text(text)
     library_ = TemplateLibrary([tmp_path])
-    library_.close()
     [broken] = [entry for entry in library_.broken if entry.id == "taking"]
     assert "staged_as" in broken.reason
 
