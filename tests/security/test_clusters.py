@@ -26,7 +26,7 @@ from app.services.lineage import of_job
 from app.services.selections import Selection
 from app.transport.keys import make_key_pair
 from tests.support import databases
-from tests.support.app import make_actor, make_client, settings_for
+from tests.support.app import make_actor, make_client, processes, settings_for
 from tests.support.service import mgo
 
 
@@ -35,14 +35,13 @@ async def app(tmp_path: Path, database_url: str) -> AsyncIterator[FastAPI]:
     """The application without its background: nothing connects by itself."""
     settings = settings_for(tmp_path, data=tmp_path / "deck", database_url=database_url)
     databases.prepare(settings)
-    app = create_app(settings)
+    app = create_app(settings, processes())
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     try:
         yield app
     finally:
-        context.templates.close()
-        context.structures.close()
+        await context.workers.close()
         await context.pool.close()
         await context.database.close()
 
