@@ -22,12 +22,12 @@ pytestmark = pytest.mark.preview
 LIBRARY = TemplateLibrary()
 
 CRYSTALS = {
-    "cubic F": crystal(["Li", "H"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=225, cellpar=[4.08, 4.08, 4.08, 90, 90, 90]),
-    "cubic P": crystal(["Li", "H"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=221, cellpar=[2.6, 2.6, 2.6, 90, 90, 90]),
+    "cubic F": crystal(["Ne", "He"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=225, cellpar=[4.08, 4.08, 4.08, 90, 90, 90]),
+    "cubic P": crystal(["Ne", "He"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=221, cellpar=[2.6, 2.6, 2.6, 90, 90, 90]),
     "hexagonal": crystal(
         ["He", "H"], [(1 / 3, 2 / 3, 0), (1 / 3, 2 / 3, 0.378)], spacegroup=186, cellpar=[2.5, 2.5, 4.1, 90, 90, 120]
     ),
-    "trigonal R": crystal(["Li", "H"], [(0, 0, 0), (0, 0, 0.48)], spacegroup=160, cellpar=[3.1, 3.1, 7.4, 90, 90, 120]),
+    "trigonal R": crystal(["Ne", "He"], [(0, 0, 0), (0, 0, 0.48)], spacegroup=160, cellpar=[3.1, 3.1, 7.4, 90, 90, 120]),
     "tetragonal I": crystal(["He", "H"], [(0, 0, 0), (0, 0, 0.36)], spacegroup=139, cellpar=[2.9, 2.9, 5.2, 90, 90, 90]),
     "orthorhombic C": crystal(
         ["F", "H"], [(0, 0.27, 0.06), (0, 0.11, 0.1)], spacegroup=36, cellpar=[3.42, 5.52, 4.31, 90, 90, 90]
