@@ -17,7 +17,7 @@ from tests.support.databases import new_sqlite
 from tests.support.hashing import cheap_passwords
 from tests.support.lab import Lab
 from tests.support.postgres import Postgres, binaries
-from tests.support.service import Service
+from tests.support.service import Service, replayed
 
 
 def refuse_or_skip(reason: str) -> None:
@@ -102,9 +102,20 @@ def lab_service(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     service = Service(tmp_path_factory.mktemp("service"), config)
     service.add_user()
     try:
-        yield service.start()
+        service.start()
+        # They meet their time limit, which SLURM counts in minutes, while other tests run.
+        limited = replayed("mgo-scf/main.out", seconds=600) | {"name": "limited", "resources": {"walltime": "00:01:00"}}
+        service.early = service.submit(limited, limited)
+        yield service
     finally:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def time_limited(lab_service: Service) -> list[str]:
+    """Two jobs whose time limit of a minute has come."""
+    lab_service.wait(lab_service.early, 200)
+    return lab_service.early
 
 
 @pytest.fixture(scope="session")

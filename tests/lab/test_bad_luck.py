@@ -43,16 +43,6 @@ def test_an_output_cut_in_mid_line_is_not_completed(lab_service: Service) -> Non
     assert "stops before" in found["reason"]
 
 
-def test_a_time_limit_keeps_the_wave_function(lab_service: Service) -> None:
-    job = replayed(SCF_OUTPUT, seconds=600)
-    job["resources"] = {"walltime": "00:01:00"}
-    found = _one(lab_service, job, 150)
-    assert found["state"] == "failed"
-    assert "time limit" in found["reason"]
-    assert "scf.out" in {file["name"] for file in found["files"]}
-    assert found["scheduler"]["marker"].endswith("USR1")
-
-
 def test_a_running_job_is_cancelled_and_stays_in_the_history(lab: Lab, lab_service: Service) -> None:
     [job_id] = lab_service.submit(replayed(SCF_OUTPUT, seconds=100))
     lab_service.wait([job_id], states=("running",))
@@ -192,3 +182,11 @@ def test_a_chatty_bashrc_breaks_nothing(lab: Lab, lab_service: Service) -> None:
         assert _one(lab_service, replayed(SCF_OUTPUT))["state"] == "completed"
     finally:
         bashrc.write_text(before)
+
+
+def test_a_time_limit_keeps_the_wave_function(lab_service: Service, time_limited: list[str]) -> None:
+    found = lab_service.job(time_limited[0])
+    assert found["state"] == "failed"
+    assert "time limit" in found["reason"]
+    assert "scf.out" in {file["name"] for file in found["files"]}
+    assert found["scheduler"]["marker"].endswith("USR1")

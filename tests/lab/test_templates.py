@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service, lih, mgo
+from tests.support.service import Service, mgo, quick
 
 pytestmark = [pytest.mark.lab, pytest.mark.preview]
 
@@ -22,7 +22,7 @@ def _run(service: Service, template: str, parameters: dict[str, Any], cluster: s
 
 def test_scf_bands_and_dos_are_computed(lab_service: Service) -> None:
     requests = [
-        {"template": template, "parameters": lih(**more), "cluster": "real", "resources": {"cpus_per_task": 1}}
+        {"template": template, "parameters": quick(**more), "cluster": "real", "resources": {"cpus_per_task": 1}}
         for template, more in (("scf", {}), ("bands", {"points": 12}), ("dos", {"newk": 2, "newk_gilat": 2}))
     ]
     scf, bands, dos = ids = lab_service.submit(*requests)
@@ -30,7 +30,7 @@ def test_scf_bands_and_dos_are_computed(lab_service: Service) -> None:
     for job_id in ids:
         job = lab_service.job(job_id)
         assert job["state"] == "completed", (job["template"], job["reason"])
-        assert job["results"]["energy_total"] == pytest.approx(-7.9220, abs=2e-4)
+        assert job["results"]["energy_total"] == pytest.approx(-8.3352, abs=2e-4)
     band_file = lab_service.client.get(f"/jobs/{bands}/files/BAND.DAT").text
     assert "EFERMI (HARTREE)" in band_file
     assert len([line for line in band_file.splitlines() if line[:1] not in "#@"]) >= 12
@@ -41,7 +41,7 @@ def test_scf_bands_and_dos_are_computed(lab_service: Service) -> None:
 
 
 def test_frequencies_are_refused_by_the_preview_engine_and_it_says_why(lab_service: Service) -> None:
-    job = _run(lab_service, "phonon", {**lih(), "toldee": 10}, "real")
+    job = _run(lab_service, "phonon", {**quick(), "toldee": 10}, "real")
     assert job["state"] == "failed"
     assert "preview engine does not implement" in job["reason"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service, lih
+from tests.support.service import Service, quick
 
 pytestmark = [pytest.mark.lab, pytest.mark.preview]
 
@@ -19,10 +19,10 @@ def run(service: Service, template: str, parameters: dict[str, Any], cluster: st
 
 def test_what_the_program_refuses_fails_in_the_trial_run(lab_service: Service) -> None:
     """The cluster `trial` runs each deck with TESTPDIM first; SCFDIR is a keyword that the preview engine refuses."""
-    good = run(lab_service, "scf", lih(), "trial")
+    good = run(lab_service, "scf", quick(), "trial")
     assert good["state"] == "completed", good["reason"]
     assert "preflight scf.out" in good["script"]
-    bad = run(lab_service, "scf", lih() | {"scf_extra": "SCFDIR"}, "trial")
+    bad = run(lab_service, "scf", quick() | {"scf_extra": "SCFDIR"}, "trial")
     assert bad["state"] == "failed"
     assert "preview engine does not implement" in bad["reason"] or "SCFDIR" in bad["reason"]
     assert bad["scheduler"]["exit_code"] == 65

@@ -79,7 +79,7 @@ async def test_the_scfs_of_later_points_are_followed_in_their_own_log(deck: Jobs
             if found["scf"]:
                 seen[found["scf"]["index"]] = found["scf"]["point"] or 1
             await asyncio.sleep(0.1)
-    assert len(seen) > 3
+    assert len(set(seen) - {0}) > 1, "more than one of the later points was seen while the job ran"
     assert all(point == index + 1 for index, point in seen.items() if index)
     found = await deck.of(f"/{job}/convergence")
     # Points 2 to 19 had ended, of point 20 there are two cycles.
