@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import logging
 import os
 import tarfile
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from app.crystal.outputs.results import BandSummary, Results
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, library
 from app.db.repositories.jobs import Move
-from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
+from app.db.tables import Job, JobAttachment, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
 from app.errors import CrystalDeckError, RemoteFailure
@@ -134,12 +136,16 @@ class Finisher:
         """What a job took along is here already and need not travel back."""
         async with self._context.database.read() as session:
             known = await library.attachments_of(session, list(listed))
+        await asyncio.to_thread(self._link, known, listed)
+
+    def _link(self, known: Mapping[str, Sequence[JobAttachment]], listed: Mapping[str, Listing]) -> None:
         for job_id, rows in known.items():
             sources = {row.sha256: attached_path(self._context, row) for row in rows}
             for file in listed[job_id].files if job_id in listed else ():
                 source = sources.get(file.sha256)
                 if source is not None and source.is_file() and not self._is_here(file):
-                    link_inside(self._folder(file), file.name, source)
+                    with _alone(file):
+                        link_inside(self._folder(file), file.name, source)
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -163,9 +169,15 @@ class Finisher:
             # In a folder of its own, under its checksum: what came before a broken connection is part of this file alone.
             part = self._context.job_folder(file.job_id) / "incoming" / file.sha256
             part.parent.mkdir(parents=True, exist_ok=True)
-            await runner.fetch_large(by_id[file.job_id], file, part)
+            try:
+                await runner.fetch_large(by_id[file.job_id], file, part)
+            except RemoteFailure as error:
+                # It became a link, or cannot be read: this job lacks a file, and the others go on.
+                log.warning("%s", error.sentence)
+                continue
             if await asyncio.to_thread(_sha256, part) == file.sha256:
-                move_inside(self._folder(file), file.name, part)
+                with _alone(file):
+                    move_inside(self._folder(file), file.name, part)
             else:
                 part.unlink()
         changed = [file for file in every if not file.sha256]
@@ -204,7 +216,8 @@ class Finisher:
                     file = expected.get(member.name)
                     source = members.extractfile(member) if file and member.isreg() else None
                     if file and source:
-                        put_inside(self._folder(file), file.name, cast(BinaryIO, source))
+                        with _alone(file):
+                            put_inside(self._folder(file), file.name, cast(BinaryIO, source))
         except tarfile.TarError as error:
             log.warning("the file stream broke off: %s", error)
 
@@ -275,6 +288,17 @@ class Finisher:
                 fresh.append(row)
             row.size, row.sha256, row.role, row.fetched_at = file.size, file.sha256, role_of(file.name), now()
         await insert_rows(session, fresh)
+
+
+@contextmanager
+def _alone(file: RemoteFile) -> Iterator[None]:
+    """One file that cannot be put in its place, such as `a/b` where `a` is a file, is missed; a full disk concerns all."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        log.warning("%s of job %s cannot be kept: %s", file.name, file.job_id, error)
 
 
 def output_names(job: Job) -> list[str]:

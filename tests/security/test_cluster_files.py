@@ -22,7 +22,8 @@ from app.runners.base import Handle, RemoteFile, step
 from app.runners.direct import DirectRunner
 from app.services import archives, file_views
 from app.services.context import Context
-from app.services.jobs import open_file
+from app.services.creation import JobRequest, create_jobs
+from app.services.jobs import get, open_file
 from app.services.selections import Selection
 from app.settings import ClusterSettings
 from app.transport.base import Transport
@@ -31,6 +32,7 @@ from app.transport.ssh import Endpoint, Login, SSHTransport, connect
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
 from tests.support.jobs import ended_job
+from tests.support.service import TERMINAL, mgo
 from tests.support.sshd import BINARY, Sshd
 
 SECRET = b"the service's secret\n"
@@ -399,3 +401,40 @@ async def test_lines_that_come_later_are_heard(transport: Transport, tmp_path: P
         (tmp_path / "go").touch()
         assert len(await anext(lines)) < 10_000
         assert await anext(lines) == b"two\n"
+
+
+async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It became a link just now, or a folder is to lie where a file is: that job lacks a file, the round goes on."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\ncat\nmkdir sub\necho 1 > sub/optc001\nhead -c 2000 /dev/zero > EVIL.DAT\n")
+    program.chmod(0o755)
+    settings = settings_for(tmp_path, data=tmp_path / "deck")
+    settings.clusters["here"] = settings.clusters["here"].model_copy(update={"crystal": str(program)})
+    monkeypatch.setattr("app.services.results.BLOCK_SIZE", 1500)
+    fetch = DirectRunner.fetch_large
+
+    async def hostile(self: DirectRunner, job: Handle, file: RemoteFile, local: Path) -> None:
+        if file.name == "EVIL.DAT" and job.job_id == bad.id:
+            raise RemoteFailure("EVIL.DAT is no regular file.")
+        await fetch(self, job, file, local)
+
+    monkeypatch.setattr(DirectRunner, "fetch_large", hostile)
+    async with running(settings) as app:
+        context: Context = app.state.context
+        actor = await make_actor(context)
+        bad, good = await create_jobs(context, actor, [JobRequest("scf", mgo(), "here", {}, name) for name in ("a", "b")])
+        place = context.job_folder(bad.id) / "files" / "sub"
+        place.parent.mkdir(parents=True)
+        place.write_text("in the way")
+        views = {}
+        async with asyncio.timeout(60):
+            while len(views) < 2:
+                for job in (bad, good):
+                    view = await get(context, actor, job.id)
+                    if view.job.state in TERMINAL:
+                        views[job.id] = view
+                await asyncio.sleep(0.05)
+        names = {job_id: {file.name for file in view.files} for job_id, view in views.items()}
+        assert {"EVIL.DAT", "sub/optc001", "scf.out"} <= names[good.id] and not views[good.id].job.attention
+        assert "scf.out" in names[bad.id] and not {"EVIL.DAT", "sub/optc001"} & names[bad.id]
+        assert "Not all files are here" in views[bad.id].job.attention
