@@ -50,6 +50,20 @@ def known_fields(form: FormData, names: Iterable[str], *, prefixes: Sequence[str
     _refuse(_wrong_names(sent, dict.fromkeys(names, True), "this form"), "form")
 
 
+def number_of(text: object) -> int | None:
+    """The number of objects that a page showed and a person confirmed; None where none was.
+
+    Raises:
+        InvalidInput: it is no number.
+    """
+    if not text:
+        return None
+    if not isinstance(text, str) or not text.isdecimal() or len(text) > 9:
+        raise InvalidInput("The number that was confirmed is none.", hint="Go back and look again.",
+                           fields=[FieldError("expect", "must be a number", str(text)[:40])])  # fmt: skip
+    return int(text)
+
+
 def _wrong_names(sent: Iterable[tuple[str, Any]], known: dict[str, bool], where: str) -> list[FieldError]:
     """Errors of names that are not `known`, or come twice though they hold one value."""
     wrong: dict[str, FieldError] = {}

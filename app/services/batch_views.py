@@ -15,6 +15,8 @@ from app.domain.resources import read_resources
 from app.domain.states import TERMINAL, JobState
 from app.domain.sweeps import converged_at, label, position
 from app.errors import InvalidInput, NotFound
+from app.services.batch_creation import SAMPLE, BatchPreview
+from app.services.batches import editable
 from app.services.context import Context
 from app.services.library import refresh
 from app.services.setbacks import is_set_aside
@@ -67,6 +69,19 @@ async def listing(context: Context, actor: Actor) -> list[tuple[Batch, str, dict
         found = await batches.listing(session, "jobs")
         tallies = await batches.tallies(session, [batch.id for batch, _ in found])
     return [(batch, owner, tallies.get(batch.id, {})) for batch, owner in found]
+
+
+async def would_make(context: Context, actor: Actor, batch_id: str) -> BatchPreview:
+    """How many jobs a draft would become when it is submitted, as far as its rows are checked; with the first of them.
+
+    Raises:
+        NotFound, NotAllowed, Conflict: as `batches.submit`.
+    """
+    async with context.database.read() as session:
+        batch = await editable(session, actor, batch_id)
+        states = ["new", "ready"] if batch.reuse else ["new", "ready", "known"]
+        items = await batches.items(session, batch_id, states)
+    return BatchPreview(len(items), [{"name": item.name, **item.given} for item in items[:SAMPLE]])
 
 
 async def view(context: Context, actor: Actor, batch_id: str, *, offset: int = 0, limit: int = 100) -> BatchView:

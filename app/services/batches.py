@@ -28,6 +28,7 @@ from app.services.context import Context
 from app.services.creation import new_job_id
 from app.services.library import refresh
 from app.services.quotas import require_room
+from app.services.selections import refuse_unexpected
 from app.services.tables import read_table
 from app.services.template_files import Template
 from app.services.templates import form_values
@@ -50,14 +51,19 @@ async def begin(
     await require_room(context, actor)
     await refresh(context)
     context.templates.get(template_id)
-    kept = {key: value for key, value in form.items() if key.startswith(("p_", "r_")) or key in ("cluster", "priority")}
-    batch = Batch(
-        id=new_job_id(), kind="jobs", name=suggest_name(name or f"{template_id}-batch"), owner_id=actor.user_id,
-        state="draft", template_id=template_id, form=kept, reuse=reuse,
-    )  # fmt: skip
+    batch = new_draft(actor, template_id, form, name, reuse=reuse)
     async with context.database.write() as session:
         session.add(batch)
     return batch
+
+
+def new_draft(actor: Actor, template_id: str, form: Mapping[str, str], name: str, *, reuse: bool) -> Batch:
+    """A draft that is not kept yet."""
+    kept = {key: value for key, value in form.items() if key.startswith(("p_", "r_")) or key in ("cluster", "priority")}
+    return Batch(
+        id=new_job_id(), kind="jobs", name=suggest_name(name or f"{template_id}-batch"), owner_id=actor.user_id,
+        state="draft", template_id=template_id, form=kept, reuse=reuse,
+    )  # fmt: skip
 
 
 def common_form(template: Template, parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, str]:
@@ -115,7 +121,18 @@ async def add_rows(context: Context, actor: Actor, batch_id: str, rows: Sequence
     async with context.database.read() as session:
         batch = await editable(session, actor, batch_id)
     await refresh(context)
-    spec = context.templates.get(batch.template_id).spec
+    items = await row_items(context.templates.get(batch.template_id), rows)
+    await _add(context, actor, batch_id, items, "row")
+    return len(items)
+
+
+async def row_items(template: Template, rows: Sequence[Mapping[str, Any]]) -> list[BatchItem]:
+    """Items of rows; they have no batch and no position yet.
+
+    Raises:
+        InvalidInput: a key that the template does not have.
+    """
+    spec = template.spec
     known = {one.key for one in spec.fields} | set(ROW_KEYS) | {f"resources.{key}" for key in forms.RESOURCE_KEYS}
     unknown = sorted({key for row in rows for key in row} - known)
     if unknown:
@@ -125,9 +142,7 @@ async def add_rows(context: Context, actor: Actor, batch_id: str, rows: Sequence
             fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
         )  # fmt: skip
     given = [{key: value for key, value in row.items() if value not in ("", None)} for row in rows]
-    items = [BatchItem(batch_id=batch_id, position=0, given=one) async for one in with_pauses(given)]
-    await _add(context, actor, batch_id, items, "row")
-    return len(given)
+    return [BatchItem(batch_id="", position=0, given=one) async for one in with_pauses(given)]
 
 
 async def add_table(context: Context, actor: Actor, batch_id: str, text: str) -> int:
@@ -180,16 +195,35 @@ async def set_sweep(
     context: Context, actor: Actor, batch_id: str, axes: Sequence[tuple[str, str]], how: Combination = "grid",
     tolerance: float = 0.0, *, stop: bool = False,
 ) -> int:  # fmt: skip
-    """The batch's items become the points of a sweep.
+    """The batch's items become the points of a sweep; see `sweep_items`."""
+    async with context.database.read() as session:
+        batch = await editable(session, actor, batch_id)
+    await refresh(context)
+    sweep, items = await sweep_items(context.templates.get(batch.template_id), axes, how, tolerance, stop=stop)
+    async with context.database.write() as session:
+        row = await editable(session, actor, batch_id)
+        for item in await batches.items(session, batch_id):
+            await session.delete(item)
+        await session.flush()
+        row.sweep = sweep
+        await put_items(session, row, items, "sweep")
+    context.broker.wake()
+    return len(items)
+
+
+async def sweep_items(
+    template: Template, axes: Sequence[tuple[str, str]], how: Combination, tolerance: float, *, stop: bool
+) -> tuple[dict[str, Any], list[BatchItem]]:
+    """A sweep as it is kept, and its points.
 
     Args:
         tolerance: change of the energy in hartree within which it has converged; 0: not looked at.
         stop: cancel what is left once it has; only along one axis.
+
+    Raises:
+        InvalidInput: names the axis and says why.
     """
-    async with context.database.read() as session:
-        batch = await editable(session, actor, batch_id)
-    await refresh(context)
-    read, found = read_sweep(context.templates.get(batch.template_id), axes, how)
+    read, found = read_sweep(template, axes, how)
     if stop and (not tolerance or (len(read) > 1 and how == "grid")):
         raise InvalidInput(
             "A sweep can stop by itself only along one axis, and with a tolerance.", hint="Give a tolerance, or let it run.",
@@ -203,34 +237,34 @@ async def set_sweep(
     }
     ends = corners(read, how)
     sweep["corners"] = [position for position, point in enumerate(found, start=1) if point in ends]
-    async with context.database.write() as session:
-        for item in await batches.items(session, batch_id):
-            await session.delete(item)
-        row = await editable(session, actor, batch_id)
-        row.sweep = sweep
-        session.add(row)
     items = [
-        BatchItem(batch_id=batch_id, position=0, given=dict(point), point=dict(point))
-        async for point in with_pauses(found)
+        BatchItem(batch_id="", position=0, given=dict(point), point=dict(point)) async for point in with_pauses(found)
     ]
-    await _add(context, actor, batch_id, items, "sweep")
-    return len(items)
+    return sweep, items
 
 
 async def _add(context: Context, actor: Actor, batch_id: str, items: Sequence[BatchItem], kind: str) -> None:
     async with context.database.write() as session:
-        batch = await editable(session, actor, batch_id)
-        first = await batches.next_position(session, batch_id)
-        if first - 1 + len(items) > MAX_ITEMS:
-            raise InvalidInput(f"A batch holds at most {MAX_ITEMS} jobs.", hint="Make a second one.")
-        for position, item in enumerate(items, start=first):
-            item.position = position
-        await insert_rows(session, items)
-        batch.naming = batch.naming or NAMINGS[kind]
-        batch.busy, batch.updated_at = True, now()
-        session.add(batch)
-        announce(session, Topic.BATCH, batch.id)
+        await put_items(session, await editable(session, actor, batch_id), items, kind)
     context.broker.wake()
+
+
+async def put_items(session: AsyncSession, batch: Batch, items: Sequence[BatchItem], kind: str) -> None:
+    """Add items to a draft, in the caller's transaction.
+
+    Raises:
+        InvalidInput: more than one batch holds.
+    """
+    first = await batches.next_position(session, batch.id)
+    if first - 1 + len(items) > MAX_ITEMS:
+        raise InvalidInput(f"A batch holds at most {MAX_ITEMS} jobs.", hint="Make a second one.")
+    for position, item in enumerate(items, start=first):
+        item.batch_id, item.position = batch.id, position
+    await insert_rows(session, items)
+    batch.naming = batch.naming or NAMINGS[kind]
+    batch.busy, batch.updated_at = True, now()
+    session.add(batch)
+    announce(session, Topic.BATCH, batch.id)
 
 
 async def change(
@@ -290,27 +324,41 @@ async def _item(session: AsyncSession, batch: Batch, position: int) -> BatchItem
     return found
 
 
-async def submit(context: Context, actor: Actor, batch_id: str) -> Batch:
+async def submit(context: Context, actor: Actor, batch_id: str, expect: int | None = None) -> Batch:
     """Make the jobs of all rows that are right, in the background.
+
+    Args:
+        expect: how many rows there should be.
 
     Raises:
         InvalidInput: there are no rows. QuotaExceeded: the files of this user take more than one person's share.
+        Conflict: there are not as many rows as expected.
     """
     require(actor, "job.create")
     await require_room(context, actor)
     async with context.database.write() as session:
         batch = await editable(session, actor, batch_id)
-        if not await batches.counts(session, batch_id):
-            raise InvalidInput("The batch has no rows yet.", hint="Add structures, a table or a sweep.")
-        cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
-        if cluster is None:
-            raise InvalidInput("No cluster was chosen.", hint="Choose one under the common settings.",
-                               fields=[FieldError("cluster", "must be chosen")])  # fmt: skip
-        batch.state, batch.busy, batch.updated_at = "making", True, now()
-        session.add(batch)
-        announce(session, Topic.BATCH, batch.id)
+        refuse_unexpected(sum((await batches.counts(session, batch_id)).values()), expect, "row")
+        await begin_making(session, batch)
     context.broker.wake()
     return batch
+
+
+async def begin_making(session: AsyncSession, batch: Batch) -> None:
+    """Let the rows of a draft become jobs, in the caller's transaction.
+
+    Raises:
+        InvalidInput: there are no rows, or no cluster.
+    """
+    if not await batches.counts(session, batch.id):
+        raise InvalidInput("The batch has no rows yet.", hint="Add structures, a table or a sweep.")
+    cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
+    if cluster is None:
+        raise InvalidInput("No cluster was chosen.", hint="Choose one under the common settings.",
+                           fields=[FieldError("cluster", "must be chosen")])  # fmt: skip
+    batch.state, batch.busy, batch.updated_at = "making", True, now()
+    session.add(batch)
+    announce(session, Topic.BATCH, batch.id)
 
 
 async def discard(context: Context, actor: Actor, batch_id: str) -> None:

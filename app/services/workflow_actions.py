@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, workflows
-from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.orchestration import ENDED, RUN_ENDED, behind
 from app.domain.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
@@ -22,11 +22,13 @@ from app.events.outbox import announce, announce_jobs
 from app.services import workflow_library
 from app.services.context import Context
 from app.services.effects import cancel_rows
+from app.services.selections import refuse_unexpected
 from app.services.workflow_rehearsal import rehearse
 from app.services.workflow_starts import RunRequest, write_run
 
 CHOICES = {"retry": "Try again", "give_up": "Give up"}
 """What a person can decide for a step that asks."""
+SAMPLE = 20
 
 
 async def owned(session: AsyncSession, actor: Actor, run_id: str) -> WorkflowRun:
@@ -70,18 +72,46 @@ async def _turn(context: Context, actor: Actor, run_id: str, before: str, after:
     _told(context)
 
 
-async def cancel(context: Context, actor: Actor, run_id: str) -> None:
-    """End a run: its jobs are cancelled, what has not begun never will."""
+async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None = None) -> None:
+    """End a run: its jobs are cancelled, what has not begun never will.
+
+    Args:
+        expect: how many of its jobs there should be to end; where there are more or fewer, nothing is done.
+    """
     async with context.database.write() as session:
         run = await owned(session, actor, run_id)
-        if run.state in RUN_ENDED:
-            raise Conflict(
-                f"The run {run.name} has already ended ({run.state}).", hint="Nothing needs to be cancelled."
-            )
-        for one in (run, *await _inner_runs(session, run)):
+        _refuse_ended(run)
+        runs = [run, *await _inner_runs(session, run)]
+        if expect is not None:
+            refuse_unexpected(sum([len(await _going(session, one)) for one in runs]), expect)
+        for one in runs:
             if one.state not in RUN_ENDED:
                 await _cancel_one(session, actor, one)
     _told(context)
+
+
+async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int, list[str]]:
+    """How many jobs `cancel` would end, with the names of the first of them; raises what it would raise."""
+    async with context.database.read() as session:
+        run = await owned(session, actor, run_id)
+        _refuse_ended(run)
+        found = [job for one in (run, *await _inner_runs(session, run)) for job in await _going(session, one)]
+    return len(found), [job.name for job in found[:SAMPLE]]
+
+
+async def _going(session: AsyncSession, run: WorkflowRun) -> list[Job]:
+    """Jobs of a run that are still to be ended."""
+    listed = await workflows.tasks(session, run.id, ["active"])
+    rows = await jobs.get_all(session, [task.job_id for task in listed if task.job_id])
+    return [
+        job for job in rows.values()
+        if (state := JobState(job.state)) not in TERMINAL and state is not JobState.FINISHING and not job.cancel_requested
+    ]  # fmt: skip
+
+
+def _refuse_ended(run: WorkflowRun) -> None:
+    if run.state in RUN_ENDED:
+        raise Conflict(f"The run {run.name} has already ended ({run.state}).", hint="Nothing needs to be cancelled.")
 
 
 async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> None:
@@ -90,11 +120,7 @@ async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> 
         if task.state != "active":
             task.state, task.message = "cancelled", "The run was cancelled."
             session.add(task)
-    rows = await jobs.get_all(session, [task.job_id for task in listed if task.state == "active" and task.job_id])
-    going = [
-        job for job in rows.values()
-        if (state := JobState(job.state)) not in TERMINAL and state is not JobState.FINISHING and not job.cancel_requested
-    ]  # fmt: skip
+    going = await _going(session, run)
     await cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
     await announce_jobs(session, going)
     run.state, run.remark, run.ended_at, run.busy = "cancelled", f"Cancelled by {actor.name}.", now(), True

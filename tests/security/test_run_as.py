@@ -208,7 +208,8 @@ async def test_an_account_that_is_not_there_is_named() -> None:
 def test_doctor_says_as_whom_jobs_run() -> None:
     def told(**settings: str) -> list[tuple[bool, str]]:
         return [
-            (check.ok, f"{check.detail} {check.remedy}") for check in doctor._jobs_here("here", ClusterSettings(**settings))
+            (check.ok, f"{check.detail} {check.remedy}")
+            for check in doctor._jobs_here("here", ClusterSettings(**settings))
         ]  # type: ignore[arg-type]
 
     [(ok, words)] = told(runner_type="local")

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 
 from tests.support.route_table import ROUTES
+from tests.support.service import mgo
 from tests.support.world import PEOPLE, World, job_states
 
 ACTIONS = "/api/v1/queue/actions"
@@ -170,6 +171,53 @@ def test_downloads_of_all(world: World) -> None:
         assert world.ask("ada", "admin", "GET", f"{path}?all=true&expect=1", {}).status_code == 409
         assert world.ask("ada", "admin", "GET", f"{path}?all=true&owner=otto", {}).status_code == 200
         assert world.ask("ada", "admin", "GET", path, {}).status_code == 422
+
+
+def test_a_batch_is_checked_first_and_made_once(world: World) -> None:
+    """Wrong in its last part: nothing of it is kept. A dry run makes nothing; the number must be right."""
+    body: dict[str, Any] = {"template": "scf", "cluster": "here", "parameters": mgo()}
+    rows = [{"parameters": {"a": 4.2}}, {"parameters": {"a": 4.3}}]
+    for wrong in (
+        {"rows": [*rows, {"parameters": {"b_typo": 1}}]}, {"sweep": {"axes": [{"key": "shrnk", "values": "4, 6"}]}},
+        {"rows": rows, "cluster": "nowhere"}, {"rows": []}, {"rows": rows, "expect": 3}, {"rwos": rows},
+        {"sweep": {"axes": [{"key": "shrink", "values": "4, 6"}], "stop": True}},
+    ):  # fmt: skip
+        answer = world.ask("mia", "jobs:write", "POST", "/api/v1/batches", {"json": body | wrong})
+        assert answer.status_code in (409, 422), answer.text
+        assert world.changes() == [], wrong
+    told = world.ask("mia", "jobs:write", "POST", "/api/v1/batches", {"json": body | {"rows": rows, "dry_run": True}})
+    assert (told.status_code, told.json()) == (200, {"dry_run": True, "count": 2, "sample": [{"a": 4.2}, {"a": 4.3}]})
+    assert world.changes() == []
+    made = world.ask("mia", "jobs:write", "POST", "/api/v1/batches", {"json": body | {"rows": rows, "expect": 2}})
+    assert made.status_code == 201 and len(made.json()["rows"]) == 2
+
+
+def test_what_a_token_may_not_do_is_not_done_by_half(world: World) -> None:
+    """A token that only writes reads too; one that only reads starts nothing."""
+    body = {"template": "scf", "cluster": "here", "parameters": mgo(), "rows": [{"parameters": {"a": 4.2}}]}
+    refused = world.ask("mia", "jobs:read", "POST", "/api/v1/batches", {"json": body})
+    assert refused.status_code == 403 and world.changes() == []
+    assert world.ask("mia", "jobs:write", "POST", "/api/v1/batches", {"json": body}).status_code == 201
+    job = world.ids["mia"]["job"]
+    assert world.ask("mia", "jobs:read", "POST", f"/api/v1/jobs/{job}/cancel", {}).status_code == 403
+    cancelled = world.ask("mia", "jobs:write", "POST", f"/api/v1/jobs/{job}/cancel", {})
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+
+
+def test_batches_and_runs_are_counted_before_they_are_submitted_or_cancelled(world: World) -> None:
+    batch, run = world.ids["mia"]["batch"], world.ids["mia"]["run"]
+    submit = f"/api/v1/batches/{batch}/submit"
+    told = world.ask("mia", "jobs:write", "POST", f"{submit}?dry_run=true", {})
+    assert (told.status_code, told.json()["count"]) == (200, 2)
+    assert world.ask("mia", "jobs:write", "POST", f"{submit}?expect=3", {}).status_code == 409
+    cancel = f"/api/v1/runs/{run}/cancel"
+    assert world.ask("mia", "jobs:write", "POST", f"{cancel}?dry_run=true", {}).json()["count"] == 0
+    assert world.ask("mia", "jobs:write", "POST", f"{cancel}?expect=4", {}).status_code == 409
+    asked = world.ask("mia", "session", "POST", f"/runs/{run}/cancel", {})
+    assert "Cancel the run running?" in asked.text and 'name="expect" value="0"' in asked.text
+    assert world.changes() == []
+    assert world.ask("mia", "jobs:write", "POST", f"{submit}?expect=2", {}).status_code == 202
+    assert world.ask("mia", "session", "POST", f"/runs/{run}/cancel", {"data": {"expect": "0"}}).status_code == 303
 
 
 # -- our own pages -------------------------------------------------------------------------------------------------------

@@ -262,7 +262,7 @@ PAGES: dict[str, Entry] = {
     "GET /runs/{run_id}/export/{kind}": read("/runs/{ended}/export/zip"),
     "POST /runs/{run_id}/steps/{step}/decision": own("/runs/{run}/steps/scf/decision", data={"choice": "give_up"}),
     "POST /runs/{run_id}/rerun": write("/runs/{ended}/rerun"),
-    "POST /runs/{run_id}/{action}": own("/runs/{run}/cancel"),
+    "POST /runs/{run_id}/{action}": own("/runs/{run}/cancel", data={"expect": "0"}),
     "GET /clusters": read("/clusters"),
     "POST /clusters": machine("/clusters", data={"name": "new", "hostname": "new.example.org"}),
     "GET /clusters/{name}": read("/clusters/here"),

@@ -13,6 +13,7 @@ from app.domain.sweeps import points
 from app.errors import CrystalDeckError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
+from app.routes.strict import known_fields, number_of
 from app.services import batch_views, batch_work, batches, setbacks
 from app.services.context import Context
 from app.services.live import newest_event
@@ -22,8 +23,15 @@ router = APIRouter(include_in_schema=False)
 PAGE = 100
 
 
-async def _texts(request: Request) -> dict[str, str]:
+AXES = ("how", "tolerance", "stop", *(f"{word}{number}" for number in range(1, 5) for word in ("axis", "values")))
+"""Fields of a sweep's form."""
+
+
+async def _texts(request: Request, names: tuple[str, ...] = ()) -> dict[str, str]:
+    """Texts of a form; with `names` it has no other fields."""
     async with request.form(max_fields=2000) as form:
+        if names:
+            known_fields(form, names)
         return {key: value for key, value in form.items() if isinstance(value, str)}
 
 
@@ -115,7 +123,7 @@ async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id
 
 @router.post("/batches/{batch_id}/sweep")
 async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
-    texts = await _texts(request)
+    texts = await _texts(request, AXES)
 
     async def make() -> None:
         await batches.set_sweep(
@@ -128,7 +136,7 @@ async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id
 
 @router.post("/batches/{batch_id}/settings")
 async def settings(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
-    texts = await _texts(request)
+    texts = await _texts(request, ("name", "naming", "reuse"))
     doing = batches.change(
         context,
         actor,
@@ -149,7 +157,11 @@ async def common(request: Request, context: ContextDep, actor: ActorDep, batch_i
 
 @router.post("/batches/{batch_id}/submit")
 async def submit(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
-    return await _answer(request, context, actor, batch_id, batches.submit(context, actor, batch_id))
+    """Of as many rows as the page showed."""
+    async with request.form(max_fields=20) as form:
+        known_fields(form, ["expect"])
+        expect = number_of(form.get("expect"))
+    return await _answer(request, context, actor, batch_id, batches.submit(context, actor, batch_id, expect))
 
 
 @router.post("/batches/{batch_id}/retry")

@@ -16,12 +16,11 @@ from app.db.repositories.jobs import JobFilter
 from app.domain.spectra import Shape
 from app.domain.studies import QUANTITIES
 from app.domain.tabular import as_csv
-from app.errors import FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
 from app.routes.rendering import is_fragment, page
-from app.routes.strict import known_fields
+from app.routes.strict import known_fields, number_of
 from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, setbacks, vibrations
 from app.services.comparison import compare as compare_jobs
 from app.services.live import newest_event
@@ -101,14 +100,13 @@ async def _asked(request: Request, wanted: JobFilter) -> Asked:
         rest = FormData([(key, value) for key, value in form.multi_items() if key != "id"])
     known_fields(rest, FIELDS)
     texts = {key: value for key, value in rest.items() if isinstance(value, str)}
-    action, everything, expect = texts.get("action", ""), bool(texts.get("all")), texts.get("expect", "")
-    if expect and not expect.isdecimal():
-        raise InvalidInput("The number of jobs that was confirmed is none.", hint="Go back and look again.",
-                           fields=[FieldError("expect", "must be a number", expect[:40])])  # fmt: skip
+    action, everything, expect = texts.get("action", ""), bool(texts.get("all")), number_of(texts.get("expect"))
     # What is ticked counts, whatever list it was ticked in: the filter is only where to go back to.
     selection = chosen(() if everything else ids, everything, wanted if everything else JobFilter())
-    selection = replace(selection, expect=int(expect) if expect else None)
-    return Asked(action, selection, texts.get(VALUES.get(action, ""), ""), bool(texts.get("confirmed") and expect))
+    selection = replace(selection, expect=expect)
+    return Asked(
+        action, selection, texts.get(VALUES.get(action, ""), ""), bool(texts.get("confirmed")) and expect is not None
+    )
 
 
 @router.get("/actions/{batch_id}")

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
+from app.routes.strict import known_fields, number_of
 from app.services import archives, exports, lineage, workflow_actions, workflow_editor, workflow_results, workflow_views
 from app.services.live import newest_event
 
@@ -77,6 +78,7 @@ async def export(context: ContextDep, actor: ActorDep, run_id: str, kind: str) -
 async def decide(request: Request, context: ContextDep, actor: ActorDep, run_id: str, step: str) -> Response:
     """What a person decides for a step that asks; parameters that differ stand one a line."""
     async with request.form(max_fields=20) as form:
+        known_fields(form, ["choice", "parameters", "resources"])
         texts = {key: value for key, value in form.items() if isinstance(value, str)}
     changes = {
         kind: workflow_editor.read_lines(texts.get(kind, "").replace("\r\n", "\n"))
@@ -90,6 +92,7 @@ async def decide(request: Request, context: ContextDep, actor: ActorDep, run_id:
 async def rerun(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
     """A new run like this one: from a step on, or with other parameters."""
     async with request.form(max_fields=20) as form:
+        known_fields(form, ["step", "parameters", "only"])
         texts = {key: value for key, value in form.items() if isinstance(value, str)}
     step = texts.get("step", "")
     changed = workflow_editor.read_lines(texts.get("parameters", "").replace("\r\n", "\n"))
@@ -105,11 +108,27 @@ async def rerun(request: Request, context: ContextDep, actor: ActorDep, run_id: 
 
 @router.post("/runs/{run_id}/{action}")
 async def act(request: Request, context: ContextDep, actor: ActorDep, run_id: str, action: str) -> Response:
-    """Pause, resume or cancel."""
-    known = {"pause": workflow_actions.pause, "resume": workflow_actions.resume, "cancel": workflow_actions.cancel}
+    """Pause, resume or cancel; to cancel asks first, with the number of jobs that it would end."""
+    if action == "cancel":
+        return await _cancel(request, context, actor, run_id)
+    known = {"pause": workflow_actions.pause, "resume": workflow_actions.resume}
     if action not in known:
         return Response(status_code=404)
     return await _answer(request, context, actor, run_id, known[action](context, actor, run_id))
+
+
+async def _cancel(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+    async with request.form(max_fields=20) as form:
+        known_fields(form, ["expect"])
+        expect = number_of(form.get("expect"))
+    if expect is None:
+        try:
+            count, names = await workflow_actions.would_cancel(context, actor, run_id)
+        except CrystalDeckError as error:
+            return await _show(request, context, actor, run_id, error=error, status=error.status)
+        view = await workflow_views.view(context, actor, run_id)
+        return page(request, "confirm_run.html", run=view.run, count=count, names=names)
+    return await _answer(request, context, actor, run_id, workflow_actions.cancel(context, actor, run_id, expect))
 
 
 async def _answer(request: Request, context: ContextDep, actor: ActorDep, run_id: str, doing: Any) -> Response:

@@ -9,21 +9,13 @@ from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
 from app.crystal.importers import MAX_BYTES
-from app.routes.api.v1.schemas import (
-    BatchDetail,
-    BatchEntry,
-    ComparisonTable,
-    EstimateAnswer,
-    NewBatch,
-    batch_detail,
-    comparison_table,
-)
+from app.routes.api.v1.batch_schemas import BatchDetail, BatchEntry, BatchPreviewAnswer, NewBatch, batch_detail
+from app.routes.api.v1.schemas import ComparisonTable, EstimateAnswer, comparison_table
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.filters import Expect, SelectionDep, Studied, Tolerance
-from app.services import archives, batch_views, batches, setbacks
+from app.routes.filters import DryRun, Expect, SelectionDep, Studied, Tolerance
+from app.services import archives, batch_creation, batch_views, batches, setbacks
 from app.services.comparison import compare
 from app.services.estimates import advise
-from app.services.library import refresh
 from app.services.selections import chosen
 
 router = APIRouter(prefix="/api/v1", tags=["batches"])
@@ -42,24 +34,17 @@ async def list_batches(context: ContextDep, actor: ActorDep) -> list[BatchEntry]
 
 
 @router.post("/batches", status_code=201)
-async def make_batch(context: ContextDep, actor: ActorDep, body: NewBatch) -> BatchDetail:
-    """Rows of parameters, or a sweep, over what is common; its jobs are made in the background once it is submitted."""
-    await refresh(context)
-    template = context.templates.get(body.template)
-    form = batches.common_form(template, body.parameters, body.resources)
-    form |= {"cluster": body.cluster, "priority": body.priority}
-    batch = await batches.begin(context, actor, body.template, form, body.name, reuse=body.reuse)
-    if body.naming:
-        await batches.change(context, actor, batch.id, naming=body.naming)
-    if body.sweep is not None:
-        axes = [(axis.key, axis.values) for axis in body.sweep.axes]
-        await batches.set_sweep(
-            context, actor, batch.id, axes, body.sweep.how, body.sweep.tolerance, stop=body.sweep.stop
-        )
-    if body.rows:
-        await batches.add_rows(context, actor, batch.id, [entry.given() for entry in body.rows])
-    if body.submit:
-        await batches.submit(context, actor, batch.id)
+async def make_batch(
+    context: ContextDep, actor: ActorDep, response: Response, body: NewBatch
+) -> BatchDetail | BatchPreviewAnswer:
+    """Rows of parameters, or a sweep, over what is common; its jobs are made in the background once it is submitted.
+
+    Everything is checked first: where something is wrong, nothing is kept.
+    """
+    if body.dry_run:
+        response.status_code = 200
+        return BatchPreviewAnswer(**vars(await batch_creation.preview(context, actor, body.request())))
+    batch = await batch_creation.create(context, actor, body.request())
     return batch_detail(await batch_views.view(context, actor, batch.id, limit=LIMIT))
 
 
@@ -78,9 +63,19 @@ async def add_structures(context: ContextDep, actor: ActorDep, batch_id: str, fi
 
 
 @router.post("/batches/{batch_id}/submit", status_code=202)
-async def submit_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
+async def submit_batch(
+    context: ContextDep,
+    actor: ActorDep,
+    response: Response,
+    batch_id: str,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+) -> BatchDetail | BatchPreviewAnswer:
     """Make the jobs of all rows that are right."""
-    await batches.submit(context, actor, batch_id)
+    if dry_run:
+        response.status_code = 200
+        return BatchPreviewAnswer(**vars(await batch_views.would_make(context, actor, batch_id)))
+    await batches.submit(context, actor, batch_id, expect)
     return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -140,6 +140,14 @@ class Decision(BaseModel):
     choice: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     resources: dict[str, Any] = Field(default_factory=dict)
+
+
+class CancelPreview(BaseModel):
+    """Of a dry run: how many jobs would be cancelled, and the names of the first of them."""
+
+    dry_run: Literal[True] = True
+    count: int
+    sample: list[str]
 
 
 class Rerun(BaseModel):

@@ -10,6 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from app.domain.workflows import as_written, read_workflow, with_parameters
 from app.errors import InvalidInput
 from app.routes.api.v1.workflow_schemas import (
+    CancelPreview,
     CheckedWorkflow,
     Decision,
     LineageAnswer,
@@ -26,6 +27,7 @@ from app.routes.api.v1.workflow_schemas import (
     workflow_entry,
 )
 from app.routes.deps import ActorDep, ContextDep
+from app.routes.filters import DryRun, Expect
 from app.services import (
     archives,
     exports,
@@ -120,9 +122,14 @@ async def resume_run(context: ContextDep, actor: ActorDep, run_id: str) -> RunDe
 
 
 @router.post("/runs/{run_id}/cancel")
-async def cancel_run(context: ContextDep, actor: ActorDep, run_id: str) -> RunDetail:
+async def cancel_run(
+    context: ContextDep, actor: ActorDep, run_id: str, expect: Expect = None, dry_run: DryRun = False
+) -> RunDetail | CancelPreview:
     """Cancel its jobs, and let nothing more begin."""
-    await workflow_actions.cancel(context, actor, run_id)
+    if dry_run:
+        count, names = await workflow_actions.would_cancel(context, actor, run_id)
+        return CancelPreview(count=count, sample=names)
+    await workflow_actions.cancel(context, actor, run_id, expect)
     return run_detail(await workflow_views.view(context, actor, run_id))
 
 
