@@ -422,7 +422,9 @@ async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, m
     async with running(settings) as app:
         context: Context = app.state.context
         actor = await make_actor(context)
-        bad, good = await create_jobs(context, actor, [JobRequest("scf", mgo(), "here", {}, name) for name in ("a", "b")])
+        bad, good = await create_jobs(
+            context, actor, [JobRequest("scf", mgo(), "here", {}, name) for name in ("a", "b")]
+        )
         place = context.job_folder(bad.id) / "files" / "sub"
         place.parent.mkdir(parents=True)
         place.write_text("in the way")

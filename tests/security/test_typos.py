@@ -64,7 +64,9 @@ def test_a_field_of_the_form_that_nobody_knows(world: World) -> None:
     for wrong in ({"al": "1"}, {"idd": job}):
         answer = world.ask("ada", "session", "POST", "/jobs/actions", {"data": {"action": "hold", "id": job, **wrong}})
         assert answer.status_code == 422, answer.text[:300]
-    for path, sent in (("/clusters/here/pause", {"reasn": "x"}), ("/clusters", {"name": "n", "hostnme": "x"})):
+    for path, sent in (("/clusters/here/pause", {"reasn": "x"}), ("/clusters", {"name": "n", "hostnme": "x"}),
+                       ("/templates/basis", {"actoin": "remove", "name": "x"}),
+                       (f"/batches/{world.ids['ada']['batch']}/table", {"tabel": "a"})):  # fmt: skip
         assert world.ask("ada", "session", "POST", path, {"data": sent}).status_code == 422, path
     assert world.changes() == []
 

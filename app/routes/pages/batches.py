@@ -101,6 +101,7 @@ async def structures(request: Request, context: ContextDep, actor: ActorDep, bat
 @router.post("/batches/{batch_id}/table")
 async def table(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
     async with request.form(max_fields=50, max_files=1) as form:
+        known_fields(form, ("csv", "table"))
         sent = form.get("csv")
         data = await sent.read(MAX_TABLE + 1) if isinstance(sent, UploadFile) and sent.filename else b""
         text = data.decode("utf-8", "replace") or str(form.get("table", ""))

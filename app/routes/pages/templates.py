@@ -13,6 +13,7 @@ from app.domain.permissions import can, require
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
+from app.routes.strict import known_fields
 from app.services import library, reviews, shelves
 
 router = APIRouter(include_in_schema=False)
@@ -63,6 +64,7 @@ async def basis(request: Request, context: ContextDep, actor: ActorDep) -> Respo
 async def save_basis(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     """Keep a set that was pasted, or take one from the Basis Set Exchange, or remove one."""
     async with request.form(max_fields=20) as sent:
+        known_fields(sent, ("action", "name", "text", "source", "elements"))
         form = {key: value for key, value in sent.items() if isinstance(value, str)}
     try:
         match form.get("action", ""):
