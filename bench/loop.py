@@ -1,7 +1,7 @@
 """What everybody else notices while one member asks for as much as he can: /healthz, another user's page, a running poll.
 
-The real service, one request after the other, each sent again and again by four connections. Times in milliseconds beside
-those of the idle service in the same run; aims: /healthz p99 < 50 ms, page and poll not later than 200 ms.
+The real service, one request after the other, each sent again and again by four connections of a process of its own. Times in
+milliseconds beside those of the idle service in the same run; aims: /healthz p99 < 50 ms, page and poll not later than 200 ms.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -103,7 +104,7 @@ def cif(count: int) -> bytes:
             "_atom_site_fract_z\n" + rows).encode()  # fmt: skip
 
 
-def attacks(service: Service) -> dict[str, Attack]:
+def attacks(url: str) -> dict[str, Attack]:
     large, allowed = {"text": deck(60_000)}, {"text": deck(19_900)}
     form = {f"p_{key}": str(value) for key, value in mgo(space_group=227, a=80.0).items() if key != "atoms"}
     form["p_atoms"] = "\n".join(" ".join(map(str, row)) for row in atoms(1000))
@@ -122,7 +123,7 @@ def attacks(service: Service) -> dict[str, Attack]:
     as_json = {"content-type": "application/json"}
     rows = [{"parameters": {"a": 4.0 + n / 1000}} for n in range(1000)]
     structure = cif(1990)
-    stranger = httpx.AsyncClient(base_url=service.url, timeout=60)
+    stranger = httpx.AsyncClient(base_url=url, timeout=60)
     return {
         "deck of 60,000 atoms": lambda to: to.post("/api/v1/decks/check", json=large),
         "deck of 19,900 atoms": lambda to: to.post("/api/v1/decks/check", json=allowed),
@@ -162,32 +163,52 @@ async def polls(until: float, into: list[float], client: httpx.AsyncClient) -> N
         await asyncio.sleep(0.1)
 
 
-async def watched(service: Service, token: str, attack: Attack | None, member: httpx.AsyncClient) -> Seen:
-    seen = Seen()
+async def attack(name: str, url: str, token: str) -> None:
+    """In the process of the member: the same request again and again; at the end the answers are printed."""
+    seen: Counter[str] = Counter()
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=60) as other:
-        until = time.monotonic() + SECONDS
-        watching = [
-            asyncio.create_task(repeated(until, 0.01, seen.health, lambda: other.get("/healthz"))),
-            asyncio.create_task(repeated(until, 0.1, seen.page, lambda: other.get("/jobs"))),
-            asyncio.create_task(polls(until, seen.polls, other)),
-        ]
+    until = time.monotonic() + SECONDS
 
-        async def attacking() -> None:
-            while time.monotonic() < until and attack is not None:
-                answer = await attack(member)
-                try:
-                    told = answer.json().get("code", "")
-                except (ValueError, AttributeError):
-                    told = ""
-                key = f"{answer.status_code} {told}".strip()
-                seen.answers[key] = seen.answers.get(key, 0) + 1
+    async def repeat(member: httpx.AsyncClient, work: Attack) -> None:
+        while time.monotonic() < until:
+            answer = await work(member)
+            try:
+                told = answer.json().get("code", "")
+            except (ValueError, AttributeError):
+                told = ""
+            seen[f"{answer.status_code} {told}".strip()] += 1
 
-        tasks = [asyncio.create_task(attacking()) for _ in range(CONNECTIONS)]
-        await asyncio.gather(*watching)
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=120) as member:
+        work = attacks(url)[name]
+        print("ready", flush=True)
+        tasks = [asyncio.create_task(repeat(member, work)) for _ in range(CONNECTIONS)]
+        await asyncio.wait(tasks, timeout=SECONDS + 1)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    print(json.dumps(seen), flush=True)
+
+
+async def watched(service: Service, token: str, name: str, mallory: str) -> Seen:
+    seen = Seen()
+    process = None
+    if name:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, name, service.url, mallory, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        await process.stdout.readline()
+    async with httpx.AsyncClient(
+        base_url=service.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    ) as other:
+        until = time.monotonic() + SECONDS
+        await asyncio.gather(
+            repeated(until, 0.01, seen.health, lambda: other.get("/healthz")),
+            repeated(until, 0.1, seen.page, lambda: other.get("/jobs")), polls(until, seen.polls, other),
+        )  # fmt: skip
+    if process is not None:
+        told, _ = await process.communicate()
+        seen.answers = json.loads(told or b"{}")
     return seen
 
 
@@ -204,19 +225,15 @@ def row(name: str, seen: Seen, idle: Seen) -> str:
 
 
 async def measure(service: Service, mallory: str, bob: str) -> bool:
+    idle = await watched(service, bob, "", mallory)
+    print(f"{'':<30} {'healthz':>22} {'':>6} {'page':>15} {'later':>8} {'poll':>8}")
+    print(f"{'':<30} {'p50':>6} {'p99':>7} {'max':>7} {'ratio':>6} {'p50':>7} {'max':>7} {'':>8} {'later':>8}")
+    print(row("idle", idle, idle), flush=True)
     lines = []
-    async with httpx.AsyncClient(
-        base_url=service.url, headers={"Authorization": f"Bearer {mallory}"}, timeout=120,
-        limits=httpx.Limits(max_connections=CONNECTIONS),
-    ) as member:  # fmt: skip
-        idle = await watched(service, bob, None, member)
-        print(f"{'':<30} {'healthz':>22} {'':>6} {'page':>15} {'later':>8} {'poll':>8}")
-        print(f"{'':<30} {'p50':>6} {'p99':>7} {'max':>7} {'ratio':>6} {'p50':>7} {'max':>7} {'':>8} {'later':>8}")
-        print(row("idle", idle, idle), flush=True)
-        for name, attack in attacks(service).items():
-            lines.append(row(name, await watched(service, bob, attack, member), idle))
-            print(lines[-1], flush=True)
-            await asyncio.sleep(1)
+    for name in attacks(service.url):
+        lines.append(row(name, await watched(service, bob, name, mallory), idle))
+        print(lines[-1], flush=True)
+        await asyncio.sleep(1)
     return not any("LATE" in line for line in lines)
 
 
@@ -242,4 +259,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        asyncio.run(attack(*sys.argv[1:]))
+    else:
+        main()

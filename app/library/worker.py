@@ -29,15 +29,18 @@ from app.errors import CrystalDeckError, LimitReached, WorkStopped
 from app.library.turns import Turns
 
 T = TypeVar("T")
-MAX_QUESTION = 24 << 20
-"""Bytes that a process is sent: an uploaded file and what belongs to it."""
+MAX_QUESTION = 56 << 20
+"""Bytes that a process is sent: an uploaded file, or the numbers of a job."""
 MAX_ANSWER = 4 << 20
 """Bytes that come back: reading them takes the service some milliseconds."""
 PARENT_WATCHED = 5.0
 """Seconds between looks whether the service still lives."""
 NICENESS = 3
 """The processor belongs to the service first."""
-PRELOAD = ("app.library.preload", "app.services.drafting", "app.services.evaluating")
+PRELOAD = (
+    "app.library.preload", "app.services.drafting", "app.services.evaluating", "app.services.workflow_fields",
+    "app.services.tables", "app.services.spectral", "app.services.cube_pictures",
+)  # fmt: skip
 _TRIES = 2
 log = logging.getLogger(__name__)
 
@@ -136,13 +139,15 @@ class Workers:
         self._busy: dict[asyncio.Task[Any], asyncio.Future[_Process]] = {}
 
     async def run(
-        self, user: Hashable, work: Callable[..., T], *args: Any, seconds: float | None = None, patient: bool = False
-    ) -> T:
+        self, user: Hashable, work: Callable[..., T], *args: Any, seconds: float | None = None, patient: bool = False,
+        room: int = MAX_ANSWER,
+    ) -> T:  # fmt: skip
         """Call a function of a module in one of the processes.
 
         Args:
             user: for whom; users take turns.
             patient: work of the background, which waits as long as it must.
+            room: bytes of the answer; more than usual only for what is read at once: bytes, a text, arrays.
 
         Raises:
             LimitReached: too much of this user's work waits already. WorkStopped: it went beyond a limit; says which. And
@@ -153,7 +158,7 @@ class Workers:
                 f"{self._turns.waiting(user)} pieces of your work wait already; the limit is {self.waiting}.",
                 hint="Wait until they are done, and try again.",
             )
-        question = pickle.dumps((work, args))
+        question = pickle.dumps((work, args, room))
         if len(question) > MAX_QUESTION:
             raise _stopped(f"it is {len(question) >> 20} MB to be worked on; the limit is {MAX_QUESTION >> 20} MB")
         place: asyncio.Future[_Process] = asyncio.get_running_loop().create_future()
@@ -251,17 +256,15 @@ def _outlive_nobody(parent: int) -> None:
 def _answer(question: bytes) -> bytes:
     """Work, and what it gave or raised, as bytes: nothing that cannot be read may reach Pebble's own threads."""
     try:
-        work, args = pickle.loads(question)  # noqa: S301  (the service wrote it)
+        work, args, room = pickle.loads(question)  # noqa: S301  (the service wrote it)
         answer = pickle.dumps(("done", work(*args)))
     except MemoryError:
         return pickle.dumps(("memory", None))
     except Exception as error:
         return _raised(error)
-    if len(answer) > MAX_ANSWER:
-        limit = MAX_ANSWER >> 20
-        return pickle.dumps(
-            ("raised", _stopped(f"what it made is {len(answer) >> 20} MB large; the limit is {limit} MB"))
-        )
+    if len(answer) > room:
+        told = f"what it made is {len(answer) >> 20} MB large; the limit is {room >> 20} MB"
+        return pickle.dumps(("raised", _stopped(told)))
     return answer
 
 

@@ -127,7 +127,7 @@ async def compare(
     }
     return Comparison(
         found, differing, energies, per_atom, relative, not same, [formula for formula, _ in units], per_formula, gaps,
-        volumes, await overlays.scf_courses(context, found), await overlays.spectra(context, found), studies.get(of),
+        volumes, await overlays.scf_courses(context, found), await overlays.spectra(context, actor.user_id, found), studies.get(of),
         list(studies),
     )  # fmt: skip
 

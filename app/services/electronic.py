@@ -2,116 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
-from app.crystal.bands import BandError, Bands, read_bands
-from app.crystal.dos import Dos, DosError, projection_names, read_dos
-from app.crystal.fort25 import bands_of as fort25_bands
-from app.crystal.fort25 import dos_of as fort25_dos
-from app.crystal.fort25 import read_blocks
-from app.crystal.outputs.results import HARTREE_EV
 from app.db.repositories import jobs, library
 from app.db.tables import Job
-from app.domain.band_charts import BandChart, BandSet, DosLine, electronic_chart
+from app.domain.band_charts import BandChart
 from app.domain.permissions import Actor
 from app.errors import NotFound
 from app.services.context import Context
-from app.services.kept import open_regular
 from app.services.outputs import first_of, job_of
+from app.services.spectral import Electronic, Source, as_json, as_table, drawn, read
 
 BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
 DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
-
-
-@dataclass(frozen=True)
-class Electronic:
-    """What a job left of its electrons; `dos_job` names the job that the density of states is of, where it is another one."""
-
-    job: Job
-    bands: Bands | None = None
-    nodes: list[tuple[float, str]] = field(default_factory=list)
-    dos: Dos | None = None
-    names: list[str] = field(default_factory=list)
-    """Of the projections; the last is the total."""
-    dos_job: str = ""
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def words(self) -> str:
-        """The picture in a sentence."""
-        parts = [_band_words(self.bands)] if self.bands is not None else []
-        if self.dos is not None:
-            parts.append(
-                f"density of states with {', '.join(self.names)}"
-                + (", two spins" if len(self.dos.densities) == 2 else "")
-            )
-        return "; ".join(parts)
-
-    def chart(self, window: tuple[float, float] | None = None) -> BandChart | None:
-        """Both on one axis, in eV."""
-        bands = self.bands
-        shift = 0.0
-        if bands is not None and self.dos is not None and bands.fermi is not None and self.dos.fermi is not None:
-            # Each file counts from its own Fermi energy; the bands' one is the zero of the picture.
-            shift = self.dos.fermi - bands.fermi
-        lines = _dos_lines(self.dos, self.names, shift) if self.dos is not None else []
-        if bands is None:
-            return electronic_chart([], [], [], dos=lines, window=window)
-        return electronic_chart(
-            bands.distances.tolist(), (bands.energies * HARTREE_EV).tolist(), self.nodes, dos=lines, window=window
-        )
-
-    @property
-    def path(self) -> list[str]:
-        """Names of the nodes of the bands' path."""
-        return [name for _, name in self.nodes]
-
-    def band_set(self) -> BandSet:
-        """The bands in eV, for a picture of several jobs. There must be some."""
-        assert self.bands is not None
-        return BandSet(self.bands.distances.tolist(), (self.bands.energies * HARTREE_EV).tolist(), self.nodes)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Both as numbers, hartree from the Fermi energy."""
-        found: dict[str, Any] = {"job": self.job.id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
-        if self.bands is not None:
-            found["bands"] = {
-                "fermi_energy": self.bands.fermi, "nodes": [{"at": at, "name": name} for at, name in self.nodes],
-                "distances": self.bands.distances.tolist(), "energies": self.bands.energies.tolist(),
-            }  # fmt: skip
-        if self.dos is not None:
-            found["dos"] = {
-                "fermi_energy": self.dos.fermi, "names": self.names, "energies": self.dos.energies.tolist(),
-                "densities": self.dos.densities.tolist(),
-            }  # fmt: skip
-        return found
-
-    def band_columns(self) -> dict[str, Sequence[Any]]:
-        """Bands by column: distance along the path (1/bohr), then one energy (eV from the Fermi energy) for each band."""
-        if self.bands is None:
-            return {}
-        columns: dict[str, Sequence[Any]] = {"distance_1_bohr": self.bands.distances.tolist()}
-        for spin, bands in enumerate(self.bands.energies):
-            mark = ("_alpha", "_beta")[spin] if len(self.bands.energies) == 2 else ""
-            columns |= {f"band_{place + 1}{mark}_ev": (band * HARTREE_EV).tolist() for place, band in enumerate(bands)}
-        return columns
-
-    def dos_columns(self) -> dict[str, Sequence[Any]]:
-        """Densities by column: energy (eV from the Fermi energy), then states/(eV·cell) for each projection."""
-        if self.dos is None:
-            return {}
-        columns: dict[str, Sequence[Any]] = {"energy_ev": (self.dos.energies * HARTREE_EV).tolist()}
-        for spin, projections in enumerate(self.dos.densities):
-            mark = (" alpha", " beta")[spin] if len(self.dos.densities) == 2 else ""
-            columns |= {
-                f"{name}{mark}": (density / HARTREE_EV).tolist()
-                for name, density in zip(self.names, projections, strict=True)
-            }
-        return columns
+ROOM = 48 << 20
+"""Bytes of the numbers of one job: arrays and texts, which are read at once, however many they are."""
+Kind = Literal["bands", "dos"]
 
 
 async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str = "") -> Electronic:
@@ -121,15 +29,19 @@ async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str
         NotFound: no such job, or it left none of both.
     """
     job = await job_of(context, actor, job_id)
-    found = await _of(context, job)
+    found = await _of(context, actor.user_id, job)
     other = dos_of
     if not other and found.bands is not None and found.dos is None:
         other = await _companion(context, job)
     if other and other != job_id:
-        beside = await _of(context, await job_of(context, actor, other))
+        beside = await _of(context, actor.user_id, await job_of(context, actor, other))
         if beside.dos is not None:
-            found = Electronic(
-                job, found.bands, found.nodes, beside.dos, beside.names, beside.job.id, found.problems + beside.problems
+            found = replace(
+                found,
+                dos=beside.dos,
+                names=beside.names,
+                dos_job=beside.job_id,
+                problems=found.problems + beside.problems,
             )
     if found.bands is None and found.dos is None:
         why = f" ({'; '.join(found.problems)})" if found.problems else ""
@@ -137,92 +49,45 @@ async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str
     return found
 
 
-async def shown(context: Context, job: Job) -> Electronic | None:
+async def shown(context: Context, user: int, job: Job) -> Electronic | None:
     """What can be drawn of a job, if anything."""
-    found = await _of(context, job)
+    found = await _of(context, user, job)
     return found if found.bands is not None or found.dos is not None else None
 
 
-async def _of(context: Context, job: Job) -> Electronic:
+async def _of(context: Context, user: int, job: Job) -> Electronic:
+    source = await source_of(context, job)
+    if source is None:
+        return Electronic(job.id, job.name)
+    return await context.workers.run(user, read, source, room=ROOM)
+
+
+async def source_of(context: Context, job: Job) -> Source | None:
+    """The files that bands and densities of a job are read from; None: it left none."""
     async with context.database.read() as session:
         names = [row.name for row in await jobs.files(session, job.id)]
         symbols = _symbols([row.results for row in await jobs.results(session, job.id)])
     band_file = first_of(context, job.id, names, BAND_FILES)
     dos_file = first_of(context, job.id, names, DOS_FILES)
     if band_file is None and dos_file is None:
-        return Electronic(job)
-    return await asyncio.to_thread(
-        _read, job, band_file, dos_file, first_of(context, job.id, names, DOS_FILES[2:]), symbols
-    )
-
-
-def _read(
-    job: Job, band_file: Path | None, dos_file: Path | None, fort25: Path | None, symbols: Mapping[int, str]
-) -> Electronic:
-    problems: list[str] = []
-    bands, dos = None, None
-    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
-    if band_file is not None:
-        try:
-            text = _text(band_file)
-            bands = fort25_bands(read_blocks(text)) if _is_fort25(band_file) else read_bands(text)
-        except (ValueError, OSError) as error:
-            if not (_is_fort25(band_file) and isinstance(error, BandError)):
-                problems.append(f"{band_file.name}: {error}")
-    if dos_file is not None:
-        try:
-            text = _text(dos_file)
-            dos = fort25_dos(read_blocks(text)) if _is_fort25(dos_file) else read_dos(text)
-        except (ValueError, OSError) as error:
-            if not (_is_fort25(dos_file) and isinstance(error, DosError)):
-                problems.append(f"{dos_file.name}: {error}")
-    if dos is not None and dos.fermi is None:
-        # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
-        dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(fort25))
-        if dos.fermi is None:
-            problems.append(
-                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file tells the Fermi energy"
-            )
-            dos = None
-    return Electronic(
-        job, bands, _nodes(bands, deck) if bands is not None else [], dos,
-        _names(dos, projection_names(deck, symbols)) if dos is not None else [], problems=problems,
-    )  # fmt: skip
-
-
-def _fermi(fort25: Path | None) -> float | None:
-    """The Fermi energy that a fort.25 tells, where there is one."""
-    try:
-        return read_blocks(_text(fort25))[0].fermi if fort25 is not None else None
-    except (ValueError, OSError, IndexError):
         return None
+    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
+    fort25 = first_of(context, job.id, names, DOS_FILES[2:])
+    return Source(job.id, job.name, deck, band_file, dos_file, fort25, symbols)
 
 
-def _is_fort25(path: Path) -> bool:
-    return path.name.endswith(("fort.25", ".f25"))
+async def chart(
+    context: Context, user: int, found: Electronic, window: tuple[float, float] | None = None
+) -> BandChart | None:
+    """The picture of what was read."""
+    return await context.workers.run(user, drawn, found, window)
 
 
-def _text(path: Path) -> str:
-    with open_regular(path) as file:
-        return file.read().decode("utf-8", "replace")
-
-
-def _nodes(bands: Bands, deck: str) -> list[tuple[float, str]]:
-    """Nodes of the path with the names that the title of BAND gives them: `G-X-U|K-G`."""
-    lines = deck.split("\n")
-    place = next((index for index, line in enumerate(lines) if line.strip() == "BAND"), len(lines))
-    title = (lines[place + 1].split() or [""])[0] if place + 1 < len(lines) else ""
-    labels = [{"G": "Γ"}.get(part, part) for part in title.split("-")]
-    if len(labels) == len(bands.nodes):
-        return [(at, label) for (at, _), label in zip(bands.nodes, labels, strict=True)]
-    return bands.nodes
-
-
-def _names(dos: Dos, wanted: Sequence[str]) -> list[str]:
-    count = dos.densities.shape[1]
-    if count == len(wanted) + 1:
-        return [*wanted, "total"]
-    return [*(f"projection {place}" for place in range(1, count)), "total"]
+async def numbers(context: Context, user: int, found: Electronic, kind: Kind, form: str) -> str | bytes:
+    """All numbers of bands or densities, as JSON or CSV: megabytes, which are written out where nobody waits."""
+    if form == "csv":
+        return await context.workers.run(user, as_table, found, kind, room=ROOM)
+    return await context.workers.run(user, as_json, found, room=ROOM)
 
 
 def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
@@ -232,25 +97,6 @@ def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         if atoms:
             return {place: atom["symbol"] for place, atom in enumerate(atoms, 1)}
     return {}
-
-
-def _dos_lines(dos: Dos, names: Sequence[str], shift: float) -> list[DosLine]:
-    energies = ((dos.energies + shift) * HARTREE_EV).tolist()
-    return [
-        DosLine(name, spin, energies, (density / HARTREE_EV).tolist())
-        for spin, projections in enumerate(dos.densities)
-        for name, density in zip(names, projections, strict=True)
-    ]
-
-
-def _band_words(bands: Bands) -> str:
-    found = bands.summary()
-    if found.valence_top is None or found.conduction_bottom is None:
-        gap = "the bands cross the Fermi energy" if found.count > 1 else ""
-    else:
-        gap = f"gap along the path {(found.conduction_bottom - found.valence_top) * HARTREE_EV:.3f} eV"
-    spins = ", two spins" if found.spins == 2 else ""
-    return f"{found.count} bands{spins} at {found.points} points; {gap}".rstrip("; ")
 
 
 async def _companion(context: Context, job: Job) -> str:

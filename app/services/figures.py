@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,11 @@ from app.domain.band_charts import BandChart
 from app.domain.permissions import Actor
 from app.domain.spectra import Shape
 from app.errors import FieldError, InvalidInput, NotFound
-from app.services import equations, vibrations
+from app.services import electronic, equations, vibrations
 from app.services.context import Context
-from app.services.electronic import Electronic, electronic
 from app.services.equations import EquationOfState
 from app.services.outputs import job_of, output_of
+from app.services.spectral import Electronic
 from app.services.vibrations import WIDTH, Vibrations, checked_width
 
 CUBES = ("CUBE.DAT", ".cube", ".CUBE")
@@ -79,8 +78,8 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         results = await jobs.results(session, job_id)
         names = [row.name for row in await jobs.files(session, job_id)]
     try:
-        found = await electronic(context, actor, job_id)
-        chart = await asyncio.to_thread(found.chart, window)
+        found = await electronic.electronic(context, actor, job_id)
+        chart = await electronic.chart(context, actor.user_id, found, window)
     except NotFound:
         chart = None
     modes: list[dict[str, Any]] = next((row.results["modes"] for row in results if row.results.get("modes")), [])

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.results import HARTREE_EV
 from app.db.repositories.jobs import JobRow
 from app.db.tables import Job
-from app.domain.band_charts import WINDOW, BandChart, overlaid_chart
+from app.domain.band_charts import BandChart
 from app.domain.charts import Chart, line_chart
 from app.services import electronic
 from app.services.context import Context
 from app.services.outputs import output_of
+from app.services.spectral import MOST_POINTS, overlay
 
 Drawn = TypeVar("Drawn")
 MOST = 8
 """Jobs in one picture: more lines cannot be told apart."""
-MOST_POINTS = 400
 
 
 @dataclass(frozen=True)
@@ -76,28 +75,13 @@ class Spectra:
     densities: Overlay[Chart] | None
 
 
-async def spectra(context: Context, rows: Sequence[JobRow]) -> Spectra:
+async def spectra(context: Context, user: int, rows: Sequence[JobRow]) -> Spectra:
     """Bands along the path of the first job that has any, and total densities of states."""
-    shown = await asyncio.gather(*(electronic.shown(context, row.job) for row in rows[:MOST]))
-    return await asyncio.to_thread(_spectra, [one for one in shown if one is not None])
-
-
-def _spectra(found: Sequence[electronic.Electronic]) -> Spectra:
-    with_bands = [one for one in found if one.bands is not None and len(one.nodes) > 1]
-    same = [one for one in with_bands if one.path == with_bands[0].path]
-    chart = overlaid_chart([one.band_set() for one in same]) if len(same) > 1 else None
-    return Spectra(
-        Overlay(chart, [one.job for one in same]) if chart else None,
-        [one.job.name for one in with_bands if one.path != with_bands[0].path],
-        _lines([(one.job, _density(one)) for one in found if one.dos is not None], "E − E_F / eV", "DOS / (states/eV/cell)"),
-    )  # fmt: skip
-
-
-def _density(found: electronic.Electronic) -> list[tuple[float, float, str]]:
-    """Total density of states of both spins around the Fermi energy."""
-    assert found.dos is not None
-    total = found.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
-    energies = found.dos.energies * HARTREE_EV
-    known = [(float(e), float(d)) for e, d in zip(energies, total, strict=True) if WINDOW[0] <= e <= WINDOW[1]]
-    stride = max(1, len(known) // MOST_POINTS)
-    return [(e, d, f"{e:.2f} eV: {d:.3f}") for e, d in known[::stride]]
+    sources = [one for row in rows[:MOST] if (one := await electronic.source_of(context, row.job)) is not None]
+    overlaid = await context.workers.run(user, overlay, sources)
+    by_id = {row.job.id: row.job for row in rows}
+    bands = Overlay(overlaid.bands, [by_id[job] for job in overlaid.along]) if overlaid.bands else None
+    densities = (
+        Overlay(overlaid.densities, [by_id[job] for job in overlaid.with_densities]) if overlaid.densities else None
+    )
+    return Spectra(bands, overlaid.elsewhere, densities)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from app.crystal.cubes import CubeError, read_cube
+from app.crystal.cubes import CubeError
 from app.crystal.elements import SYMBOLS
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.structures import StructureError, lattice_vectors
@@ -16,11 +15,12 @@ from app.domain.permissions import Actor
 from app.errors import InvalidInput, NotFound
 from app.services import jobs
 from app.services.context import Context
+from app.services.cube_pictures import MAX_CUBE, picture_of
+from app.services.kept import find
 from app.services.outputs import main_output
 
 MAX_ATOMS = 2000
 """Atoms of one geometry that are drawn."""
-MAX_CUBE = 96 << 20
 _GHOST = "X"
 
 
@@ -110,15 +110,14 @@ async def surface(context: Context, actor: Actor, job_id: str, name: str) -> tup
         NotFound: no such file. InvalidInput: it is no cube file, or too large.
     """
     file, row = await jobs.open_file(context, actor, job_id, name)
-    if row.size > MAX_CUBE:
-        file.close()
+    file.close()
+    kept = find(context.job_folder(job_id), row.name)
+    if row.size > MAX_CUBE or kept is None:
         raise InvalidInput(f"{name} has {row.size >> 20} MiB.", hint=f"Files up to {MAX_CUBE >> 20} MiB are drawn.")
     try:
-        with file:
-            cube = await asyncio.to_thread(lambda: read_cube(file.read(MAX_CUBE).decode("utf-8", "replace")).thinned())
-    except CubeError as error:
+        return await context.workers.run(actor.user_id, picture_of, kept)
+    except (CubeError, OSError) as error:
         raise InvalidInput(f"{name} cannot be drawn: {error}.", hint="Choose a file such as DENS_CUBE.DAT.") from error
-    return cube.as_text(), float(np.quantile(np.abs(cube.values), 0.9))
 
 
 def _rows(cell: Sequence[float] | None) -> np.ndarray:

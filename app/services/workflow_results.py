@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from app.domain.band_charts import BandChart
@@ -33,8 +32,8 @@ async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]
         for task in one.tasks:
             if task.job is None or task.task.state != "completed" or len(found) >= MOST:
                 continue
-            drawn = await electronic.shown(context, task.job)
-            chart = await asyncio.to_thread(drawn.chart) if drawn is not None else None
+            drawn = await electronic.shown(context, actor.user_id, task.job)
+            chart = await electronic.chart(context, actor.user_id, drawn) if drawn is not None else None
             if drawn is not None and chart is not None:
                 name = one.spec.heading if len(one.tasks) == 1 else f"{one.spec.heading} {task.task.number + 1}"
                 found.append(Figure(name, task.job.id, drawn.words, chart))

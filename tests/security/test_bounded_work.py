@@ -377,10 +377,11 @@ async def test_fifty_previews_of_one_user_are_refused_by_name_and_delay_nobody(
 FORBIDDEN = {
     "check_deck", "read_deck", "annotate", "write_deck", "read_structure", "from_results", "read_geometry", "crystal_of",
     "view_of", "read_basis_set", "read_basis", "draft", "read_metadata", "check_workflow", "difference", "step_by_step",
-    "read_table", "same_basis", "basis_name", "form_of",
+    "read_table", "same_basis", "basis_name", "form_of", "read_cube", "picture_of", "overlay", "read_dos", "drawn",
 }  # fmt: skip
 """What only worker processes may call."""
-IN_PROCESSES = {"drafting.py", "evaluating.py", "workflow_fields.py", "tables.py", "template_files.py", "templates.py"}
+IN_PROCESSES = {"drafting.py", "evaluating.py", "workflow_fields.py", "tables.py", "template_files.py", "templates.py",
+                "spectral.py", "cube_pictures.py"}  # fmt: skip
 
 
 def test_the_services_call_nothing_heavy_themselves() -> None:

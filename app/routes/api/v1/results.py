@@ -18,6 +18,14 @@ Format = Annotated[Literal["json", "csv"], Query(alias="format")]
 Limit = Annotated[float | None, Query(ge=0, le=20_000)]
 
 
+def _written(text: str | bytes, name: str) -> Response:
+    """JSON comes as bytes, CSV as a text."""
+    if isinstance(text, bytes):
+        return Response(text, media_type="application/json")
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return PlainTextResponse(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _csv(columns: Mapping[str, Sequence[Any]], name: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
     return PlainTextResponse(as_csv(columns), media_type="text/csv; charset=utf-8", headers=headers)
@@ -33,21 +41,19 @@ async def get_convergence(
 
 
 @router.get("/bands", response_model=None)
-async def get_bands(
-    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
-) -> dict[str, Any] | Response:
+async def get_bands(context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json") -> Response:
     """Bands and density of states. Energies in hartree from the Fermi energy; as CSV the bands in eV."""
     found = await electronic.electronic(context, actor, job_id)
-    return _csv(found.band_columns(), f"{job_id}-bands") if form == "csv" else found.as_dict()
+    return _written(await electronic.numbers(context, actor.user_id, found, "bands", form), f"{job_id}-bands")
 
 
 @router.get("/dos", response_model=None)
 async def get_dos(
     context: ContextDep, actor: ActorDep, job_id: str, dos_of: str = "", form: Format = "json"
-) -> dict[str, Any] | Response:
+) -> Response:
     """Densities of states by projection and spin. Hartree and states/(Ha·cell); as CSV eV and states/(eV·cell)."""
     found = await electronic.electronic(context, actor, job_id, dos_of=dos_of)
-    return _csv(found.dos_columns(), f"{job_id}-dos") if form == "csv" else found.as_dict()
+    return _written(await electronic.numbers(context, actor.user_id, found, "dos", form), f"{job_id}-dos")
 
 
 @router.get("/modes", response_model=None)
