@@ -26,6 +26,8 @@ _FITS: dict[str, tuple[str, ...]] = {
 
 MAX_EXPANDED = 400
 """Steps of a workflow with those of all workflows that run in it."""
+MAX_LINKS = 600
+"""Links between the steps of one workflow."""
 MAX_DEPTH = 5
 """How deep workflows may run in workflows."""
 
@@ -102,7 +104,13 @@ def check(spec: WorkflowSpec, known: Known, above: tuple[str, ...] = ()) -> Chec
     """Look at everything; `above` are the workflows that this one runs in."""
     before = dependencies(known.language, spec)
     if not above and (reason := expanded(spec, known.workflows)):
-        return Checked(spec, before, spec.names, {}, [Problem("", "steps", f"{reason}: the limit")])
+        return Checked(
+            spec, {name: [] for name in spec.names}, spec.names, {}, [Problem("", "steps", f"{reason}: the limit")]
+        )
+    links = sum(map(len, before.values()))
+    if links > MAX_LINKS:
+        reason = f"make {links} links between steps; at most {MAX_LINKS} are taken"
+        return Checked(spec, {name: [] for name in spec.names}, spec.names, {}, [Problem("", "after", reason)])
     found = [
         Problem(step.name, "after", f"names the step {name!r}, which there is not")
         for step in spec.steps

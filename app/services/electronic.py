@@ -13,7 +13,7 @@ from app.domain.permissions import Actor
 from app.errors import NotFound
 from app.services.context import Context
 from app.services.outputs import first_of, job_of
-from app.services.spectral import Electronic, Source, as_json, as_table, drawn, read
+from app.services.spectral import Electronic, Source, as_json, as_table, draw_chart, read
 
 BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
 DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
@@ -80,7 +80,7 @@ async def chart(
     context: Context, user: int, found: Electronic, window: tuple[float, float] | None = None
 ) -> BandChart | None:
     """The picture of what was read."""
-    return await context.workers.run(user, drawn, found, window)
+    return await context.workers.run(user, draw_chart, found, window)
 
 
 async def numbers(context: Context, user: int, found: Electronic, kind: Kind, form: str) -> str | bytes:

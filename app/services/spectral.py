@@ -157,7 +157,7 @@ def read(source: Source) -> Electronic:
     )  # fmt: skip
 
 
-def drawn(found: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
+def draw_chart(found: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
     """The picture of what was read."""
     return found.chart(window)
 

@@ -27,7 +27,7 @@ from app.domain.fields import FieldSpec
 from app.domain.permissions import Role
 from app.domain.sweeps import MAX_AXIS, read_axis
 from app.domain.templates import MAX_FIELDS
-from app.domain.workflow_checks import MAX_EXPANDED
+from app.domain.workflow_checks import MAX_EXPANDED, MAX_LINKS
 from app.errors import InvalidInput, WorkStopped
 from app.services import drafting, evaluating
 from app.services.drafting import MAX_SHOWN, Recipe, Wanted, draft
@@ -318,6 +318,16 @@ async def test_workflows_in_workflows_are_counted(member: httpx.AsyncClient) -> 
     assert str(MAX_EXPANDED) in answer.json()["detail"]
 
 
+async def test_links_between_steps_are_counted(member: httpx.AsyncClient) -> None:
+    steps = [{"name": f"s{n}", "template": "scf", "after": [f"s{m}" for m in range(n)]} for n in range(100)]
+    definition = {"name": "web", "steps": steps}
+    answer = await member.post("/api/v1/workflows/check", json=definition)
+    assert answer.status_code == 200
+    assert str(MAX_LINKS) in answer.json()["problems"][0]["reason"]
+    refused = await member.post("/api/v1/workflows", json={"definition": definition})
+    assert refused.status_code == 422 and str(MAX_LINKS) in refused.json()["detail"]
+
+
 async def test_a_definition_is_limited_in_size(member: httpx.AsyncClient) -> None:
     steps = [{"name": f"s{n}", "template": "scf", "parameters": {"title": "x" * 5000}} for n in range(100)]
     for path, body in (
@@ -377,7 +387,7 @@ async def test_fifty_previews_of_one_user_are_refused_by_name_and_delay_nobody(
 FORBIDDEN = {
     "check_deck", "read_deck", "annotate", "write_deck", "read_structure", "from_results", "read_geometry", "crystal_of",
     "view_of", "read_basis_set", "read_basis", "draft", "read_metadata", "check_workflow", "difference", "step_by_step",
-    "read_table", "same_basis", "basis_name", "form_of", "read_cube", "picture_of", "overlay", "read_dos", "drawn",
+    "read_table", "same_basis", "basis_name", "form_of", "read_cube", "picture_of", "overlay", "read_dos", "draw_chart",
 }  # fmt: skip
 """What only worker processes may call."""
 IN_PROCESSES = {"drafting.py", "evaluating.py", "workflow_fields.py", "tables.py", "template_files.py", "templates.py",

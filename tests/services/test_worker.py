@@ -145,7 +145,7 @@ async def test_errors_travel_with_their_words(workers: Workers) -> None:
 
 
 async def test_question_and_answer_are_limited_in_size(workers: Workers) -> None:
-    with pytest.raises(WorkStopped, match="24 MB"):
+    with pytest.raises(WorkStopped, match="56 MB"):
         await workers.run(1, len, b"x" * (MAX_QUESTION + 1))
     with pytest.raises(WorkStopped, match="the limit is 4 MB"):
         await workers.run(1, bytes, MAX_ANSWER + 1)
