@@ -25,6 +25,12 @@ from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_no
 pages = Jinja2Blocks(directory=places.PAGES)
 
 
+def load_pages() -> None:
+    """Compile all pages, so that the first visitor need not wait for it."""
+    for name in pages.env.list_templates(extensions=["html"]):
+        pages.env.get_template(name)
+
+
 @lru_cache
 def asset(path: str) -> str:
     """URL of a static file with a checksum, so that browsers may keep it for ever."""

@@ -78,13 +78,15 @@ async def create_jobs(
         raise InvalidInput(f"A request must hold 1 to {MAX_JOBS_PER_REQUEST} jobs.", hint="Split it.")
     if len(idempotency_key) > 200:
         raise InvalidInput("The Idempotency-Key is longer than 200 characters.", hint="Use a UUID.")
-    request_digest = hashlib.sha256(json.dumps([vars(r) for r in requests], sort_keys=True).encode()).hexdigest()
+    request_digest = await _digest(requests)
     async with context.database.read() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
             return earlier
     await require_room(context, actor)
     await refresh(context)
-    supplied = [await gather(context, actor, request.template, request.parameters) for request in requests]
+    supplied = [
+        await gather(context, actor, request.template, request.parameters) async for request in with_pauses(requests)
+    ]
     made = await _prepare_all(context, actor, requests, supplied)
     async with context.database.write() as session:
         if earlier := await _earlier(session, actor, idempotency_key, request_digest):
@@ -96,6 +98,17 @@ async def create_jobs(
     context.broker.wake()
     context.nudge.set()
     return created
+
+
+async def _digest(requests: Sequence[JobRequest]) -> str:
+    """One checksum of all that is asked for, made piece by piece."""
+    digest = hashlib.sha256(b"[")
+    first = True
+    async for request in with_pauses(requests):
+        digest.update((("" if first else ", ") + json.dumps(vars(request), sort_keys=True)).encode())
+        first = False
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:

@@ -83,6 +83,8 @@ class Row:
     energy_total: float | None
 
 
+PAGE = 100
+"""Rows that are read at a time."""
 _LIGHT: tuple[Any, ...] = (
     Job.id, Job.name, Job.state, Job.owner_id, Job.batch_id, Job.cancel_requested, Job.ended_at, Job.reason,
 )  # fmt: skip
@@ -101,7 +103,15 @@ async def rows(session: AsyncSession, batch_id: str, *, offset: int = 0, limit: 
         .where(BatchItem.batch_id == batch_id)
         .order_by(col(BatchItem.position))
     )
-    return [Row(*row) for row in (await session.exec(query.offset(offset).limit(limit))).all()]
+    found: list[Row] = []
+    while limit is None or len(found) < limit:
+        # In pages: making a thousand objects in one go would hold up everybody.
+        wanted = PAGE if limit is None else min(PAGE, limit - len(found))
+        page = (await session.exec(query.offset(offset + len(found)).limit(wanted))).all()
+        found += [Row(*row) for row in page]
+        if len(page) < wanted:
+            break
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.library.pauses import with_pauses
 from app.services import batch_creation
 from app.services.batch_views import BatchView
 
@@ -125,7 +126,7 @@ class BatchDetail(BaseModel):
     rows: list[BatchRow]
 
 
-def batch_detail(view: BatchView) -> BatchDetail:
+async def batch_detail(view: BatchView) -> BatchDetail:
     batch = view.batch
     return BatchDetail(
         **batch.model_dump(include={"id", "name", "state", "busy", "remark"}), owner=view.owner, template=batch.template_id,
@@ -135,6 +136,6 @@ def batch_detail(view: BatchView) -> BatchDetail:
                 **row.item.model_dump(include={"position", "name", "given", "point", "state", "message"}), job=row.item.job_id,
                 job_state=row.job.state if row.job else None, energy_total=row.energy_total,
             )
-            for row in view.rows
+            async for row in with_pauses(view.rows)
         ],
     )  # fmt: skip

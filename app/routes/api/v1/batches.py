@@ -45,13 +45,13 @@ async def make_batch(
         response.status_code = 200
         return BatchPreviewAnswer(**vars(await batch_creation.preview(context, actor, body.request())))
     batch = await batch_creation.create(context, actor, body.request())
-    return batch_detail(await batch_views.view(context, actor, batch.id, limit=LIMIT))
+    return await batch_detail(await batch_views.view(context, actor, batch.id, limit=LIMIT))
 
 
 @router.get("/batches/{batch_id}")
 async def get_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
     """A batch with all its rows: what each has of its own, what was found, and its job with state and energy."""
-    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+    return await batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 
 @router.post("/batches/{batch_id}/structures", status_code=201)
@@ -59,7 +59,7 @@ async def add_structures(context: ContextDep, actor: ActorDep, batch_id: str, fi
     """One row for each structure file."""
     read = [(file.filename or "", await file.read(MAX_BYTES + 1)) for file in files]
     await batches.add_structures(context, actor, batch_id, read)
-    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+    return await batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 
 @router.post("/batches/{batch_id}/submit", status_code=202)
@@ -76,14 +76,14 @@ async def submit_batch(
         response.status_code = 200
         return BatchPreviewAnswer(**vars(await batch_views.would_make(context, actor, batch_id)))
     await batches.submit(context, actor, batch_id, expect)
-    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+    return await batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 
 @router.post("/batches/{batch_id}/retry")
 async def retry_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> BatchDetail:
     """Go on with a batch that was set aside after several failures of the service; its `remark` says which."""
     await setbacks.take_up(context, actor, batch_id)
-    return batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
+    return await batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 
 @router.delete("/batches/{batch_id}", status_code=204)

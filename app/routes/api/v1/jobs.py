@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
 from app.db.repositories.jobs import JobRow
+from app.library.pauses import with_pauses
 from app.routes.api.v1.schemas import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
@@ -31,7 +32,8 @@ async def make_jobs(
 ) -> JobSummary | list[JobSummary]:
     """Queue one job, or a list of jobs: all of them or none."""
     several = body if isinstance(body, list) else [body]
-    made = await create_jobs(context, actor, [item.request() for item in several], idempotency_key)
+    requests = [item.request() async for item in with_pauses(several)]
+    made = await create_jobs(context, actor, requests, idempotency_key)
     rows = [
         summary(JobRow(job, actor.name, item.cluster, None, False)) for job, item in zip(made, several, strict=True)
     ]

@@ -29,7 +29,7 @@ class NewJob(BaseModel):
     draft: bool = False
 
     def request(self) -> JobRequest:
-        return JobRequest(**self.model_dump())
+        return JobRequest(**vars(self))
 
 
 class QueueAction(BaseModel):
