@@ -117,9 +117,11 @@ class Processes:
         self.memory = memory
 
     def start(self) -> None:
-        """Make all processes; they load what they need by themselves."""
-        for process in self.all:
-            process.start()
+        """Make the first process, which loads what it needs by itself; the others are made once people overlap.
+
+        A start takes a second of a core: a service that just restarted needs that for its jobs.
+        """
+        self.all[0].start()
 
     def close(self) -> None:
         for process in self.all:
@@ -206,7 +208,12 @@ class Workers:
             if place.done():
                 self._turns.done(user)
             else:
-                place.set_result(self._free.pop())
+                place.set_result(self._take_free())
+
+    def _take_free(self) -> _Process:
+        """A process that runs already, where there is one."""
+        first = next((at for at, process in enumerate(self._free) if process.running is not None), 0)
+        return self._free.pop(first)
 
     async def close(self) -> None:
         """End all processes, whatever they do; those that belong to somebody else end what they are doing first."""
