@@ -167,6 +167,21 @@ def test_the_page_confirms_the_number_that_it_showed(world: World) -> None:
     assert done.status_code == 303
 
 
+def test_the_buttons_that_only_look(world: World) -> None:
+    """Compare and Download stand in the form of the actions, whose other fields must not reach their addresses."""
+    ids = [world.ids["ada"]["job"], world.ids["ada"]["second"]]
+    form = {"id": ids, "priority": "normal", "tag": "", "move": "", "start": ""}
+    for action, kind in (("compare", "text/html"), ("download", "application/zip")):
+        sent = world.ask("ada", "session", "POST", "/jobs/actions?state=queued", {"data": form | {"action": action}})
+        assert sent.status_code == 303
+        shown = world.ask("ada", "session", "GET", sent.headers["location"], {})
+        assert shown.status_code == 200 and shown.headers["content-type"].startswith(kind)
+    every = {"data": form | {"action": "download", "all": "1"}}
+    sent = world.ask("ada", "session", "POST", "/jobs/actions?state=queued", every)
+    assert world.ask("ada", "session", "GET", sent.headers["location"], {}).status_code == 200
+    assert world.changes() == []
+
+
 def test_downloads_of_all(world: World) -> None:
     for path in ("/api/v1/download", "/jobs/download.zip"):
         assert world.ask("ada", "admin", "GET", f"{path}?all=true", {}).status_code == 422
