@@ -29,6 +29,7 @@ from app.services import actions, forms
 from app.services.attachments import gather, upload_path
 from app.services.context import Context
 from app.services.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
+from app.services.drafting import Wanted
 from app.services.effects import cancel_rows
 from app.services.faults import blame
 from app.services.library import refresh
@@ -202,7 +203,13 @@ async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
     return ""
 
 
-async def _prepared(context: Context, actor: Actor, batch: Batch, item: BatchItem) -> Prepared | str:
+async def _prepared(
+    context: Context,
+    actor: Actor,
+    batch: Batch,
+    item: BatchItem,
+    wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
+) -> Prepared | str:
     """The job that a row would become, or what is wrong with it."""
     try:
         if (spec := context.templates.get(batch.template_id).spec) and item.source:
@@ -217,7 +224,7 @@ async def _prepared(context: Context, actor: Actor, batch: Batch, item: BatchIte
             kept = {key: value for key, value in request.parameters.items() if key not in structure}
             request = JobRequest(**{**vars(request), "parameters": kept})
         found = await gather(context, actor, request.template, request.parameters)
-        made = await prepare(context, actor.user_id, request, found, patient=True)
+        made = await prepare(context, actor.user_id, request, found, wanted=wanted, patient=True)
         async with context.database.read() as session:
             cluster = await clusters.by_name(session, request.cluster)
         if cluster is not None:
@@ -356,7 +363,7 @@ async def decks_of(context: Context, actor: Actor, batch: Batch, position: int) 
     if item is None:
         raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
     wrong = await _read_source(context, actor, item)
-    return item, wrong or await _prepared(context, actor, batch, item)
+    return item, wrong or await _prepared(context, actor, batch, item, Wanted(look=True))
 
 
 async def watch(session: AsyncSession, rows: Sequence[Job]) -> None:

@@ -28,6 +28,7 @@ from app.events.outbox import announce_jobs
 from app.library.pauses import with_pauses
 from app.services.attachments import Gathered, gather
 from app.services.context import Context
+from app.services.drafting import Wanted
 from app.services.library import refresh
 from app.services.quotas import require_room
 from app.services.remote_accounts import cluster_settings
@@ -141,9 +142,15 @@ async def _prepare_all(
 
 
 async def prepare(
-    context: Context, user: int, request: JobRequest, found: Gathered, *, patient: bool = False
+    context: Context,
+    user: int,
+    request: JobRequest,
+    found: Gathered,
+    *,
+    wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
+    patient: bool = False,
 ) -> Prepared:
-    """Check and render one request of a user; `found` is what its file fields name.
+    """Check and render one request of a user; `found` is what its file fields name, `wanted` what a page shows besides.
 
     Raises:
         InvalidInput, NotFound: names the field.
@@ -157,7 +164,7 @@ async def prepare(
     if request.name:
         check_job_name(request.name)
     rendering = await context.renderer.render(
-        user, request.template, request.parameters, found.supplies, patient=patient
+        user, request.template, request.parameters, found.supplies, wanted=wanted, patient=patient
     )
     if reason := names_fault(rendering.decks):
         raise refuse(request.template, [FieldError("files", reason)])

@@ -32,18 +32,20 @@ class Renderer:
         raw: dict[str, Any],
         supplies: Supplies | None = None,
         *,
+        wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
         patient: bool = False,
     ) -> Rendering:
         """Decks for these answers.
 
         Args:
             user: for whom; users take turns. patient: work of the background.
+            wanted: what is asked for beside decks and findings.
 
         Raises:
             InvalidInput: names every wrong field, or the limit that was reached. ConfigurationError: the template's fault.
         """
         template = self._templates.get(template_id)
-        drafted = await self._drafted(user, template, raw, supplies, Wanted(), patient)
+        drafted = await self._drafted(user, template, raw, supplies, wanted, patient)
         return Rendering(template, drafted).required()
 
     async def try_render(

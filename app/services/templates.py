@@ -88,8 +88,12 @@ class Rendering:
         return str(self.values.get("title") or first or self.template.spec.id)
 
     def lines(self, name: str) -> list[Line]:
-        """One of the decks, line by line, with meanings and findings; where a look at it was asked for."""
-        return self.drafted.lines.get(name, [])
+        """One of the decks, line by line, with meanings and findings.
+
+        Raises:
+            KeyError: no look at it was asked for. An empty deck on a page would be taken for the deck.
+        """
+        return self.drafted.lines[name]
 
     def required(self) -> Rendering:
         """The rendering itself, or the error that a strict caller gets."""

@@ -47,6 +47,9 @@ async def test_a_batch_from_a_notebook(app: FastAPI) -> None:
     found = await until(client, batch_id, "draft")
     assert [row["state"] for row in found["rows"]] == ["ready", "wrong", "wrong", "ready"]
     assert "a must be at least" in found["rows"][1]["message"] and "walltime" in found["rows"][2]["message"]
+    # A page of a row shows the deck that it becomes, line by line.
+    shown = (await client.get(f"/batches/{batch_id}/rows/4")).text
+    assert '<pre id="deck-1"' in shown and "4.3" in shown.partition('<pre id="deck-1"')[2].partition("</pre>")[0]
     stranger = await make_client(app, "bob", Role.MEMBER)
     assert (await stranger.post(f"/api/v1/batches/{batch_id}/submit")).status_code == 403
     reader = await make_client(app, "eve", Role.MEMBER, Scope.JOBS_READ)
