@@ -16,6 +16,8 @@ from tests.support.service import Service, replayed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 KILLS_PER_MOMENT = 8
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""A killed process writes no coverage, and measuring doubles the time of its start."""
 
 # $1 is the folder of the signals; the rest runs the real command. `reached` is taken by the first to come.
 _STOP = """
@@ -58,7 +60,7 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
     lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
     prefix = f"kill-{moment.replace(' ', '-')}"
     config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kills")
-    service = Service(tmp_path, config)
+    service = Service(tmp_path, config, **UNMEASURED)
     service.add_user()
     ids: list[str] = []
     kills = 0
@@ -94,9 +96,8 @@ def test_an_array_is_neither_lost_nor_doubled(lab: Lab, signals: Path, tmp_path:
     name, body = WRAPPERS[moment]
     lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
     prefix = f"kill-array-{moment.partition(' ')[0]}"
-    service = Service(
-        tmp_path, "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kill-arrays")
-    )
+    config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kill-arrays")
+    service = Service(tmp_path, config, **UNMEASURED)
     service.add_user()
     job = replayed("mgo-scf/main.out", seconds=1)
     asked = {"template": "scf", "cluster": "lab", "parameters": job["parameters"], "resources": job["resources"],
