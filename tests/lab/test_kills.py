@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import Lab, wait_until
-from tests.support.service import Service, replayed
+from tests.support.service import UNMEASURED, Service, replayed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 KILLS_PER_MOMENT = 8
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
-"""A killed process writes no coverage, and measuring doubles the time of its start."""
 
 # $1 is the folder of the signals; the rest runs the real command. `reached` is taken by the first to come.
 _STOP = """

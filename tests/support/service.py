@@ -19,6 +19,8 @@ from tests.support.ports import free_port
 
 PASSWORD = "a long enough password"
 TERMINAL = ("completed", "failed", "cancelled", "skipped")
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""Environment of a service that is to be killed: it writes no coverage then, and measuring doubles the time of its start."""
 
 
 class Service:
