@@ -193,7 +193,8 @@ async def _decide(context: Context, scene: Scene) -> bool:
         elif run.state == "running":
             run.remark = ""
     ready = run.state == "running" and any(task.state == "ready" for listed in scene.tasks.values() for task in listed)
-    run.busy = ready
+    # What is worked out after this look would be forgotten by whoever is killed meanwhile.
+    run.busy = ready or bool(scene.asked)
     run.updated_at = now()
     scene.session.add(run)
     return ready
