@@ -363,6 +363,23 @@ async def test_a_restart_goes_on_where_the_rows_say(tmp_path: Path) -> None:
     assert len(made) == len(set(handed)) == 5
 
 
+async def test_who_is_killed_while_a_beginning_is_worked_out_goes_on_with_it(
+    deck: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def killed(*_: object) -> None:
+        reached.set()
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(orchestrator, "_begun", killed)
+    run_id = await deck.start(step("first"), step("second", "first"))
+    await asyncio.wait_for(reached.wait(), 30)
+    assert run_id in await orchestrator.busy(deck.app.state.context)
+    monkeypatch.undo()
+    assert (await deck.until(run_id))["state"] == "completed"
+
+
 async def test_two_looks_at_once_make_one_job(deck: Runs) -> None:
     run_id = await deck.start(step("a"), step("b"))
     await asyncio.gather(*(orchestrator.work(deck.context, run_id) for _ in range(8)))
