@@ -12,19 +12,23 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from app import __version__
-from app.crystal.checker import check_deck
-from app.crystal.deck import MAX_DECK, read_deck
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.model import MAX_DECK, read_deck
+from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.rewriting import CannotRewrite, write_deck
 from app.db import migrations
 from app.db.repositories.jobs import JobFilter
-from app.domain.permissions import SCOPE_WORDS, Actor, Role, Scope
+from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
-from app.services import accounts, actions, cluster_changes, clusters, keys, queue
-from app.services import doctor as checkups
+from app.library.templates import TemplateLibrary
+from app.services.clusters import changes as cluster_changes
+from app.services.clusters import registry as clusters
 from app.services.context import Context, make_context
-from app.services.selections import chosen
-from app.services.templates import TemplateLibrary
+from app.services.jobs import actions, queue
+from app.services.jobs.selections import chosen
+from app.services.people import accounts
+from app.services.upkeep import doctor as checkups
+from app.services.upkeep import master_key as keys
 from app.settings import load_settings
 from app.transport import vault
 

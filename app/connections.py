@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from app.domain.addresses import is_in, network_of
+from app.domain.people.addresses import is_in, network_of
 from app.settings import LimitSettings
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import __version__, places
 from app.background.scheduler import Background
 from app.db import migrations
-from app.library.worker import Processes
 from app.routes import health, live, problems
 from app.routes.api.v1 import batches as api_batches
 from app.routes.api.v1 import clusters as api_clusters
@@ -29,16 +28,19 @@ from app.routes.api.v1 import workflows as api_workflows
 from app.routes.bodies import Bodies
 from app.routes.pages import batches as batch_pages
 from app.routes.pages import clusters as cluster_pages
-from app.routes.pages import compose, session
+from app.routes.pages import composing as compose
 from app.routes.pages import jobs as job_pages
 from app.routes.pages import runs as run_pages
+from app.routes.pages import session
 from app.routes.pages import templates as template_pages
 from app.routes.pages import workflows as workflow_pages
 from app.routes.security import Security
 from app.routes.strict import refuse_unknown
-from app.services import cluster_changes, clusters
+from app.services.clusters import changes as cluster_changes
+from app.services.clusters import registry as clusters
 from app.services.context import make_context
 from app.settings import Settings
+from app.workers.pool import Processes
 
 log = logging.getLogger(__name__)
 

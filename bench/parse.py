@@ -79,10 +79,16 @@ for path in sys.argv[1:]:
     print(json.dumps([path, best, found], default=str))
 """
 REASONS = {
-    ("pycrystal", "energy"): "ours: the last energy with all corrections; pycrystal leaves dispersion out at a single point",
+    (
+        "pycrystal",
+        "energy",
+    ): "ours: the last energy with all corrections; pycrystal leaves dispersion out at a single point",
     ("pycrystal", "gap"): "ours: the gap of the last geometry or cycle; pycrystal gives that of the first geometry",
     ("pycrystal", "cycles"): "ours: the number printed after CYCLES",
-    ("CRYSTALClear", "energy"): "ours: with all corrections; CRYSTALClear takes the SCF's own, or an early one of a cut run",
+    (
+        "CRYSTALClear",
+        "energy",
+    ): "ours: with all corrections; CRYSTALClear takes the SCF's own, or an early one of a cut run",
     ("CRYSTALClear", "gap"): "ours: the gap of the last geometry; CRYSTALClear gives that of the first",
     ("CRYSTALClear", "cycles"): "ours: the number printed after CYCLES; CRYSTALClear counts cycle 0 too",
 }
@@ -172,7 +178,10 @@ def main() -> None:
     files = sorted(path for path in folder.glob("*/*.out"))
     own, whole = ours(files), ours(files, everything=True)
     table = []
-    for name, program, script in (("pycrystal", "pycrystal", PYCRYSTAL), ("CRYSTALClear", "crystalclear", CRYSTALCLEAR)):
+    for name, program, script in (
+        ("pycrystal", "pycrystal", PYCRYSTAL),
+        ("CRYSTALClear", "crystalclear", CRYSTALCLEAR),
+    ):
         try:
             found = theirs(name, program, script, files)
         except NotInstalled as error:

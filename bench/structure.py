@@ -18,8 +18,8 @@ import numpy as np
 import spglib
 from ase import Atoms
 
-from app.crystal.importers import read_structure
-from app.services.templates import TemplateLibrary, form_values
+from app.crystal.structures.importers import read_structure
+from app.library.templates import TemplateLibrary, form_values
 from tests.support.app import make_client, running, settings_for
 
 REPEATS = 7

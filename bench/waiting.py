@@ -20,8 +20,9 @@ from app.db.repositories import queue as rows
 from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Job, User, now
 from app.domain.queueing import Limits, choose
-from app.services import actions, jobs, queue
-from app.services.actions import Selection
+from app.services.jobs import actions, queue
+from app.services.jobs import views as jobs
+from app.services.jobs.actions import Selection
 from tests.support.app import make_actor, running, settings_for
 
 WAITING = 10_000

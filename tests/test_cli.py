@@ -14,14 +14,13 @@ from sqlmodel import select
 from typer.testing import CliRunner
 
 from app.cli import app, main
-from app.db.member_keys import Credential
-from app.db.tables import Cluster, OutboxEvent
-from app.domain.permissions import Actor, Role
+from app.db.tables import Cluster, Credential, OutboxEvent
+from app.domain.people.permissions import Actor, Role
 from app.errors import ConfigurationError, InvalidInput, NotFound
-from app.services.cluster_changes import sync_configuration
+from app.services.clusters.changes import sync_configuration
+from app.services.clusters.member_keys import make_key
 from app.services.context import make_context
-from app.services.creation import JobRequest, create_jobs
-from app.services.member_keys import make_key
+from app.services.jobs.creation import JobRequest, create_jobs
 from app.settings import Settings, load_settings
 from app.transport.vault import name_of
 from tests.support.corpus import CORPUS
@@ -258,9 +257,7 @@ def test_doctor_says_the_command_that_mends(tmp_path: Path) -> None:
         assert "FAIL" not in run("doctor")
 
 
-def test_doctor_names_what_no_command_mends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_names_what_no_command_mends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("db", "upgrade")
 
     def failed() -> str:
@@ -275,13 +272,13 @@ def test_doctor_names_what_no_command_mends(
     monkeypatch.setenv("CRYSTALDECK_TRUSTED_PROXIES", '["127.0.0.1"]')
     assert "FAIL" not in run("doctor")
     with monkeypatch.context() as patch:
-        patch.setattr("app.services.doctor.os.geteuid", lambda: 12345)
+        patch.setattr("app.services.upkeep.doctor.os.geteuid", lambda: 12345)
         before = sorted((tmp_path / "data").iterdir())
         told = failed()
         assert "but this runs as 12345" in told and "crystaldeck doctor" in told and "database" not in told
         assert sorted((tmp_path / "data").iterdir()) == before
     with monkeypatch.context() as patch:
-        patch.setattr("app.services.doctor._file_system", lambda folder: "nfs4")
+        patch.setattr("app.services.upkeep.doctor._file_system", lambda folder: "nfs4")
         assert "network file system (nfs4)" in failed()
     (tmp_path / "config.toml").write_text(f"master_key = '{run('keys', 'new').strip()}'\n")
     (tmp_path / "config.toml").chmod(0o644)

@@ -16,13 +16,17 @@ from app.db.tables import now
 from app.domain.setbacks import Setback, Setbacks
 from app.errors import CrystalDeckError, RemoteFailure
 from app.events import outbox
-from app.services import batch_work, member_keys, orchestrator, rereading, setbacks
-from app.services.access import note_trouble, runner_for
+from app.services.batches import work as batch_work
+from app.services.clusters import member_keys
+from app.services.clusters.access import note_trouble, runner_for
+from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
-from app.services.faults import reason_of
-from app.services.monitoring import Monitor, cluster_ids
-from app.services.remote_accounts import Account
-from app.services.submission import Dispatcher
+from app.services.jobs import setbacks
+from app.services.jobs.faults import reason_of
+from app.services.running import rereading
+from app.services.running.monitoring import Monitor, cluster_ids
+from app.services.running.submission import Dispatcher
+from app.services.workflows import orchestrator
 
 POLL_TICK = 0.25
 NUDGE_PAUSE = 0.05

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from app.domain.names import plain_file_fault
-from app.domain.templates import TemplateSpec
+from app.domain.templates.metadata import TemplateSpec
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.crystal.equation_of_state import fit_eos
-from app.crystal.surfaces import aligned_edge, heaviest, surface_energy
-from app.domain.expressions import Language
+from app.crystal.properties.equation_of_state import fit_eos
+from app.crystal.properties.surfaces import aligned_edge, heaviest, surface_energy
+from app.domain.workflows.expressions import Language
 
 LANGUAGE = Language(
     {

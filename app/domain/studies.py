@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.domain.charts import Chart, line_chart
+from app.domain.drawing.charts import Chart, line_chart
 from app.domain.sweeps import converged_at, label
 
 FEWEST = 3

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.domain.answers import read_integer, read_number
-from app.domain.fields import FieldSpec
+from app.domain.templates.answers import read_integer, read_number
+from app.domain.templates.fields import FieldSpec
 
 MAX_POINTS = 1000
 MAX_AXES = 4

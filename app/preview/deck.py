@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.crystal.elements import SYMBOLS
-from app.crystal.fort34 import External, read_fort34
-from app.crystal.structures import Bulk, StructureError, full_cell, minimal_parameters
+from app.crystal.structures.bulk import Bulk, StructureError, full_cell, minimal_parameters
+from app.crystal.structures.fort34 import External, read_fort34
 from app.preview.optimize import Orders, set_keyword
 from app.preview.refusal import Refusal, not_implemented
 

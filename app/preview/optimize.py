@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.crystal.fort34 import External, found_symmetry
+from app.crystal.structures.fort34 import External, found_symmetry
 from app.preview import report
 from app.preview.refusal import Refusal, not_implemented
 

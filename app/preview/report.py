@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from app import __version__
 from app.crystal.elements import SYMBOLS
-from app.crystal.fort34 import External
 from app.crystal.outputs.results import HARTREE_EV
-from app.crystal.structures import Bulk
+from app.crystal.structures.bulk import Bulk
+from app.crystal.structures.fort34 import External
 
 _STARS = " " + "*" * 79
 _STARTED = time.monotonic()

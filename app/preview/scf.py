@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from app.crystal.elements import SYMBOLS
-from app.crystal.fort34 import External, write_fort34
-from app.crystal.structures import Bulk
+from app.crystal.structures.bulk import Bulk
+from app.crystal.structures.fort34 import External, write_fort34
 from app.preview import report
 from app.preview.deck import Deck, read_deck
 from app.preview.optimize import optimise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.crystal.fort34 import External
+from app.crystal.structures.fort34 import External
 from app.preview.refusal import Refusal
 
 FORMAT = "crystaldeck-preview-2"

@@ -15,13 +15,13 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.crystal.importers import MAX_BYTES
+from app.crystal.structures.importers import MAX_BYTES
 from app.errors import CrystalDeckError, LimitReached, TooLarge
+from app.library.pasted_tables import MAX_TABLE
 from app.routes.deps import get_actor
 from app.routes.problems import BodyRefused, answer
-from app.services.attachments import MAX_UPLOAD
 from app.services.context import Context
-from app.services.tables import MAX_TABLE
+from app.services.jobs.attachments import MAX_UPLOAD
 
 KB, MB = 1 << 10, 1 << 20
 PUBLIC = 16 * KB

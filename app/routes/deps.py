@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.domain.permissions import Actor, require
+from app.domain.people.permissions import Actor, require
 from app.errors import NotAuthenticated
-from app.services import accounts, live, sessions
 from app.services.context import Context
+from app.services.people import accounts, sessions
+from app.services.people import streams as live
 
 
 def get_context(request: Request) -> Context:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.domain.wiring import Wired
-from app.domain.workflow_checks import Checked
-from app.domain.workflows import StepSpec, WorkflowSpec
-from app.services.lineage import Lineage
-from app.services.workflow_views import RunView, StepView, passing
+from app.domain.workflows.checks import Checked
+from app.domain.workflows.definition import StepSpec, WorkflowSpec
+from app.domain.workflows.wiring import Wired
+from app.services.provenance.lineage import Lineage
+from app.services.workflows.views import RunView, StepView, passing
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.domain.permissions import Actor
+from app.domain.people.permissions import Actor
 from app.events.model import Event, Topic
 from app.routes.deps import ContextDep, allowed, hold_stream
 from app.services.context import Context

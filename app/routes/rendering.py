@@ -14,11 +14,11 @@ from jinja2_fragments.fastapi import Jinja2Blocks
 
 from app import places
 from app.crystal.outputs.results import HARTREE_EV
-from app.domain.fields import FieldSpec
-from app.domain.permissions import can
+from app.domain.people.permissions import can
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
 from app.domain.sweeps import label
+from app.domain.templates.fields import FieldSpec
 from app.errors import CrystalDeckError
 from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
 

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.engine import Database
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.domain.queueing import Budget
 from app.events.broker import Broker
-from app.library.worker import Processes, Workers
-from app.services.readings import Readings
-from app.services.renderer import Renderer
-from app.services.structures import StructureReader
-from app.services.templates import TemplateLibrary
+from app.library.readings import Readings
+from app.library.renderer import Renderer
+from app.library.structures import StructureReader
+from app.library.templates import TemplateLibrary
 from app.settings import Settings
 from app.transport.pool import ConnectionPool
 from app.transport.vault import Vault
+from app.workers.pool import Processes, Workers
 
 
 class Clock:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.errors import CircuitOpen, CrystalDeckError, HostKeyChanged, LoginRefused, Unreachable
 from app.transport.base import Transport
 from app.transport.hosts import Hosts, Visitor, delay_after

@@ -15,7 +15,9 @@ AGAIN = "python -m tests.support.corpus"
 
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_a_stored_file_is_what_the_writer_writes(name: str) -> None:
-    assert (CORPUS / name).read_text(encoding="utf-8") == WRITERS[name](), f"{name} differs: {AGAIN}, then look at the change"
+    assert (CORPUS / name).read_text(encoding="utf-8") == WRITERS[name](), (
+        f"{name} differs: {AGAIN}, then look at the change"
+    )
 
 
 def test_every_case_is_written_or_computed_and_told_of() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app import errors
 from app.crystal.outputs.results import shape_of_results
-from app.domain.fields import FieldSpec
+from app.domain.templates.fields import FieldSpec
 from app.main import create_app
 from app.settings import ClusterSettings, LimitSettings, Settings
 

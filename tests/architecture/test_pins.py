@@ -18,7 +18,9 @@ BASE = {"service": (), "build": (), "preview": ("service",), "basis": ("service"
 
 def part(*names: str) -> dict[str, Requirement]:
     """The requirements of parts, by name."""
-    out = subprocess.run([REPOSITORY / "scripts" / "requirements", *names], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [REPOSITORY / "scripts" / "requirements", *names], check=True, capture_output=True, text=True
+    ).stdout
     found = [Requirement(line.rstrip(" \\")) for line in out.splitlines() if line[:1] not in ("", " ", "#")]
     assert len({one.name for one in found}) == len(found), "a package stands twice"
     return {canonicalize_name(one.name): one for one in found}
@@ -47,12 +49,16 @@ def test_each_part_holds_what_is_asked_for() -> None:
 def test_each_package_has_hashes_and_none_an_address() -> None:
     text = (REPOSITORY / "constraints.txt").read_text()
     assert "://" not in text and " @ " not in text
-    blocks = re.findall(r"^(\S+?)==\S+ (?:; [^\\\n]+ )?\\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE)
+    blocks = re.findall(
+        r"^(\S+?)==\S+ (?:; [^\\\n]+ )?\\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
     assert [name for name, _ in blocks] == re.findall(r"^([A-Za-z0-9][^ =]*)==", text, re.MULTILINE)
     assert {canonicalize_name(name.partition("[")[0]) for name, _ in blocks} == set(part(*PARTS))
 
 
 def test_a_part_that_is_not_there_is_named() -> None:
-    done = subprocess.run([REPOSITORY / "scripts" / "requirements", "nothing"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [REPOSITORY / "scripts" / "requirements", "nothing"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "no part 'nothing'" in done.stderr and "preview" in done.stderr

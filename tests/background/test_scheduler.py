@@ -13,13 +13,14 @@ import pytest
 
 from app.background import scheduler
 from app.background.scheduler import Background
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.errors import Unreachable
-from app.services import batch_work, member_keys
+from app.services.batches import work as batch_work
+from app.services.clusters import member_keys
+from app.services.clusters.remote_accounts import Account
 from app.services.context import Context, make_context
-from app.services.monitoring import Monitor
-from app.services.remote_accounts import Account
-from app.services.submission import Dispatcher
+from app.services.running.monitoring import Monitor
+from app.services.running.submission import Dispatcher
 from app.settings import ClusterSettings
 from tests.support.app import settings_for
 
@@ -32,9 +33,7 @@ async def make(tmp_path: Any, database_url: str) -> AsyncIterator[Make]:
     made: list[Context] = []
 
     def context(**changes: Any) -> Context:
-        made.append(
-            make_context(settings_for(tmp_path, database_url=database_url, clusters={}, **changes))
-        )
+        made.append(make_context(settings_for(tmp_path, database_url=database_url, clusters={}, **changes)))
         return made[-1]
 
     yield context
@@ -143,9 +142,7 @@ async def test_a_round_that_hangs_holds_up_only_itself(make: Make, monkeypatch: 
     await background.stop()
 
 
-async def test_what_was_made_during_a_round_gets_one_more_at_once(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_was_made_during_a_round_gets_one_more_at_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """No tick is due for an hour: only nudges start rounds."""
     rounds = Rounds(monkeypatch, 1)
     gate = rounds.hanging[1] = asyncio.Event()

@@ -82,7 +82,15 @@ def test_each_does_their_work_and_nobody_that_of_others(people: dict[str, Page],
 
 def test_a_viewer_is_offered_nothing_that_is_refused(people: dict[str, Page], service: Service) -> None:
     vic = people["vic"]
-    for path in ("/jobs", "/batches", "/templates", "/templates/scf", "/workflows", "/clusters", "/clusters/this-server"):
+    for path in (
+        "/jobs",
+        "/batches",
+        "/templates",
+        "/templates/scf",
+        "/workflows",
+        "/clusters",
+        "/clusters/this-server",
+    ):
         vic.goto(service.url + path)
         forms = vic.locator("main form[method=post] button:visible, main a[href^='/new']:visible")
         allowed = {"Compare", "Download"}

@@ -112,7 +112,9 @@ def test_a_job_of_five_thousand_cycles_stays_responsive(page: Page, replaying: S
     """Its page is small, its curve is drawn, and a click is answered at once while more cycles come in."""
     job = computed(replaying, "long/main.out seconds=12", wait=False)
     page.goto(f"{replaying.url}/jobs/{job}")
-    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='scf']\")?.dataset.points) > 1000", timeout=60000)
+    page.wait_for_function(
+        "() => Number(document.querySelector(\"[data-plot='scf']\")?.dataset.points) > 1000", timeout=60000
+    )
     # The longest time that the page did not answer, measured by the page itself while curves are drawn.
     longest = page.evaluate(
         """() => new Promise((resolve) => {
@@ -125,7 +127,9 @@ def test_a_job_of_five_thousand_cycles_stays_responsive(page: Page, replaying: S
     print(f"the page of a growing job did not answer for at most {longest:.0f} ms")
     page.click("#course details summary")
     expect(page.locator("#course table").first).to_be_visible()
-    page.wait_for_function(f"() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == {CYCLES}", timeout=90000)
+    page.wait_for_function(
+        f"() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == {CYCLES}", timeout=90000
+    )
     # Where no pointer is, the legend tells the newest cycle.
     legend = page.locator("[data-plot='scf'] .u-legend")
     expect(legend).to_contain_text(f"{CYCLES - 1:,}")

@@ -86,7 +86,10 @@ def test_a_migration_that_dies_leaves_the_database_as_it_was(empty_database_url:
     url = url_of(empty_database_url)
     migrations.upgrade(url, "0003")
     before = tables(empty_database_url)
-    with mock.patch.object(alembic.op, "add_column", side_effect=RuntimeError("power cut")), pytest.raises(RuntimeError):
+    with (
+        mock.patch.object(alembic.op, "add_column", side_effect=RuntimeError("power cut")),
+        pytest.raises(RuntimeError),
+    ):
         migrations.upgrade(url)
     assert tables(empty_database_url) == before
     migrations.upgrade(url)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.names import check_job_name, remote_name, suggest_name
-from app.domain.permissions import RULES, Actor, Role, Scope, can, require
+from app.domain.people.permissions import RULES, Actor, Role, Scope, can, require
 from app.domain.resources import Resources, format_walltime, parse_walltime, read_resources
 from app.domain.states import TERMINAL, TRANSITIONS, JobState, Priority, check_transition
 from app.errors import Conflict, InvalidInput, NotAllowed, NotAuthenticated

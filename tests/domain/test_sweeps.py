@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.charts import line_chart, nice_ticks
+from app.domain.drawing.charts import line_chart, nice_ticks
 from app.domain.estimates import Past, estimate
-from app.domain.fields import Choice, FieldSpec
 from app.domain.queueing import FREE, Budget
 from app.domain.resources import Partition, Resources
 from app.domain.sweeps import Axis, converged_at, corners, fill_name, label, points, read_axis, settled
+from app.domain.templates.fields import Choice, FieldSpec
 
 NUMBER = FieldSpec(key="a", type="number", label="a", min=0)
 MESH = FieldSpec(key="shrink", type="kmesh", label="Shrinking factor", min=1, max=64)

@@ -34,10 +34,14 @@ def test_the_curve_of_an_scf_grows_while_it_runs(page: Page, lab_service: Servic
     page.evaluate("window.notReloaded = true")
     expect(page.locator("[data-plot='scf'] canvas")).to_be_visible(timeout=60000)
     seen = {points(page, "scf")}
-    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) > 40", timeout=60000)
+    page.wait_for_function(
+        "() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) > 40", timeout=60000
+    )
     seen.add(points(page, "scf"))
     expect(page.locator("[data-hint]").first).to_be_visible()
-    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == 101", timeout=60000)
+    page.wait_for_function(
+        "() => Number(document.querySelector(\"[data-plot='scf']\").dataset.points) == 101", timeout=60000
+    )
     assert len(seen) == 2
     expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
     expect(page.locator("#course .hint-converged")).to_contain_text("Converged")
@@ -51,7 +55,9 @@ def test_the_curves_of_an_optimisation_grow_while_it_runs(page: Page, lab_servic
     expect(page.locator("[data-plot='gradient'] canvas")).to_be_visible(timeout=60000)
     first = points(page, "energy")
     assert 0 < first < 70
-    page.wait_for_function("() => Number(document.querySelector(\"[data-plot='gradient']\").dataset.points) == 70", timeout=60000)
+    page.wait_for_function(
+        "() => Number(document.querySelector(\"[data-plot='gradient']\").dataset.points) == 70", timeout=60000
+    )
     assert points(page, "energy") == 70
     expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
     expect(page.locator("#course")).to_contain_text("Optimisation: Converged.")
@@ -83,7 +89,9 @@ def test_a_time_limit_is_applied_and_finishes(page: Page, lab_service: Service, 
     failed = lab_service.job(job_id)
     assert (failed["state"], "time limit" in failed["reason"]) == ("failed", True)
     offered = lab_service.client.get(f"/jobs/{job_id}/remedies").json()
-    assert (offered["code"], offered["remedies"][0]["resources"]) == ("timeout", {"walltime": "00:02:00"}), failed["reason"]
+    assert (offered["code"], offered["remedies"][0]["resources"]) == ("timeout", {"walltime": "00:02:00"}), failed[
+        "reason"
+    ]
     page.goto(f"{lab_service.url}/jobs/{job_id}")
     page.click("#diagnosis .remedy >> text=Apply and look")
     expect(page.locator("#remedy")).to_contain_text("00:02:00")

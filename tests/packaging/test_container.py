@@ -60,7 +60,9 @@ def test_no_container_can_write_or_gain_rights() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert not service.get("privileged") and "network_mode" not in service and "pid" not in service, name
-        assert all("docker.sock" not in volume and not volume.startswith(("/", ".")) for volume in service["volumes"]), name
+        assert all(
+            "docker.sock" not in volume and not volume.startswith(("/", ".")) for volume in service["volumes"]
+        ), name
         assert set(service.get("cap_add", [])) <= (set() if name == "crystaldeck" else ENTRYPOINT), name
 
 

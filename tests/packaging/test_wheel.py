@@ -89,7 +89,9 @@ def service(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_nothing_comes_from_the_checkout(installed: Path, tmp_path: Path) -> None:
-    program = "import app, json, sys; from app import places; print(json.dumps([app.__file__, str(places.STATIC), sys.path]))"
+    program = (
+        "import app, json, sys; from app import places; print(json.dumps([app.__file__, str(places.STATIC), sys.path]))"
+    )
     package, static, path = json.loads(run(installed / "python", "-c", program, cwd=tmp_path))
     assert Path(package).is_relative_to(installed.parent)
     assert Path(static).is_relative_to(installed.parent)

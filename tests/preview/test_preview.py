@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from app.crystal.outputs.reader import read_output
+from app.library.templates import TemplateLibrary
 from app.preview.cli import run
 from app.preview.deck import read_deck
 from app.preview.refusal import Refusal
 from app.preview.wavefunction import load
-from app.services.templates import TemplateLibrary
 from tests.support.corpus import CORPUS
 from tests.support.service import lih, mgo
 

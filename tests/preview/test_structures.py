@@ -12,10 +12,10 @@ import spglib
 from ase import Atoms
 from ase.spacegroup import crystal
 
-from app.crystal.importers import read_structure
+from app.crystal.structures.importers import read_structure
+from app.library.templates import TemplateLibrary
 from app.preview.deck import read_deck
 from app.preview.scf import make_cell
-from app.services.templates import TemplateLibrary
 
 pytest.importorskip("pyscf")
 pytestmark = pytest.mark.preview

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.crystal.bands import BandError, read_bands
+from app.crystal.properties.bands import BandError, read_bands
 
 
 def test_bands_of_mgo(recorded: Path) -> None:

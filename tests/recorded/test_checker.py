@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from app.crystal.checker import check_deck
-from app.crystal.deck import Finding, read_deck
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.model import Finding, read_deck
 from tests.support.mutations import missed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.crystal.convergence import judge_optimization, judge_scf
+from app.crystal.outputs.convergence import judge_optimization, judge_scf
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.series import NOTHING, ScfRun
 

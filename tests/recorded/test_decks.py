@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidInput
-from tests.crystal.golden import LIBRARY
+from tests.crystal.decks.golden import LIBRARY
 
 
 def test_an_own_deck_is_not_changed(recorded: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.crystal.outputs.diagnosis import BY_CODE
 from app.crystal.outputs.reader import read_output
-from tests.crystal.aborts import ABORTS
+from tests.crystal.outputs.aborts import ABORTS
 
 RECORDED_FAILURES = {
     "opt-scf-failed": "c14-fe-scf-failed/FAILED_SCF_bcc_iron.out",

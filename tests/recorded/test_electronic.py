@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.crystal.bands import BandError, read_bands
-from app.crystal.dos import DosError, projection_names, read_dos
-from app.crystal.fort25 import bands_of, dos_of, read_blocks
+from app.crystal.properties.bands import BandError, read_bands
+from app.crystal.properties.dos import DosError, projection_names, read_dos
+from app.crystal.properties.fort25 import bands_of, dos_of, read_blocks
 
 
 def test_both_files_of_one_calculation_agree(recorded: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.crystal.importers import read_structure
+from app.crystal.structures.importers import read_structure
 
 
 def test_recorded_files_of_crystal_are_read(recorded: Path) -> None:

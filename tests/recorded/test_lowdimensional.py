@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.crystal.fort34 import write_fort34
-from app.crystal.structures import Bulk
+from app.crystal.structures.bulk import Bulk
+from app.crystal.structures.fort34 import write_fort34
 
 
 def operators_of(text: str) -> set[tuple[float, ...]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from app.crystal.bands import OCCUPIED, read_bands
-from app.crystal.dos import read_dos
-from app.crystal.fort25 import read_blocks
 from app.crystal.outputs.reader import OutputReader, read_output
 from app.crystal.outputs.results import HARTREE_EV, SCHEMA_VERSION, Results
+from app.crystal.properties.bands import OCCUPIED, read_bands
+from app.crystal.properties.dos import read_dos
+from app.crystal.properties.fort25 import read_blocks
 from tests.support.reference import cases, compared, reference
 
 FAILED = {"c17-nio-afm-maxcycle", "c17-one-cycle", "c14-fe-scf-failed", "c17-mackinawite-opt-failed", "c17-elastic-failed",

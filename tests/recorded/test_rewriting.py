@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.crystal.deck import read_deck
-from app.crystal.rewriting import CannotRewrite, write_deck
+from app.crystal.decks.model import read_deck
+from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from tests.support.meaning import assert_keeps_its_meaning, role_of
 from tests.support.reference import RECORDED
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from fastapi import FastAPI
 
-from app.domain.permissions import Role, Scope
+from app.domain.people.permissions import Role, Scope
 from app.errors import WorkStopped
 from tests.support.app import make_client
 from tests.support.service import TERMINAL, mgo

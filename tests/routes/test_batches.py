@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from app.domain.permissions import Role, Scope
+from app.domain.people.permissions import Role, Scope
 from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt

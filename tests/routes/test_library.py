@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.domain.permissions import Role
+from app.domain.people.permissions import Role
+from app.services.catalogue.shelves import STARTER
 from app.services.context import Context
-from app.services.shelves import STARTER
 from tests.support.app import PASSWORD, make_client
 from tests.support.service import mgo
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.services import accounts
 from app.services.context import Context
+from app.services.people import accounts
 from tests.support.app import PASSWORD, make_client
 from tests.support.service import mgo
 
@@ -251,7 +251,9 @@ async def test_many_jobs_are_acted_on_from_the_list(browser: httpx.AsyncClient) 
     asked = await browser.post("/jobs/actions?state=queued", data={"all": "1", "action": "cancel"})
     assert "Cancel 3 jobs?" in asked.text
     done = await browser.post(
-        "/jobs/actions?state=queued", data={"all": "1", "action": "cancel", "confirmed": "1", "expect": "3"}, follow_redirects=True
+        "/jobs/actions?state=queued",
+        data={"all": "1", "action": "cancel", "confirmed": "1", "expect": "3"},
+        follow_redirects=True,
     )
     assert "Cancel: 3 of 3 done" in done.text
     assert (await browser.post("/clusters/here/resume")).status_code == 303

@@ -14,10 +14,11 @@ import pytest
 from crystaldeck import Workflow, WorkflowStep
 from fastapi import FastAPI
 
-from app.domain.permissions import Role
-from app.domain.workflows import read_workflow
-from app.services import workflow_editor, workflow_library
-from app.services.workflow_editor import EditorForm
+from app.domain.people.permissions import Role
+from app.domain.workflows.definition import read_workflow
+from app.services.workflows import editor as workflow_editor
+from app.services.workflows import library as workflow_library
+from app.services.workflows.editor import EditorForm
 from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt

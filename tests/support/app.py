@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from app.domain.permissions import Actor, Role, Scope
-from app.library.worker import Processes
+from app.domain.people.permissions import Actor, Role, Scope
 from app.main import create_app
-from app.services import accounts
 from app.services.context import Context
+from app.services.people import accounts
 from app.settings import ClusterSettings, Settings
+from app.workers.pool import Processes
 from tests.support import databases
 from tests.support.corpus import CORPUS
 

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 
 from app.db.tables import JobFile
-from app.domain.permissions import Actor
+from app.domain.people.permissions import Actor
 from app.services.context import Context
-from app.services.creation import JobRequest, create_jobs
+from app.services.jobs.creation import JobRequest, create_jobs
 from tests.support.service import mgo
 
 

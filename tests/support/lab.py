@@ -284,7 +284,9 @@ class Lab:
         if not folder.exists():
             subprocess.run(["/usr/bin/python3", "-m", "venv", str(folder)], check=True)
             wanted = subprocess.run(
-                [REPOSITORY / "scripts" / "requirements", "service", "build", "preview"], check=True, capture_output=True
+                [REPOSITORY / "scripts" / "requirements", "service", "build", "preview"],
+                check=True,
+                capture_output=True,
             ).stdout
             pinned = folder / "requirements.txt"
             pinned.write_bytes(wanted)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from app.crystal.checker import check_deck, crystal_of
-from app.crystal.deck import Deck, Entry, read_deck
+from app.crystal.decks.checker import check_deck, crystal_of
+from app.crystal.decks.model import Deck, Entry, read_deck
+from app.crystal.decks.rewriting import write_deck
 from app.crystal.records import number_of
-from app.crystal.rewriting import write_deck
 
 
 def role_of(path: Path) -> Any:

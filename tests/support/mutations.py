@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.crystal.checker import check_deck
+from app.crystal.decks.checker import check_deck
 
 
 def mutations(text: str) -> Iterator[tuple[str, int, str]]:

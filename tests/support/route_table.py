@@ -1,4 +1,4 @@
-"""Who may do what at which address: one entry for every route of the application. See `tests/security/test_routes.py`."""
+"""Who may do what at which address: one entry for every route of the application. See `tests/security/web/test_routes.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.domain.permissions import Role, Scope
+from app.domain.people.permissions import Role, Scope
 from tests.support.service import lih, mgo
 from tests.support.world import LINK, starter, workflow
 

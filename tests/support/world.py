@@ -19,23 +19,21 @@ import httpx
 from sqlmodel import select
 
 from app.db.tables import Batch, JobFile, OneTimeLink, Session, User, WorkflowRun, WorkflowStep, WorkflowTask, now
-from app.domain.permissions import Actor, Role, Scope
-from app.domain.workflows import read_workflow
+from app.domain.people.permissions import Actor, Role, Scope
+from app.domain.workflows.definition import read_workflow
 from app.main import create_app
-from app.services import (
-    accounts,
-    actions,
-    batches,
-    cluster_changes,
-    clusters,
-    library,
-    workflow_library,
-    workflow_starts,
-)
+from app.services.batches import drafts as batches
+from app.services.catalogue import templates as library
+from app.services.catalogue.shelves import STARTER
+from app.services.clusters import changes as cluster_changes
+from app.services.clusters import registry as clusters
 from app.services.context import Context
-from app.services.creation import JobRequest, create_jobs
-from app.services.selections import Selection
-from app.services.shelves import STARTER
+from app.services.jobs import actions
+from app.services.jobs.creation import JobRequest, create_jobs
+from app.services.jobs.selections import Selection
+from app.services.people import accounts
+from app.services.workflows import library as workflow_library
+from app.services.workflows import starts as workflow_starts
 from app.settings import ClusterSettings
 from tests.support import databases
 from tests.support.app import processes, settings_for

@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.errors import CircuitOpen, ConfigurationError, CrystalDeckError, LoginRefused, Unreachable
 from app.transport.host_keys import offered_key
 from app.transport.hosts import REFUSALS_OF_ALL, REFUSALS_OF_ONE, WINDOW, Hosts, Visitor
@@ -361,9 +361,7 @@ async def test_a_login_that_cannot_be_noted_is_closed(machine: Machine, pool: Co
 # -- machines --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_silent_machine_holds_up_no_other_one(
-    machine: Machine, silent: Silent, pool: ConnectionPool
-) -> None:
+async def test_a_silent_machine_holds_up_no_other_one(machine: Machine, silent: Silent, pool: ConnectionPool) -> None:
     stuck, ada = Member(1, cluster=1), Member(2, cluster=2).let_into(machine)
     waiting = asyncio.create_task(pool.get(stuck.key, stuck.giving(silent.endpoint(machine))))
     await silent.came.wait()
@@ -392,9 +390,7 @@ async def test_who_waits_at_a_silent_machine_is_told_at_once(machine: Machine, s
     """The second credential waits for the first one's attempt, and does not try the same machine once more."""
     pool = ConnectionPool(clock=clock, limit=0.5)
     members = [Member(number) for number in range(5)]
-    waiting = [
-        asyncio.create_task(pool.get(one.key, one.giving(silent.endpoint(machine)))) for one in members
-    ]
+    waiting = [asyncio.create_task(pool.get(one.key, one.giving(silent.endpoint(machine)))) for one in members]
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in ended] == [Unreachable] * 5
     assert silent.count == 1
@@ -458,7 +454,9 @@ async def test_keys_that_were_tried_lock_nobody_out(machine: Machine, clock: Clo
     await pool.close()
 
 
-async def test_the_next_attempt_waits_and_longer_each_time(pool: ConnectionPool, machine: Machine, clock: Clock) -> None:
+async def test_the_next_attempt_waits_and_longer_each_time(
+    pool: ConnectionPool, machine: Machine, clock: Clock
+) -> None:
     ada = Member(1)
     nowhere = ada.giving(Endpoint("127.0.0.1", 1, "alice", machine.endpoint().host_key))
     waits = []
@@ -526,9 +524,7 @@ async def test_a_refused_target_closes_the_tunnel(machine: Machine, gate: Machin
     await machine.deserted()
 
 
-async def test_a_silent_target_closes_the_tunnel(
-    machine: Machine, gate: Machine, silent: Silent, clock: Clock
-) -> None:
+async def test_a_silent_target_closes_the_tunnel(machine: Machine, gate: Machine, silent: Silent, clock: Clock) -> None:
     pool = ConnectionPool(clock=clock, limit=0.3)
     ada = Member(1).let_into(gate)
     with pytest.raises(Unreachable, match="no answer within"):

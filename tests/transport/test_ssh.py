@@ -13,7 +13,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.errors import CircuitOpen, ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
 from app.transport.base import NoiseFilter, sh_command
 from app.transport.host_keys import fingerprint, offered_key

@@ -8,8 +8,7 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.member_keys import Credential
-from app.db.tables import Job, RemoteJob, now
+from app.db.tables import Credential, Job, RemoteJob, now
 from app.domain.states import OCCUPYING, JobState
 
 Submitter = tuple[int, int, int | None, str]

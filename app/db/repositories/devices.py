@@ -8,8 +8,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.limits import Device
-from app.db.tables import User
+from app.db.tables import Device, User
 
 KEPT = 30
 """Of one user; the one that was not used for longest goes."""

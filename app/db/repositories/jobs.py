@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
-from app.domain.credentials import CredentialKey
+from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
 from app.domain.verdict import Usage
 

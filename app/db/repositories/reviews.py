@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.template_reviews import TemplateReview
+from app.db.tables import TemplateReview
 
 
 async def all_reviews(session: AsyncSession) -> dict[tuple[str, str], TemplateReview]:

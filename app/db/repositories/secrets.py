@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.member_keys import Credential
+from app.db.tables import Credential
 
 SEALED: tuple[tuple[type[SQLModel], str], ...] = ((Credential, "private_key"),)
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.limits import Throttle
+from app.db.tables import Throttle
 
 
 async def blocked_until(session: AsyncSession, keys: Collection[str], at: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.tables import ApiToken, OneTimeLink, Session, User
-from app.domain.permissions import Actor, Role
+from app.domain.people.permissions import Actor, Role
 
 
 async def count(session: AsyncSession) -> int:

@@ -8,16 +8,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
-from app.crystal.importers import MAX_BYTES
+from app.crystal.structures.importers import MAX_BYTES
 from app.domain.sweeps import points
 from app.errors import CrystalDeckError, InvalidInput
+from app.library.pasted_tables import MAX_TABLE
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields, number_of
-from app.services import batch_views, batch_work, batches, setbacks
+from app.services.batches import drafts as batches
+from app.services.batches import views as batch_views
+from app.services.batches import work as batch_work
 from app.services.context import Context
-from app.services.live import newest_event
-from app.services.tables import MAX_TABLE
+from app.services.jobs import setbacks
+from app.services.people.streams import newest_event
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100

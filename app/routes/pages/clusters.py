@@ -7,12 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.domain.permissions import require
+from app.domain.people.permissions import require
 from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
-from app.services import cluster_changes, clusters, member_keys, queue
-from app.services.live import newest_event
+from app.services.clusters import changes as cluster_changes
+from app.services.clusters import member_keys
+from app.services.clusters import registry as clusters
+from app.services.jobs import queue
+from app.services.people.streams import newest_event
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=2000)]

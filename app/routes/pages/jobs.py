@@ -13,18 +13,23 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
 from app.db.repositories.jobs import JobFilter
-from app.domain.spectra import Shape
+from app.domain.drawing.spectra import Shape
+from app.domain.drawing.tabular import as_csv
 from app.domain.studies import QUANTITIES
-from app.domain.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields, number_of
-from app.services import actions, archives, curves, figures, file_views, forms, jobs, queue, rerun, setbacks, vibrations
-from app.services.comparison import compare as compare_jobs
-from app.services.live import newest_event
-from app.services.selections import Selection, chosen
+from app.services.composing import forms
+from app.services.jobs import actions, archives, queue, setbacks
+from app.services.jobs import files as file_views
+from app.services.jobs import views as jobs
+from app.services.jobs.selections import Selection, chosen
+from app.services.people.streams import newest_event
+from app.services.results import curves, figures, vibrations
+from app.services.results import remedies as rerun
+from app.services.results.comparison import compare as compare_jobs
 
 router = APIRouter(include_in_schema=False)
 Number = Annotated[float | None, Query(allow_inf_nan=False)]

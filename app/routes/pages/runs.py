@@ -11,8 +11,13 @@ from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields, number_of
-from app.services import archives, exports, lineage, workflow_actions, workflow_editor, workflow_results, workflow_views
-from app.services.live import newest_event
+from app.services.jobs import archives
+from app.services.people.streams import newest_event
+from app.services.provenance import exports, lineage
+from app.services.workflows import actions as workflow_actions
+from app.services.workflows import editor as workflow_editor
+from app.services.workflows import results as workflow_results
+from app.services.workflows import views as workflow_views
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.domain.addresses import is_local_path
+from app.domain.people.addresses import is_local_path
 from app.errors import CrystalDeckError
 from app.routes.deps import ContextDep, cookie_name
 from app.routes.problems import with_retry_after
 from app.routes.rendering import page
-from app.services import accounts, logins, sessions
 from app.services.context import Context
-from app.services.passwords import MIN_PASSWORD
+from app.services.people import accounts, logins, sessions
+from app.services.people.passwords import MIN_PASSWORD
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=300)]

@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.crystal.basis import INTERNAL_SETS, MORE_SETS, coverage
-from app.domain.permissions import can, require
+from app.crystal.decks.internal_basis import INTERNAL_SETS, MORE_SETS, coverage
+from app.domain.people.permissions import can, require
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields
-from app.services import library, reviews, shelves
+from app.services.catalogue import reviews, shelves
+from app.services.catalogue import templates as library
 
 router = APIRouter(include_in_schema=False)
 _FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")

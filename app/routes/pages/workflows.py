@@ -8,28 +8,26 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
-from app.crystal.importers import MAX_BYTES
-from app.crystal.remedies import REMEDIES
-from app.domain.graphs import draw
-from app.domain.permissions import can
-from app.domain.wiring import drawn
-from app.domain.workflows import read_workflow
+from app.crystal.decks.remedies import REMEDIES
+from app.crystal.structures.importers import MAX_BYTES
+from app.domain.drawing.graphs import draw
+from app.domain.people.permissions import can
+from app.domain.workflows.definition import read_workflow
+from app.domain.workflows.wiring import drawn
 from app.errors import CrystalDeckError
+from app.library.structures import textbook
 from app.routes.deps import ActorDep, ContextDep, allowed
 from app.routes.rendering import is_fragment, page
-from app.services import (
-    forms,
-    shelves,
-    workflow_editor,
-    workflow_forms,
-    workflow_library,
-    workflow_starts,
-    workflow_views,
-)
-from app.services.forms import Draft, StructureSource
-from app.services.live import newest_event
-from app.services.structures import textbook
-from app.services.workflow_editor import EditorForm
+from app.services.catalogue import shelves
+from app.services.composing import forms
+from app.services.composing.forms import Draft, StructureSource
+from app.services.people.streams import newest_event
+from app.services.workflows import editor as workflow_editor
+from app.services.workflows import forms as workflow_forms
+from app.services.workflows import library as workflow_library
+from app.services.workflows import starts as workflow_starts
+from app.services.workflows import views as workflow_views
+from app.services.workflows.editor import EditorForm
 
 router = APIRouter(include_in_schema=False)
 

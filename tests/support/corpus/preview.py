@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.services.templates import TemplateLibrary
+from app.library.templates import TemplateLibrary
 from tests.support.corpus import CORPUS
 from tests.support.service import lih
 

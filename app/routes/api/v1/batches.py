@@ -8,15 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
-from app.crystal.importers import MAX_BYTES
-from app.routes.api.v1.batch_schemas import BatchDetail, BatchEntry, BatchPreviewAnswer, NewBatch, batch_detail
-from app.routes.api.v1.schemas import ComparisonTable, EstimateAnswer, comparison_table
+from app.crystal.structures.importers import MAX_BYTES
+from app.routes.api.v1.schemas.batches import BatchDetail, BatchEntry, BatchPreviewAnswer, NewBatch, batch_detail
+from app.routes.api.v1.schemas.jobs import ComparisonTable, EstimateAnswer, comparison_table
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import DryRun, Expect, SelectionDep, Studied, Tolerance
-from app.services import archives, batch_creation, batch_views, batches, setbacks
-from app.services.comparison import compare
-from app.services.estimates import advise
-from app.services.selections import chosen
+from app.services.batches import creation as batch_creation
+from app.services.batches import drafts as batches
+from app.services.batches import views as batch_views
+from app.services.jobs import archives, setbacks
+from app.services.jobs.estimates import advise
+from app.services.jobs.selections import chosen
+from app.services.results.comparison import compare
 
 router = APIRouter(prefix="/api/v1", tags=["batches"])
 Ids = Annotated[Sequence[str], Query(description="Repeat for several jobs.")]

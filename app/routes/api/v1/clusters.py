@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.routes.api.v1.cluster_schemas import (
+from app.routes.api.v1.schemas.clusters import (
     ClusterChange,
     ClusterDetail,
     ClusterSummary,
@@ -13,7 +13,8 @@ from app.routes.api.v1.cluster_schemas import (
     cluster_summary,
 )
 from app.routes.deps import ActorDep, ContextDep
-from app.services import cluster_changes, clusters
+from app.services.clusters import changes as cluster_changes
+from app.services.clusters import registry as clusters
 
 router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"])
 

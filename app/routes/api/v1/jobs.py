@@ -9,13 +9,13 @@ from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
 from app.db.repositories.jobs import JobRow
-from app.library.pauses import with_pauses
-from app.routes.api.v1.schemas import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
+from app.routes.api.v1.schemas.jobs import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import FilterDep, next_cursor
-from app.services import jobs
-from app.services.creation import MAX_JOBS_PER_REQUEST, create_jobs
+from app.services.jobs import views as jobs
+from app.services.jobs.creation import MAX_JOBS_PER_REQUEST, create_jobs
+from app.workers.pauses import with_pauses
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 Several = Annotated[list[NewJob], Field(max_length=MAX_JOBS_PER_REQUEST)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, UploadFile
 
-from app.routes.api.v1.schemas import BasisText, BasisVersion, StoredReference, TemplateTexts, TemplateVersion
+from app.routes.api.v1.schemas.jobs import BasisText, BasisVersion, StoredReference, TemplateTexts, TemplateVersion
 from app.routes.deps import ActorDep, ContextDep
-from app.services import library
-from app.services.attachments import MAX_UPLOAD, keep_upload
+from app.services.catalogue import templates as library
+from app.services.jobs.attachments import MAX_UPLOAD, keep_upload
 
 router = APIRouter(prefix="/api/v1", tags=["library"])
 

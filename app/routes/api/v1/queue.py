@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.routes.api.v1.schemas import ActionPreview, ActionResult, PauseRequest, QueueAction
+from app.routes.api.v1.schemas.jobs import ActionPreview, ActionResult, PauseRequest, QueueAction
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import SelectionDep
-from app.services import actions, jobs, queue
-from app.services.selections import chosen
+from app.services.jobs import actions, queue
+from app.services.jobs import views as jobs
+from app.services.jobs.selections import chosen
 
 router = APIRouter(prefix="/api/v1", tags=["queue"])
 

@@ -8,10 +8,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response
 
-from app.domain.spectra import Shape
-from app.domain.tabular import as_csv
+from app.domain.drawing.spectra import Shape
+from app.domain.drawing.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
-from app.services import curves, electronic, equations, file_views, pictures, rerun, vibrations
+from app.services.jobs import files as file_views
+from app.services.results import curves, electronic, equations, vibrations
+from app.services.results import geometries as pictures
+from app.services.results import remedies as rerun
 
 router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["results"])
 Format = Annotated[Literal["json", "csv"], Query(alias="format")]

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, UploadFile
 
-from app.crystal.importers import DEFAULT_TOLERANCE, MAX_BYTES
-from app.domain.permissions import require
-from app.routes.api.v1.schemas import DeckFinding, DeckText, StructureRead, TextbookEntry
+from app.crystal.structures.importers import DEFAULT_TOLERANCE, MAX_BYTES
+from app.domain.people.permissions import require
+from app.library.structures import textbook
+from app.routes.api.v1.schemas.jobs import DeckFinding, DeckText, StructureRead, TextbookEntry
 from app.routes.deps import ActorDep, ContextDep
-from app.services import decks
-from app.services.structures import textbook
+from app.services.composing import decks
 
 router = APIRouter(prefix="/api/v1", tags=["structures"])
 

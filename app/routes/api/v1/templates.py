@@ -6,15 +6,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.domain.permissions import require
-from app.domain.schemas import json_schema, metadata_schema
-from app.domain.templates import refuse
-from app.routes.api.v1.schemas import Rendered, RenderRequest, Review, TemplateSummary
+from app.domain.people.permissions import require
+from app.domain.templates.metadata import refuse
+from app.domain.templates.schemas import json_schema, metadata_schema
+from app.library.template_files import Template
+from app.routes.api.v1.schemas.jobs import Rendered, RenderRequest, Review, TemplateSummary
 from app.routes.deps import ActorDep, ContextDep
-from app.services import reviews
-from app.services.attachments import gather
-from app.services.library import refresh
-from app.services.template_files import Template
+from app.services.catalogue import reviews
+from app.services.catalogue.templates import refresh
+from app.services.jobs.attachments import gather
 
 router = APIRouter(prefix="/api/v1/templates", tags=["templates"])
 

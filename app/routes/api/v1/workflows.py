@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from fastapi.responses import Response, StreamingResponse
 
-from app.domain.workflows import as_written, read_workflow, with_parameters
+from app.domain.workflows.definition import as_written, read_workflow, with_parameters
 from app.errors import InvalidInput
-from app.routes.api.v1.workflow_schemas import (
+from app.routes.api.v1.schemas.workflows import (
     CancelPreview,
     CheckedWorkflow,
     Decision,
@@ -28,16 +28,13 @@ from app.routes.api.v1.workflow_schemas import (
 )
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import DryRun, Expect
-from app.services import (
-    archives,
-    exports,
-    lineage,
-    workflow_actions,
-    workflow_library,
-    workflow_starts,
-    workflow_views,
-)
-from app.services.workflow_starts import RunRequest
+from app.services.jobs import archives
+from app.services.provenance import exports, lineage
+from app.services.workflows import actions as workflow_actions
+from app.services.workflows import library as workflow_library
+from app.services.workflows import starts as workflow_starts
+from app.services.workflows import views as workflow_views
+from app.services.workflows.starts import RunRequest
 
 router = APIRouter(prefix="/api/v1", tags=["workflows"])
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same run is answered.")]

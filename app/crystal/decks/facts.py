@@ -1,0 +1,331 @@
+"""What follows from the answers of a form: the names that a template sees beside its fields.
+
+`geometry` and `structure`, the basis set to write, electrons and bands, band path, projections, the energy window.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
+from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
+from app.crystal.elements import atomic_number, minimal_basis_size
+from app.crystal.structures.bulk import StructureError
+from app.crystal.structures.geometries import Geometry, Structure, read_geometry, supercell_matrix
+from app.crystal.structures.kpaths import BandPath, own_path, standard_path
+from app.errors import FieldError
+
+HARTREE_EV = 27.211386245988
+BOHR = 0.529177210903
+"""Å. Both are of CODATA 2018."""
+MAX_LINE = 80
+"""CRYSTAL cuts titles here; records are kept below it too."""
+D3_FUNCTIONALS = {"BLYP": "BLYP", "PBEXC": "PBE", "B3LYP": "B3LYP", "PBE0": "PBE0", "HSE06": "HSE06", "HSESOL": "HSEsol",
+                  "M06": "M06", "LC-wPBE": "LC-wPBE"}  # fmt: skip
+"""Functionals of the form that take the suffix -D3, as they are then spelt."""
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """What the service has at hand beside the answers."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Contents of attached geometries, by field."""
+    basis_sets: Mapping[str, BasisSet] = field(default_factory=dict)
+    """The group's library, by name."""
+    fermi_energy: float | None = None
+    """Of the job whose wave function is read, hartree."""
+    basis: str = ""
+    """Name of that job's basis set, where it is one of CRYSTAL's own."""
+
+
+class Wrong(Exception):
+    """Answers that do not go together."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(error.reason for error in errors))
+        self.errors = list(errors)
+
+
+def facts_of(values: Mapping[str, Any], supplies: Supplies, names: set[str]) -> dict[str, Any]:
+    """Names and values for the template; `names` are its fields.
+
+    Raises:
+        Wrong: names the fields.
+    """
+    if "system" not in values:
+        return {}
+    try:
+        geometry = read_geometry(values, supplies.files)
+    except StructureError as error:
+        raise Wrong(FieldError(error.field, str(error))) from error
+    structure = geometry.structure
+    facts: dict[str, Any] = {"geometry": geometry, "structure": structure}
+    facts |= _method(values) | _basis(values, supplies, structure)
+    _check_spins(values, geometry)
+    if "first_band" in names:
+        facts |= _band_range(geometry, values, supplies)
+    if "path_kind" in names:
+        facts["path"] = _path(values, geometry)
+    for name in ("phonon_supercell", "slab_supercell"):
+        if name in names:
+            facts[name.replace("supercell", "matrix")] = _matrix(name, values, geometry)
+    if "margin" in names:
+        facts["bounds"] = _bounds(values.get("margin"), structure)
+    if "fermi_energy" in names:
+        facts["fermi_ev"] = _fermi(values, supplies) * HARTREE_EV if "window" not in names else None
+    if "projection" in names:
+        facts["projections"] = _projections(geometry, values)
+    if "window" in names:
+        facts["energy_window"] = _window(values, supplies)
+    return facts
+
+
+# -- method and basis set ------------------------------------------------------------------------------------------------
+
+
+def _method(values: Mapping[str, Any]) -> dict[str, Any]:
+    functional = values.get("functional")
+    if functional is None:
+        return {"functional_keyword": None}
+    if values.get("dispersion", "none") == "none":
+        return {"functional_keyword": functional}
+    if functional not in D3_FUNCTIONALS:
+        known = ", ".join(D3_FUNCTIONALS)
+        raise Wrong(FieldError("dispersion", f"is parametrised only for {known}", str(functional)))
+    return {"functional_keyword": f"{D3_FUNCTIONALS[functional]}-D3"}
+
+
+def _basis(values: Mapping[str, Any], supplies: Supplies, structure: Structure | None) -> dict[str, Any]:
+    """`basis_name` of the program's own library, or `basis_lines` of an explicit set."""
+    composite = COMPOSITE_SETS.get(values.get("functional") or "")
+    name = composite or values.get("basis_set")
+    numbers = _elements(values, structure)
+    if composite or values.get("basis_kind") == "internal":
+        if missing := uncovered(str(name), numbers):
+            at = "functional" if composite else "basis_set"
+            raise Wrong(FieldError(at, f"does not cover {', '.join(missing)}", str(name)))
+        return {"basis_name": name, "basis_lines": None}
+    if values.get("basis_kind") == "library":
+        return {"basis_name": None, "basis_lines": _from_library(values, supplies, numbers)}
+    if values.get("basis_text"):
+        return {"basis_name": None, "basis_lines": str(values["basis_text"]).strip()}
+    return {"basis_name": None, "basis_lines": None}
+
+
+def _elements(values: Mapping[str, Any], structure: Structure | None) -> tuple[int, ...]:
+    """Atomic numbers that need a basis: of the structure, and of atoms that are added to it."""
+    own = structure.numbers if structure is not None else ()
+    try:
+        added = tuple(atomic_number(str(row["element"])) for row in values.get("adsorbate") or ())
+    except ValueError as error:
+        raise Wrong(FieldError("adsorbate", str(error))) from error
+    return (*own, *added)
+
+
+def _from_library(values: Mapping[str, Any], supplies: Supplies, numbers: tuple[int, ...]) -> str:
+    chosen: dict[int, str] = {}
+    for row in values.get("basis_elements") or ():
+        try:
+            chosen[atomic_number(str(row["element"]))] = str(row["set"])
+        except ValueError as error:
+            raise Wrong(FieldError("basis_elements", str(error))) from error
+    blocks = []
+    for z in sorted(set(numbers)):
+        name = chosen.get(z, str(values.get("basis_library", "")))
+        at = "basis_elements" if z in chosen else "basis_library"
+        if name not in supplies.basis_sets:
+            known = ", ".join(supplies.basis_sets) or "none yet"
+            raise Wrong(FieldError(at, f"is not in the group's library; it has {known}", name))
+        try:
+            blocks.append(supplies.basis_sets[name].block_of(z))
+        except BasisError as error:
+            raise Wrong(FieldError(at, str(error), name)) from error
+    if not blocks:
+        raise Wrong(FieldError("basis_library", "needs a structure whose elements are known"))
+    return "\n".join(blocks)
+
+
+def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
+    """ATOMSPIN names atoms of the cell; equivalent atoms must have equal spins."""
+    rows, structure = values.get("atomspin") or (), geometry.structure
+    if not rows or geometry.atoms is None or structure is None:
+        return
+    spins = {row["atom"]: row["spin"] for row in rows}
+    if beyond := [atom for atom in spins if atom > geometry.atoms]:
+        raise Wrong(FieldError("atomspin", f"names atom {beyond[0]}; the cell has {geometry.atoms}", str(beyond[0])))
+    if geometry.supercell or geometry.external:
+        return
+    start = 1
+    for number, count in enumerate(structure.multiplicities, start=1):
+        own = {spins.get(atom, 0) for atom in range(start, start + count)}
+        if len(own) > 1:
+            raise Wrong(
+                FieldError(
+                    "atomspin",
+                    f"gives atoms {start} to {start + count - 1} different spins, but they are images of row {number}: "
+                    "read the structure without symmetry",
+                )
+            )
+        start += count
+
+
+# -- bands and densities of states ---------------------------------------------------------------------------------------
+
+
+def _band_range(geometry: Geometry, values: Mapping[str, Any], supplies: Supplies) -> dict[str, Any]:
+    """First and last band: all occupied ones and some above, never more than the basis certainly has."""
+    electrons = _valence(geometry, values)
+    if electrons is None:
+        if values.get("last_band") is None:
+            raise Wrong(FieldError("last_band", "must be given: the number of electrons is not known"))
+        return {"first_band": values.get("first_band") or 1, "last_band": values["last_band"], "occupied_bands": None}
+    occupied = -(-electrons // 2)
+    virtual = max(8, occupied // 2)
+    if values.get("basis_set", supplies.basis) == "STO-3G" and geometry.structure is not None:
+        size = sum(minimal_basis_size(z) for z in geometry.structure.primitive[1]) * geometry.copies
+        virtual = max(1, size - occupied)
+    last = values.get("last_band") or occupied + min(virtual, 30)
+    first = values.get("first_band") or 1
+    if first > last:
+        raise Wrong(FieldError("first_band", f"must not be above the last band {last}", str(first)))
+    return {"first_band": first, "last_band": last, "occupied_bands": occupied}
+
+
+def _valence(geometry: Geometry, values: Mapping[str, Any]) -> int | None:
+    """Electrons that the basis describes: pseudopotentials replace the others."""
+    if geometry.electrons is None or geometry.structure is None:
+        return None
+    text = values.get("basis_text") if values.get("basis_kind") == "explicit" else None
+    if not text:
+        return geometry.electrons
+    try:
+        blocks = read_basis_set(str(text)).blocks
+    except BasisError as error:
+        raise Wrong(FieldError("basis_text", str(error))) from error
+    return None if any(number > 200 for number in blocks) else geometry.electrons
+
+
+def _path(values: Mapping[str, Any], geometry: Geometry) -> BandPath:
+    dimension = geometry.structure.dimension if geometry.structure is not None else 3
+    if dimension == 0:
+        raise Wrong(FieldError("system", "must repeat in some direction to have bands", "molecule"))
+    if values.get("path_kind") == "own":
+        try:
+            return own_path(values["path_segments"], dimension)
+        except ValueError as error:
+            raise Wrong(FieldError("path_segments", str(error))) from error
+    if geometry.structure is None:
+        raise Wrong(FieldError("path_kind", "must be own segments where the geometry is not known yet", "standard"))
+    if geometry.supercell:
+        raise Wrong(FieldError("path_kind", "must be own segments for a supercell", "standard"))
+    return standard_path(geometry.structure)
+
+
+def _projections(geometry: Geometry, values: Mapping[str, Any]) -> list[str]:
+    """DOSS records, wrapped as Fortran list input allows: `-N a1 … aN` for atoms, `N o1 … oN` for orbitals.
+
+    CRYSTAL lists the images of one atom of the asymmetric unit together, in the deck's order.
+    """
+    kind = values.get("projection", "none")
+    if kind == "none":
+        return []
+    if kind == "own":
+        records = [_own_projection(row, geometry) for row in values["projection_rows"]]
+    else:
+        if geometry.structure is None or geometry.supercell:
+            raise Wrong(FieldError("projection", "must be own lists where CRYSTAL's order of atoms is not known", kind))
+        groups = (
+            _atoms_by_element(geometry) if kind == "elements" else [[n] for n in range(1, (geometry.atoms or 0) + 1)]
+        )
+        records = [f"-{len(atoms)} " + " ".join(map(str, atoms)) for atoms in groups]
+    if not 1 <= len(records) <= 15:
+        raise Wrong(FieldError("projection", f"makes {len(records)} projections; CRYSTAL takes at most 15", kind))
+    return ["\n".join(textwrap.wrap(record, MAX_LINE, break_on_hyphens=False)) for record in records]
+
+
+def _own_projection(row: Mapping[str, Any], geometry: Geometry) -> str:
+    try:
+        numbers = expand_ranges(str(row["numbers"]))
+    except ValueError as error:
+        raise Wrong(FieldError("projection_rows", str(error), str(row["numbers"])[:40])) from error
+    if row["of"] == "atoms":
+        if geometry.atoms is not None and max(numbers) > geometry.atoms:
+            raise Wrong(FieldError("projection_rows", f"names atom {max(numbers)}; the cell has {geometry.atoms}"))
+        return f"-{len(numbers)} " + " ".join(map(str, numbers))
+    return f"{len(numbers)} " + " ".join(map(str, numbers))
+
+
+def expand_ranges(text: str) -> list[int]:
+    """`1-3,7` as numbers.
+
+    Raises:
+        ValueError: no such list.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ValueError("must be numbers and ranges such as 1-3,7")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high or high - low > 2000:
+            raise ValueError(f"{part} is no range of numbers from 1 on")
+        numbers += range(low, high + 1)
+    return numbers
+
+
+def _atoms_by_element(geometry: Geometry) -> list[list[int]]:
+    assert geometry.structure is not None
+    by_element: dict[int, list[int]] = {}
+    start = 1
+    for z, count in zip(geometry.structure.numbers, geometry.structure.multiplicities, strict=True):
+        by_element.setdefault(z, []).extend(range(start, start + count))
+        start += count
+    return list(by_element.values())
+
+
+def _matrix(name: str, values: Mapping[str, Any], geometry: Geometry) -> tuple[tuple[int, ...], ...]:
+    """An expansion matrix: of the phonons in all periodic directions, of a cut slab in two."""
+    try:
+        if name == "slab_supercell":
+            return supercell_matrix(values.get(name), (2,), name)
+        return supercell_matrix(values.get(name), (geometry.structure.dimension if geometry.structure else 3,), name)
+    except StructureError as error:
+        raise Wrong(FieldError(error.field, str(error))) from error
+
+
+def _bounds(margin: float | None, structure: Structure | None) -> list[tuple[float, float]]:
+    """Lowest and highest coordinate in bohr along each direction without a period, with a margin given in Å."""
+    if margin is None or structure is None:
+        return []
+    lattice, _, positions = structure.primitive
+    places = (positions @ lattice)[:, structure.dimension :]
+    low, high = (places.min(axis=0) - margin) / BOHR, (places.max(axis=0) + margin) / BOHR
+    return [(round(float(a), 4), round(float(b), 4)) for a, b in zip(low, high, strict=True)]
+
+
+def _fermi(values: Mapping[str, Any], supplies: Supplies) -> float:
+    """Hartree; given, or that of the job whose wave function is read."""
+    given: float | None = values.get("fermi_energy")
+    found = supplies.fermi_energy if given is None else given
+    if found is None:
+        raise Wrong(
+            FieldError(
+                "fermi_energy", "must be given: CRYSTAL takes absolute energies, and no earlier job here says it"
+            )
+        )
+    return found
+
+
+def _window(values: Mapping[str, Any], supplies: Supplies) -> tuple[float, float] | None:
+    """BMI and BMA: absolute energies in hartree, from a window in eV around the Fermi energy."""
+    if values.get("window") != "energy":
+        return None
+    fermi = _fermi(values, supplies)
+    low, high = values["window_from"], values["window_to"]
+    if low >= high:
+        raise Wrong(FieldError("window_to", "must be above the lower end", str(high)))
+    return fermi + low / HARTREE_EV, fermi + high / HARTREE_EV

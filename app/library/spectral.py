@@ -1,0 +1,266 @@
+"""Bands and densities of states as worker processes see them: files are read, pictures drawn and numbers written out there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from app.crystal.outputs.results import HARTREE_EV
+from app.crystal.properties.bands import BandError, Bands, read_bands
+from app.crystal.properties.dos import Dos, DosError, projection_names, read_dos
+from app.crystal.properties.fort25 import bands_of as fort25_bands
+from app.crystal.properties.fort25 import dos_of as fort25_dos
+from app.crystal.properties.fort25 import read_blocks
+from app.domain.drawing.bands import WINDOW, BandChart, BandSet, DosLine, electronic_chart, overlaid_chart
+from app.domain.drawing.charts import Chart, line_chart
+from app.domain.drawing.tabular import as_csv
+from app.library.kept import open_regular
+
+MOST_POINTS = 400
+"""Points of one line where several jobs are drawn."""
+
+
+@dataclass(frozen=True)
+class Electronic:
+    """What a job left of its electrons; `dos_job` names the job that the density of states is of, where it is another one."""
+
+    job_id: str
+    name: str = ""
+    bands: Bands | None = None
+    nodes: list[tuple[float, str]] = field(default_factory=list)
+    dos: Dos | None = None
+    names: list[str] = field(default_factory=list)
+    """Of the projections; the last is the total."""
+    dos_job: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """The picture in a sentence."""
+        parts = [_band_words(self.bands)] if self.bands is not None else []
+        if self.dos is not None:
+            parts.append(
+                f"density of states with {', '.join(self.names)}"
+                + (", two spins" if len(self.dos.densities) == 2 else "")
+            )
+        return "; ".join(parts)
+
+    def chart(self, window: tuple[float, float] | None = None) -> BandChart | None:
+        """Both on one axis, in eV."""
+        bands = self.bands
+        shift = 0.0
+        if bands is not None and self.dos is not None and bands.fermi is not None and self.dos.fermi is not None:
+            # Each file counts from its own Fermi energy; the bands' one is the zero of the picture.
+            shift = self.dos.fermi - bands.fermi
+        lines = _dos_lines(self.dos, self.names, shift) if self.dos is not None else []
+        if bands is None:
+            return electronic_chart([], [], [], dos=lines, window=window)
+        return electronic_chart(
+            bands.distances.tolist(), (bands.energies * HARTREE_EV).tolist(), self.nodes, dos=lines, window=window
+        )
+
+    @property
+    def path(self) -> list[str]:
+        """Names of the nodes of the bands' path."""
+        return [name for _, name in self.nodes]
+
+    def band_set(self) -> BandSet:
+        """The bands in eV, for a picture of several jobs. There must be some."""
+        assert self.bands is not None
+        return BandSet(self.bands.distances.tolist(), (self.bands.energies * HARTREE_EV).tolist(), self.nodes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Both as numbers, hartree from the Fermi energy."""
+        found: dict[str, Any] = {"job": self.job_id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
+        if self.bands is not None:
+            found["bands"] = {
+                "fermi_energy": self.bands.fermi, "nodes": [{"at": at, "name": name} for at, name in self.nodes],
+                "distances": self.bands.distances.tolist(), "energies": self.bands.energies.tolist(),
+            }  # fmt: skip
+        if self.dos is not None:
+            found["dos"] = {
+                "fermi_energy": self.dos.fermi, "names": self.names, "energies": self.dos.energies.tolist(),
+                "densities": self.dos.densities.tolist(),
+            }  # fmt: skip
+        return found
+
+    def band_columns(self) -> dict[str, Sequence[Any]]:
+        """Bands by column: distance along the path (1/bohr), then one energy (eV from the Fermi energy) for each band."""
+        if self.bands is None:
+            return {}
+        columns: dict[str, Sequence[Any]] = {"distance_1_bohr": self.bands.distances.tolist()}
+        for spin, bands in enumerate(self.bands.energies):
+            mark = ("_alpha", "_beta")[spin] if len(self.bands.energies) == 2 else ""
+            columns |= {f"band_{place + 1}{mark}_ev": (band * HARTREE_EV).tolist() for place, band in enumerate(bands)}
+        return columns
+
+    def dos_columns(self) -> dict[str, Sequence[Any]]:
+        """Densities by column: energy (eV from the Fermi energy), then states/(eV·cell) for each projection."""
+        if self.dos is None:
+            return {}
+        columns: dict[str, Sequence[Any]] = {"energy_ev": (self.dos.energies * HARTREE_EV).tolist()}
+        for spin, projections in enumerate(self.dos.densities):
+            mark = (" alpha", " beta")[spin] if len(self.dos.densities) == 2 else ""
+            columns |= {
+                f"{name}{mark}": (density / HARTREE_EV).tolist()
+                for name, density in zip(self.names, projections, strict=True)
+            }
+        return columns
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where to look for what a job left: its files, its deck of properties, the elements of its atoms by number."""
+
+    job_id: str
+    name: str
+    deck: str = ""
+    band_file: Path | None = None
+    dos_file: Path | None = None
+    fort25: Path | None = None
+    symbols: Mapping[int, str] = field(default_factory=dict)
+
+
+def read(source: Source) -> Electronic:
+    """What the files hold; what cannot be read is among the problems."""
+    band_file, dos_file = source.band_file, source.dos_file
+    problems: list[str] = []
+    bands, dos = None, None
+    if band_file is not None:
+        try:
+            text = _text(band_file)
+            bands = fort25_bands(read_blocks(text)) if _is_fort25(band_file) else read_bands(text)
+        except (ValueError, OSError) as error:
+            if not (_is_fort25(band_file) and isinstance(error, BandError)):
+                problems.append(f"{band_file.name}: {error}")
+    if dos_file is not None:
+        try:
+            text = _text(dos_file)
+            dos = fort25_dos(read_blocks(text)) if _is_fort25(dos_file) else read_dos(text)
+        except (ValueError, OSError) as error:
+            if not (_is_fort25(dos_file) and isinstance(error, DosError)):
+                problems.append(f"{dos_file.name}: {error}")
+    if dos is not None and dos.fermi is None:
+        # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
+        dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(source.fort25))
+        if dos.fermi is None:
+            problems.append(
+                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file tells the Fermi energy"
+            )
+            dos = None
+    return Electronic(
+        source.job_id, source.name, bands, _nodes(bands, source.deck) if bands is not None else [], dos,
+        _names(dos, projection_names(source.deck, source.symbols)) if dos is not None else [], problems=problems,
+    )  # fmt: skip
+
+
+def draw_chart(found: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
+    """The picture of what was read."""
+    return found.chart(window)
+
+
+def as_json(found: Electronic) -> bytes:
+    """All numbers as a JSON document."""
+    return json.dumps(found.as_dict(), ensure_ascii=False).encode()
+
+
+def as_table(found: Electronic, kind: Literal["bands", "dos"]) -> str:
+    """All numbers as CSV."""
+    return as_csv(found.band_columns() if kind == "bands" else found.dos_columns())
+
+
+def _fermi(fort25: Path | None) -> float | None:
+    """The Fermi energy that a fort.25 tells, where there is one."""
+    try:
+        return read_blocks(_text(fort25))[0].fermi if fort25 is not None else None
+    except (ValueError, OSError, IndexError):
+        return None
+
+
+def _is_fort25(path: Path) -> bool:
+    return path.name.endswith(("fort.25", ".f25"))
+
+
+def _text(path: Path) -> str:
+    with open_regular(path) as file:
+        return file.read().decode("utf-8", "replace")
+
+
+def _nodes(bands: Bands, deck: str) -> list[tuple[float, str]]:
+    """Nodes of the path with the names that the title of BAND gives them: `G-X-U|K-G`."""
+    lines = deck.split("\n")
+    place = next((index for index, line in enumerate(lines) if line.strip() == "BAND"), len(lines))
+    title = (lines[place + 1].split() or [""])[0] if place + 1 < len(lines) else ""
+    labels = [{"G": "Γ"}.get(part, part) for part in title.split("-")]
+    if len(labels) == len(bands.nodes):
+        return [(at, label) for (at, _), label in zip(bands.nodes, labels, strict=True)]
+    return bands.nodes
+
+
+def _names(dos: Dos, wanted: Sequence[str]) -> list[str]:
+    count = dos.densities.shape[1]
+    if count == len(wanted) + 1:
+        return [*wanted, "total"]
+    return [*(f"projection {place}" for place in range(1, count)), "total"]
+
+
+def _dos_lines(dos: Dos, names: Sequence[str], shift: float) -> list[DosLine]:
+    energies = ((dos.energies + shift) * HARTREE_EV).tolist()
+    return [
+        DosLine(name, spin, energies, (density / HARTREE_EV).tolist())
+        for spin, projections in enumerate(dos.densities)
+        for name, density in zip(names, projections, strict=True)
+    ]
+
+
+def _band_words(bands: Bands) -> str:
+    found = bands.summary()
+    if found.valence_top is None or found.conduction_bottom is None:
+        gap = "the bands cross the Fermi energy" if found.count > 1 else ""
+    else:
+        gap = f"gap along the path {(found.conduction_bottom - found.valence_top) * HARTREE_EV:.3f} eV"
+    spins = ", two spins" if found.spins == 2 else ""
+    return f"{found.count} bands{spins} at {found.points} points; {gap}".rstrip("; ")
+
+
+# -- of several jobs -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """Pictures of several jobs over each other, with the ids of the jobs that are in them."""
+
+    bands: BandChart | None
+    along: list[str]
+    elsewhere: list[str]
+    """Names of jobs that are left out, since their bands run along other points."""
+    densities: Chart | None
+    with_densities: list[str]
+
+
+def overlay(sources: Sequence[Source]) -> Overlaid:
+    """Bands along the path of the first job that has any, and total densities of states."""
+    found = [read(source) for source in sources]
+    with_bands = [one for one in found if one.bands is not None and len(one.nodes) > 1]
+    same = [one for one in with_bands if one.path == with_bands[0].path]
+    chart = overlaid_chart([one.band_set() for one in same]) if len(same) > 1 else None
+    dense = [one for one in found if one.dos is not None]
+    lines = [(one.name, _density(one)) for one in dense]
+    return Overlaid(
+        chart, [one.job_id for one in same], [one.name for one in with_bands if one.path != with_bands[0].path],
+        line_chart(lines, "E − E_F / eV", "DOS / (states/eV/cell)") if len(lines) > 1 else None,
+        [one.job_id for one in dense],
+    )  # fmt: skip
+
+
+def _density(found: Electronic) -> list[tuple[float, float, str]]:
+    """Total density of states of both spins around the Fermi energy."""
+    assert found.dos is not None
+    total = found.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
+    energies = found.dos.energies * HARTREE_EV
+    known = [(float(e), float(d)) for e, d in zip(energies, total, strict=True) if WINDOW[0] <= e <= WINDOW[1]]
+    stride = max(1, len(known) // MOST_POINTS)
+    return [(e, d, f"{e:.2f} eV: {d:.3f}") for e, d in known[::stride]]

@@ -1,0 +1,107 @@
+"""Structures for the composer and for notebooks: from files, and from the collection of textbook crystals.
+
+Files are read in worker processes: the libraries that read them are written in C and meet whatever people upload.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from app.crystal.structures.bulk import StructureError
+from app.crystal.structures.importers import Imported, from_results, read_structure
+from app.errors import FieldError, InvalidInput, NotFound, WorkStopped
+from app.library.template_files import BUILT_IN, SHARED
+from app.workers.pool import Workers
+
+SECONDS = 20.0
+"""That one file may take."""
+
+
+@dataclass(frozen=True)
+class TextbookCrystal:
+    """A crystal of the built-in collection: values of the fields of a bulk template, and its shortest bond in Å."""
+
+    key: str
+    label: str
+    parameters: dict[str, Any]
+    bond: float
+
+
+@cache
+def textbook() -> dict[str, TextbookCrystal]:
+    """The collection, by key."""
+    text = (BUILT_IN / SHARED / "crystals.toml").read_text(encoding="utf-8")
+    found = {}
+    for key, values in tomllib.loads(text)["crystals"].items():
+        parameters = {"system": "crystal"} | {
+            name: value for name, value in values.items() if name not in ("label", "bond")
+        }
+        found[key] = TextbookCrystal(key, values["label"], {"title": key, **parameters}, values["bond"])
+    return found
+
+
+def textbook_crystal(key: str) -> TextbookCrystal:
+    try:
+        return textbook()[key]
+    except KeyError:
+        raise NotFound(f"There is no textbook crystal {key[:40]!r}.", hint=f"Known: {', '.join(textbook())}.") from None
+
+
+class StructureReader:
+    """Reads files in worker processes."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    async def read(
+        self, user: int, data: bytes, name: str, tolerance: float, kind: str = "", *, symmetry: bool = True,
+        patient: bool = False,
+    ) -> Imported:  # fmt: skip
+        """The structure in a file; `kind` and `symmetry` as `importers.read_structure` takes them.
+
+        Args:
+            user: for whom; users take turns. patient: work of the background.
+
+        Raises:
+            InvalidInput: names the field (`file` or `tolerance`) and the reason.
+        """
+        try:
+            return await self._workers.run(
+                user, _read, data, name, tolerance, kind, symmetry, seconds=SECONDS, patient=patient
+            )
+        except StructureError as error:
+            raise _refusal(error.field, str(error)) from error
+        except WorkStopped as error:
+            raise _refusal(
+                "file", f"could not be read: {error.message[0].lower()}{error.message[1:].rstrip('.')}"
+            ) from error
+
+    async def of_results(
+        self, user: int, results: Mapping[str, Any], name: str, tolerance: float, kind: str, *, symmetry: bool
+    ) -> Imported:
+        """The last geometry of a job; arguments as for `read`.
+
+        Raises:
+            StructureError: there is none, or it cannot be.
+        """
+        geometry = {key: results.get(key) for key in ("geometry", "dimensionality")}
+        return await self._workers.run(user, _of_results, geometry, name, tolerance, kind, symmetry, seconds=SECONDS)
+
+
+def _refusal(field: str, reason: str) -> InvalidInput:
+    return InvalidInput(
+        f"The structure's {field} {reason}.", hint="Correct or convert it; the form is as it was.",
+        fields=[FieldError(f"structure.{field}", reason)],
+    )  # fmt: skip
+
+
+def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry)
+
+
+def _of_results(results: Mapping[str, Any], name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    return from_results(results, name, tolerance, kind=kind, symmetry=symmetry)

@@ -1,0 +1,376 @@
+"""Working off batches in the background: rows are checked, become jobs, and a sweep that has converged is ended.
+
+Every step is one transaction that also says how far it came, so that a restart goes on where it was and makes no job twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal.structures.importers import DEFAULT_TOLERANCE
+from app.db.repositories import batches, clusters, users
+from app.db.repositories.batches import Twin
+from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.tables import Batch, BatchItem, Job, now
+from app.domain.names import MAX_NAME, suggest_name
+from app.domain.people.permissions import Actor
+from app.domain.states import TERMINAL, JobState
+from app.domain.sweeps import fill_name, label, settled
+from app.domain.templates.answers import FILE_REFERENCE
+from app.errors import CrystalDeckError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce, announce_jobs
+from app.library.drafting import Wanted
+from app.services.catalogue.templates import refresh
+from app.services.composing import forms
+from app.services.context import Context
+from app.services.jobs import actions
+from app.services.jobs.attachments import gather, upload_path
+from app.services.jobs.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
+from app.services.jobs.effects import cancel_rows
+from app.services.jobs.faults import blame
+
+CHECKED = 25
+"""Rows of a draft that are checked in one transaction: few, so that their author sees how it gets on."""
+MADE = 250
+"""Rows that become jobs in one transaction: many, since the first ones to run take the processor from the others."""
+log = logging.getLogger(__name__)
+
+
+async def busy(context: Context) -> list[str]:
+    """Batches and actions with something left to do."""
+    async with context.database.read() as session:
+        return await batches.busy(session)
+
+
+async def work(context: Context, batch_id: str) -> None:
+    """Go on until nothing is left to do."""
+    while await advance(context, batch_id):
+        pass
+
+
+async def advance(context: Context, batch_id: str) -> bool:
+    """One step. False: nothing is left."""
+    async with context.database.read() as session:
+        batch = await batches.get(session, batch_id)
+        if batch is None or not batch.busy:
+            return False
+        actor = await users.actor(session, batch.owner_id)
+        chunk = MADE if batch.state == "making" else CHECKED
+        fresh = await batches.items(session, batch_id, ["new"], limit=chunk)
+        ready = await batches.items(session, batch_id, ["ready", "known"], limit=chunk)
+    if batch.kind == "action":
+        return await actions.advance(context, batch_id)
+    if actor is None:
+        return await _give_up(context, batch_id)
+    await refresh(context)
+    if fresh:
+        prepared = await _check(context, actor, batch, fresh)
+        if batch.state == "making":
+            # What was just rendered need not be rendered again.
+            await _make(context, actor, batch, fresh, prepared)
+    elif ready and batch.state == "making":
+        await _make(context, actor, batch, ready, {})
+    else:
+        return await _rest(context, actor, batch_id)
+    return True
+
+
+async def _give_up(context: Context, batch_id: str) -> bool:
+    async with context.database.write() as session:
+        batch = await batches.get(session, batch_id)
+        if batch is not None:
+            batch.busy, batch.remark = False, "Its owner's account was closed; nothing more is submitted from it."
+            session.add(batch)
+    return False
+
+
+# -- what a row asks for ---------------------------------------------------------------------------------------------------
+
+
+def request_of(context: Context, batch: Batch, item: BatchItem) -> JobRequest:
+    """What is common to the batch, with what the row has of its own.
+
+    Raises:
+        InvalidInput: the naming pattern names something unknown.
+    """
+    request = forms.from_form(context, batch.template_id, batch.form).request()
+    given = dict(item.given)
+    own = {key: str(given.pop(key)) for key in ("name", "cluster", "priority") if key in given}
+    resources = {key.partition(".")[2]: given.pop(key) for key in list(given) if key.startswith("resources.")}
+    name = _name(context, batch, item, request, own.get("name", ""))
+    parameters = request.parameters | given
+    if not parameters.get("title") and any(
+        one.key == "title" for one in context.templates.get(batch.template_id).spec.fields
+    ):
+        parameters["title"] = name
+    return JobRequest(
+        batch.template_id, parameters, own.get("cluster", request.cluster), request.resources | resources, name,
+        own.get("priority", request.priority),
+    )  # fmt: skip
+
+
+def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, own: str) -> str:
+    source = item.source.rpartition("/")[2]
+    stem = source.rpartition(".")[0] or source
+    point = "-".join(label(value).replace(" ", "x") for value in item.point.values())
+    known: dict[str, Any] = {
+        one.key: request.parameters.get(one.key, "") for one in context.templates.get(batch.template_id).spec.fields
+    }
+    known |= {key: value for key, value in item.given.items() if not key.startswith("resources.")}
+    known |= {
+        "n": f"{item.position:03}", "template": batch.template_id, "batch": batch.name, "source": stem, "point": point,
+        "name": own or stem or f"{batch.name}-{item.position:03}",
+    }  # fmt: skip
+    try:
+        filled = fill_name(batch.naming or "{name}", known)
+    except ValueError as error:
+        raise InvalidInput(f"The naming pattern {error}.", hint="Correct it.") from error
+    return suggest_name(filled)[:MAX_NAME]
+
+
+# -- checking --------------------------------------------------------------------------------------------------------------
+
+
+async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> dict[int, Prepared | str]:
+    """Read structures, render decks, look for jobs that computed the same. Returns what was rendered, by position."""
+    asked = {item.position: dict(item.given) for item in items}
+    read = [await _read_source(context, actor, item) for item in items]
+    prepared = [wrong or await _prepared(context, actor, batch, item) for item, wrong in zip(items, read, strict=True)]
+    async with context.database.write() as session:
+        current = await batches.get(session, batch.id)
+        if current is None or current.updated_at != batch.updated_at:
+            # Somebody changed what is common meanwhile: what was found here no longer counts.
+            return {}
+        cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
+        digests = [one.digest for one in prepared if isinstance(one, Prepared)]
+        twins = await batches.twins(session, digests, cluster.id or 0 if cluster else 0)
+        siblings = await batches.by_digest(session, batch.id, digests)
+        rows = {row.position: row for row in await batches.items(session, batch.id, ["new"])}
+        for item, one in zip(items, prepared, strict=True):
+            row = rows.get(item.position)
+            if row is None or (row.given, row.anyway) != (asked[item.position], item.anyway):
+                # Somebody changed this row meanwhile: it is looked at again.
+                continue
+            row.given = item.given
+            if isinstance(one, Prepared):
+                row.name, row.digest, row.atoms = one.request.name, one.digest, one.atoms
+                first = siblings.setdefault(one.digest, row.position)
+                row.state, row.message = _standing(twins.get(one.digest), first, row.position)
+            else:
+                row.state, row.message = "wrong", one
+                row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
+            session.add(row)
+            item.state, item.digest = row.state, row.digest
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+    return {item.position: one for item, one in zip(items, prepared, strict=True)}
+
+
+def _standing(twin: Twin | None, first: int, position: int) -> tuple[str, str]:
+    if twin is not None:
+        done = twin.job.state == JobState.COMPLETED
+        engine = " with the preview engine" if twin.preview else ""
+        when = twin.job.ended_at if done and twin.job.ended_at else twin.job.created_at
+        words = "Already computed" if done else "Being computed"
+        return "known", f"{words}{engine} by {twin.owner} on {twin.cluster}, {when:%d %b %Y}: {twin.job.id}"
+    if first != position:
+        return "known", f"The same as row {first} of this batch."
+    return "ready", ""
+
+
+async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
+    """Fill the structure of an uploaded file into the row; returns what is wrong with it."""
+    if not item.source or "system" in item.given or "space_group" in item.given:
+        return ""
+    if not FILE_REFERENCE.fullmatch(item.source):
+        return f"{item.source[:60]!r} names no uploaded file."
+    digest, _, name = item.source.removeprefix("upload:").partition("/")
+    try:
+        data = await asyncio.to_thread(upload_path(context, digest).read_bytes)
+        found = await context.structures.read(actor.user_id, data, name, DEFAULT_TOLERANCE, patient=True)
+    except CrystalDeckError as error:
+        return error.sentence
+    except OSError as error:
+        return f"The uploaded file cannot be read: {error.strerror}."
+    except Exception as error:
+        return blame(log, f"reading the structure of row {item.position} of batch {item.batch_id}", error)
+    item.given = found.parameters | item.given
+    return ""
+
+
+async def _prepared(
+    context: Context,
+    actor: Actor,
+    batch: Batch,
+    item: BatchItem,
+    wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
+) -> Prepared | str:
+    """The job that a row would become, or what is wrong with it."""
+    try:
+        if (spec := context.templates.get(batch.template_id).spec) and item.source:
+            known = {one.key for one in spec.fields}
+            item.given = {
+                key: value for key, value in item.given.items() if key in known or "." in key or key == "name"
+            }
+        request = request_of(context, batch, item)
+        if item.source:
+            # What another structure of the common form left must not mix with this one's.
+            structure = {one.key for one in spec.fields if one.group == "Structure"} - item.given.keys()
+            kept = {key: value for key, value in request.parameters.items() if key not in structure}
+            request = JobRequest(**{**vars(request), "parameters": kept})
+        found = await gather(context, actor, request.template, request.parameters)
+        made = await prepare(context, actor.user_id, request, found, wanted=wanted, patient=True)
+        async with context.database.read() as session:
+            cluster = await clusters.by_name(session, request.cluster)
+        if cluster is not None:
+            check_fits(cluster, made.resources)
+        elif request.cluster:
+            return f"There is no cluster {request.cluster[:60]!r}."
+        return made
+    except CrystalDeckError as error:
+        return error.sentence
+    except Exception as error:
+        return f"It could not be checked. {blame(log, f'row {item.position} of batch {batch.id}', error)}"
+
+
+# -- making ----------------------------------------------------------------------------------------------------------------
+
+
+async def _make(
+    context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem], rendered: Mapping[int, Prepared | str]
+) -> None:
+    """Rows become jobs; what was computed before is linked, unless it is to be computed all the same."""
+    reused = [item for item in items if item.state == "known" and not _compute(batch, item)]
+    wanted = [item for item in items if item not in reused]
+    prepared = {
+        item.position: rendered.get(item.position) or await _prepared(context, actor, batch, item) for item in wanted
+    }
+    async with context.database.write() as session:
+        rows = {row.position: row for row in await batches.items(session, batch.id, ["ready", "known"])}
+        good: list[tuple[BatchItem, Prepared]] = []
+        for item in wanted:
+            row, one = rows.get(item.position), prepared[item.position]
+            if row is None:
+                continue
+            if isinstance(one, Prepared):
+                good.append((row, one))
+            else:
+                row.state, row.message = "wrong", one
+                session.add(row)
+        head = not await batches.has_head(session, batch.id)
+        made = await _queued(session, actor, batch, {row.position: one for row, one in good}, head=head)
+        for row, _ in good:
+            found = made[row.position]
+            if isinstance(found, str):
+                row.state, row.message = "wrong", found
+            else:
+                row.state, row.job_id, row.message = "made", found.id, ""
+            session.add(row)
+        # Now, since a row may be the same as another one that has just become a job.
+        cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
+        twins = await batches.twins(session, [item.digest for item in reused], cluster.id or 0 if cluster else 0)
+        for item in reused:
+            row, twin = rows.get(item.position), twins.get(item.digest)
+            if row is None:
+                continue
+            if twin is not None:
+                row.state, row.job_id = "reused", twin.job.id
+            else:
+                # The other one is gone or failed meanwhile: compute it after all.
+                row.state, row.message = "ready", ""
+            session.add(row)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+
+
+async def _queued(
+    session: AsyncSession, actor: Actor, batch: Batch, rows: Mapping[int, Prepared], *, head: bool
+) -> dict[int, Job | str]:
+    """The jobs of rows by position, or why there is none: all at once, and one by one only where that fails."""
+    if not rows:
+        return {}
+    try:
+        async with savepoint(session):
+            made = await queue_prepared(session, actor, list(rows.values()), batch.id, head=head)
+        return dict(zip(rows, made, strict=True))
+    except NOT_THE_ITEM:
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            return dict.fromkeys(rows, blame(log, f"row {next(iter(rows))} of batch {batch.id}", error))
+    found: dict[int, Job | str] = {}
+    for position, one in rows.items():
+        first = head and not any(isinstance(job, Job) for job in found.values())
+        found |= await _queued(session, actor, batch, {position: one}, head=first)
+    return found
+
+
+def _compute(batch: Batch, item: BatchItem) -> bool:
+    return item.anyway if item.anyway is not None else not batch.reuse
+
+
+async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
+    """Nothing to check or to make: is the batch done, has the sweep converged?"""
+    async with context.database.write() as session:
+        batch = await batches.get(session, batch_id)
+        assert batch is not None
+        counts = await batches.counts(session, batch_id)
+        if counts.get("new") or (batch.state == "making" and (counts.get("ready") or counts.get("known"))):
+            return True
+        if batch.state == "making":
+            batch.state = "made"
+        batch.busy = False
+        if batch.sweep.get("stop") and batch.state == "made":
+            rows = await batches.rows(session, batch_id)
+            if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
+                rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]
+                await cancel_rows(session, actor, rest, "The sweep has converged: no longer needed.")
+                await announce_jobs(session, rest)
+                batch.sweep = {**batch.sweep, "stop": False}
+                batch.remark = f"It has converged; {len(rest)} jobs that were left were cancelled."
+        batch.updated_at = now()
+        session.add(batch)
+        announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
+    return False
+
+
+def _may_stop(job: Job, batch: Batch) -> bool:
+    """Only the batch's own jobs: a reused one may be somebody else's."""
+    state = JobState(job.state)
+    return (
+        job.batch_id == batch.id
+        and state not in TERMINAL
+        and state is not JobState.FINISHING
+        and not job.cancel_requested
+    )
+
+
+async def decks_of(context: Context, actor: Actor, batch: Batch, position: int) -> tuple[BatchItem, Prepared | str]:
+    """A row with the decks that it would become, or what is wrong with it.
+
+    Raises:
+        NotFound: no such row.
+    """
+    await refresh(context)
+    async with context.database.read() as session:
+        item = await batches.item(session, batch.id, position)
+    if item is None:
+        raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
+    wrong = await _read_source(context, actor, item)
+    return item, wrong or await _prepared(context, actor, batch, item, Wanted(look=True))
+
+
+async def watch(session: AsyncSession, rows: Sequence[Job]) -> None:
+    """Jobs ended: let the sweeps that want to stop early look at them."""
+    ids = {job.batch_id for job in rows if job.batch_id}
+    stopping = [
+        batch_id for batch_id in ids if (batch := await batches.get(session, batch_id)) and batch.sweep.get("stop")
+    ]
+    await batches.wake(session, stopping)

@@ -1,0 +1,33 @@
+"""Decks that people hand in themselves: what the checker says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.model import Finding, oversize
+from app.domain.people.permissions import Actor, require
+from app.errors import FieldError, InvalidInput
+from app.services.context import Context
+
+MAX_FILES = 200
+"""Names of files beside a deck."""
+
+
+async def check(
+    context: Context, actor: Actor, text: str, role: Literal["d12", "d3"] | None, files: Sequence[str] | None
+) -> list[Finding]:
+    """Findings of one deck, in the order of their lines.
+
+    Raises:
+        InvalidInput: it is too large to be a deck.
+    """
+    require(actor, "template.read")
+    if reason := oversize(text):
+        raise InvalidInput(f"The deck is not checked: {reason}.", hint="Take out what is not needed.",
+                           fields=[FieldError("text", reason)])  # fmt: skip
+    if files is not None and len(files) > MAX_FILES:
+        raise InvalidInput(f"{len(files)} files beside one deck were named.", hint=f"Name at most {MAX_FILES}.",
+                           fields=[FieldError("files", f"at most {MAX_FILES} are taken")])  # fmt: skip
+    return await context.workers.run(actor.user_id, check_deck, text, role, files)

@@ -1,0 +1,318 @@
+"""Actions on many jobs: each job answers for itself, and a restart in the middle goes on where it was.
+
+An action is a batch whose items are the jobs. It is worked off in chunks; the transaction that changes the jobs of a chunk
+also writes their outcomes, so that no job is done twice and none is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.engine import insert_rows
+from app.db.repositories import batches, clusters, jobs, users
+from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.tables import Batch, BatchItem, Cluster, Job, now
+from app.domain.names import CLUSTER_NAME
+from app.domain.people.permissions import Actor, can, require
+from app.domain.resources import read_resources
+from app.domain.states import TERMINAL, JobState, Priority
+from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce, announce_jobs
+from app.services.context import Context
+from app.services.jobs.creation import check_fits, new_job_id
+from app.services.jobs.effects import WAITING, apply, moved
+from app.services.jobs.faults import blame
+from app.services.jobs.selections import Selection, count, selected
+
+CHUNK = 500
+SAMPLE = 20
+"""Jobs of which a dry run tells what would become of them."""
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
+ACTIONS = {
+    "submit": "Submit", "hold": "Hold", "release": "Release", "priority": "Set priority", "first": "First", "last": "Last",
+    "start": "Start not before", "move": "Move", "cancel": "Cancel", "rerun": "Run again", "tag": "Tag", "untag": "Remove tag",
+    "archive": "Archive", "unarchive": "Take out of the archive",
+}  # fmt: skip
+"""What can be done to many jobs, in words."""
+DESTRUCTIVE = frozenset({"cancel", "rerun"})
+"""What cannot be taken back, or costs computing time: a page asks first."""
+LARGE = 50
+"""From so many jobs on a page asks first, whatever is done to them."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an action did to one job: `done`, or the reason why not."""
+
+    id: str
+    name: str
+    done: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an action would do: to how many jobs it would be tried, and the outcome for the first of them."""
+
+    action: str
+    count: int
+    sample: list[Outcome]
+
+
+async def act(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> list[Outcome]:
+    """Do one thing to many jobs and wait for its end; a job that cannot take part stops none of the others.
+
+    Args:
+        value: of `priority` its name; of `start` an ISO 8601 time (empty: as soon as possible); of `move`
+            `cluster` or `cluster:partition`; of `tag` and `untag` a word.
+
+    Raises:
+        InvalidInput: no such action or value, or too many jobs. Conflict: not as many jobs as expected.
+    """
+    batch = await begin(context, actor, action, selection, value)
+    while await advance(context, batch.id):
+        pass
+    return await outcomes(context, actor, batch.id)
+
+
+async def preview(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> Preview:
+    """What `act` would do, without doing anything; raises what it would raise."""
+    require(actor, "job.create")
+    async with context.database.read() as session:
+        wanted = await _value_of(session, action, value)
+        listed = await selected(session, selection)
+        rows = await jobs.get_all(session, [job_id for job_id, _ in listed[:SAMPLE]])
+    sample = []
+    for job_id, name in listed[:SAMPLE]:
+        reason = _refusal(actor, rows[job_id], action, wanted)
+        sample.append(Outcome(job_id, name, not reason, reason))
+    return Preview(action, len(listed), sample)
+
+
+async def to_confirm(
+    context: Context, actor: Actor, action: str, selection: Selection, value: str = ""
+) -> Preview | None:
+    """What a person should look at before it is done; None where it touches few jobs and can be taken back."""
+    number = await count(context, actor, selection)
+    found = await preview(context, actor, action, replace(selection, expect=number), value)
+    asks = action in DESTRUCTIVE or selection.matching is not None or number >= LARGE
+    return found if asks else None
+
+
+async def begin(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> Batch:
+    """Write down what is to be done, and to which jobs; `advance` does it."""
+    require(actor, "job.create")
+    async with context.database.write() as session:
+        await _value_of(session, action, value)
+        listed = await selected(session, selection)
+        known = {job_id for job_id, _ in listed}
+        unknown = [job_id for job_id in dict.fromkeys(selection.ids) if job_id not in known]
+        batch = Batch(
+            id=new_job_id(), kind="action", name=ACTIONS[action], owner_id=actor.user_id, state="doing", busy=True,
+            action=action, value=value,
+        )  # fmt: skip
+        session.add(batch)
+        await session.flush()
+        items = [BatchItem(batch_id=batch.id, position=0, name=name, state="open", job_id=key) for key, name in listed]
+        items += [
+            BatchItem(batch_id=batch.id, position=0, name=key[:40], state="left", message="There is no such job.")
+            for key in unknown
+        ]
+        for position, item in enumerate(items, start=1):
+            item.position = position
+        await insert_rows(session, items)
+    context.broker.wake()
+    return batch
+
+
+async def outcomes(context: Context, actor: Actor, batch_id: str) -> list[Outcome]:
+    """How far an action has come, job by job."""
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        found = await batches.items(session, batch_id)
+    return [Outcome(item.job_id or item.name, item.name, item.state == "done", item.message) for item in found]
+
+
+async def progress(context: Context, actor: Actor, batch_id: str) -> dict[str, int]:
+    """Jobs of an action by state: open, done, left."""
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        return await batches.counts(session, batch_id)
+
+
+async def advance(context: Context, batch_id: str) -> bool:
+    """One chunk of an action. False: nothing is left."""
+    async with context.database.write() as session:
+        batch = await batches.get(session, batch_id)
+        if batch is None or not batch.busy:
+            return False
+        # Who is to come first is moved last.
+        items = await batches.items(session, batch_id, ["open"], limit=CHUNK, last_first=batch.action == "first")
+        if items:
+            await _work(session, batch, items)
+        if len(items) < CHUNK:
+            batch.busy, batch.state, batch.updated_at = False, "done", now()
+            session.add(batch)
+        announce(session, Topic.BATCH, batch.id)
+        more = batch.busy
+    context.broker.wake()
+    return more
+
+
+async def _work(session: AsyncSession, batch: Batch, items: Sequence[BatchItem]) -> None:
+    """All at once; where that fails, each job alone, so that the one that cannot be done stops none of the others."""
+    actor = await users.actor(session, batch.owner_id)
+    open_items = {item.id: item.job_id or "" for item in items}
+    try:
+        async with savepoint(session):
+            told = await _outcomes_of(session, actor, batch, list(open_items.values()))
+    except NOT_THE_ITEM:
+        raise
+    except Exception:
+        told = await _one_by_one(session, actor, batch, list(open_items.values()))
+    rows = [
+        {"id": item_id, "state": "done" if done else "left", "message": words}
+        for item_id, job_id in open_items.items()
+        for done, words in [told.get(job_id, (False, "It is gone."))]
+    ]
+    await session.exec(update(BatchItem), params=rows)
+
+
+async def _one_by_one(
+    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+) -> dict[str, tuple[bool, str]]:
+    told: dict[str, tuple[bool, str]] = {}
+    for job_id in job_ids:
+        try:
+            async with savepoint(session):
+                told |= await _outcomes_of(session, actor, batch, [job_id])
+        except NOT_THE_ITEM:
+            raise
+        except Exception as error:
+            told[job_id] = (False, blame(log, f"{batch.action} of job {job_id} (action {batch.id})", error))
+    return told
+
+
+async def _outcomes_of(
+    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+) -> dict[str, tuple[bool, str]]:
+    """Do it to these jobs. Was it done, and what is worth telling, by job."""
+    rows = await jobs.get_all(session, [job_id for job_id in job_ids if job_id])
+    if actor is None:
+        return dict.fromkeys(rows, (False, "Whoever asked for it may not do it any more."))
+    try:
+        wanted = await _value_of(session, batch.action, batch.value)
+    except CrystalDeckError as error:
+        # What was there when it began is gone since, such as a cluster.
+        return dict.fromkeys(rows, (False, error.sentence))
+    refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, wanted))}
+    able = [job for job_id, job in rows.items() if job_id not in refused]
+    notes: Mapping[str, str] = await apply(session, actor, batch.action, able, wanted) if able else {}
+    await announce_jobs(session, able)
+    return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
+
+
+async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
+    if action not in ACTIONS:
+        raise InvalidInput(f"There is no action {action[:40]!r}.", hint=f"Actions: {', '.join(ACTIONS)}.",
+                           fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])])  # fmt: skip
+    match action:
+        case "priority":
+            if value not in set(Priority):
+                raise InvalidInput(f"There is no priority {value[:40]!r}.", hint=f"Priorities: {', '.join(Priority)}.",
+                                   fields=[FieldError("value", f"must be one of {', '.join(Priority)}", value[:40])])  # fmt: skip
+            return Priority(value).rank
+        case "start":
+            return _moment(value)
+        case "tag" | "untag":
+            if not TAG.fullmatch(value.strip()):
+                raise InvalidInput(f"{value[:50]!r} cannot be a tag.", hint="At most 40 letters, digits and . _ : -",
+                                   fields=[FieldError("value", "must be one word", value[:50])])  # fmt: skip
+            return value.strip()
+        case "move":
+            name, _, partition = value.partition(":")
+            known = CLUSTER_NAME.fullmatch(name.strip())
+            cluster = await clusters.by_name(session, name.strip()) if known else None
+            if cluster is None:
+                raise InvalidInput(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.",
+                                   fields=[FieldError("value", "must name a cluster", value[:60])])  # fmt: skip
+            # A word that cannot name a partition is refused here, not job by job.
+            return cluster, read_resources({"partition": partition.strip()}).partition
+        case "rerun":
+            return {cluster.id for cluster in await clusters.all_active(session)}
+    return None
+
+
+def _moment(value: str) -> datetime | None:
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not 2000 <= moment.year < 2200:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{value[:40]!r} is no time.", hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
+                           fields=[FieldError("value", "must be an ISO 8601 time", value[:40])]) from None  # fmt: skip
+    return moment
+
+
+def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
+    """Why this job cannot take part; empty: it can."""
+    state = JobState(job.state)
+    if action == "rerun":
+        if job.cluster_id not in wanted:
+            return "Its cluster was removed: clone it for another one."
+        return "" if state in TERMINAL else f"It is {state}: it has not ended."
+    if not can(actor, "job.change", job.owner_id):
+        return "It belongs to somebody else."
+    match action:
+        case "tag" | "untag":
+            return ""
+        case "archive" | "unarchive":
+            return "" if state in TERMINAL else f"It is {state}: only what has ended goes to the archive."
+        case "cancel":
+            if state in TERMINAL or state is JobState.FINISHING:
+                return f"It has already ended ({state})."
+            return "It is being cancelled already." if job.cancel_requested else ""
+        case "hold":
+            return "" if state in (JobState.QUEUED, JobState.WAITING) else f"It is {state}, not waiting in the queue."
+        case "release":
+            return "" if state is JobState.HELD else f"It is {state}, not held."
+        case "submit":
+            return "" if state in (JobState.DRAFT, JobState.HELD) else f"It is {state}: it was submitted before."
+    if state not in WAITING:
+        return f"It is {state}: it has left the queue."
+    return _move_refusal(job, *wanted) if action == "move" else ""
+
+
+def _move_refusal(job: Job, cluster: Cluster, partition: str) -> str:
+    try:
+        check_fits(cluster, moved(job, cluster, partition))
+    except CrystalDeckError as error:
+        return error.message
+    return ""
+
+
+async def get(context: Context, actor: Actor, batch_id: str) -> Batch:
+    """An action that was begun.
+
+    Raises:
+        NotFound
+    """
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        batch = await batches.get(session, batch_id)
+    if batch is None or batch.kind != "action":
+        raise NotFound(f"There is no action {batch_id[:40]!r}.", hint="See the list of jobs.")
+    return batch

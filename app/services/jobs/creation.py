@@ -1,0 +1,275 @@
+"""From answers to jobs: everything is checked and rendered first, then all jobs of a request are queued, or none."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal.decks.rendering import content_digest
+from app.crystal.files import names_fault
+from app.db.engine import insert_rows
+from app.db.repositories import clusters, jobs
+from app.db.tables import Cluster, IdempotencyKey, Job, JobEvent
+from app.domain.names import SHORT_ID, check_job_name, suggest_name
+from app.domain.people.permissions import Actor, require
+from app.domain.resources import Partition, Resources, read_resources
+from app.domain.states import JobState, Priority
+from app.domain.templates.metadata import refuse
+from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.events.outbox import announce_jobs
+from app.library.drafting import Wanted
+from app.library.templates import Rendering
+from app.services.catalogue.templates import refresh
+from app.services.clusters.remote_accounts import cluster_settings
+from app.services.context import Context
+from app.services.jobs.attachments import Gathered, gather
+from app.services.people.quotas import require_room
+from app.workers.pauses import with_pauses
+
+MAX_JOBS_PER_REQUEST = 1000
+WAITING_WORDS = "Waiting to be handed to the cluster."
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What a form or a notebook asks for."""
+
+    template: str
+    parameters: dict[str, Any]
+    cluster: str
+    resources: dict[str, Any]
+    name: str = ""
+    priority: str = "normal"
+    parent: str | None = None
+    draft: bool = False
+    """Prepare it, and wait for somebody to submit it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was checked: what it becomes, the files that it takes along, its digest and size."""
+
+    request: JobRequest
+    rendering: Rendering
+    resources: Resources
+    found: Gathered
+    digest: str
+    atoms: int
+
+
+async def create_jobs(
+    context: Context, actor: Actor, requests: Sequence[JobRequest], idempotency_key: str = ""
+) -> list[Job]:
+    """Validate all requests, then queue them all in one transaction, or none.
+
+    Raises:
+        InvalidInput, NotFound: names the request and the field. Conflict: the key was used for another request.
+        QuotaExceeded: the files of this user take more than one person's share.
+    """
+    require(actor, "job.create")
+    if not 1 <= len(requests) <= MAX_JOBS_PER_REQUEST:
+        raise InvalidInput(f"A request must hold 1 to {MAX_JOBS_PER_REQUEST} jobs.", hint="Split it.")
+    if len(idempotency_key) > 200:
+        raise InvalidInput("The Idempotency-Key is longer than 200 characters.", hint="Use a UUID.")
+    request_digest = await _digest(requests)
+    async with context.database.read() as session:
+        if earlier := await _earlier(session, actor, idempotency_key, request_digest):
+            return earlier
+    await require_room(context, actor)
+    await refresh(context)
+    supplied = [
+        await gather(context, actor, request.template, request.parameters) async for request in with_pauses(requests)
+    ]
+    made = await _prepare_all(context, actor, requests, supplied)
+    async with context.database.write() as session:
+        if earlier := await _earlier(session, actor, idempotency_key, request_digest):
+            return earlier
+        created = await queue_prepared(session, actor, made)
+        if idempotency_key:
+            ids = [job.id for job in created]
+            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
+    context.broker.wake()
+    context.nudge.set()
+    return created
+
+
+async def _digest(requests: Sequence[JobRequest]) -> str:
+    """One checksum of all that is asked for, made piece by piece."""
+    digest = hashlib.sha256(b"[")
+    first = True
+    async for request in with_pauses(requests):
+        digest.update((("" if first else ", ") + json.dumps(vars(request), sort_keys=True)).encode())
+        first = False
+    digest.update(b"]")
+    return digest.hexdigest()
+
+
+async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:
+    if not key:
+        return None
+    query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key)
+    row = (await session.exec(query)).first()
+    if row is None:
+        return None
+    if row.digest != request_digest:
+        raise Conflict(
+            "This Idempotency-Key was used for a different request.", hint="Use a new key for a new request."
+        )
+    found = [await jobs.get(session, job_id) for job_id in row.job_ids]
+    return [job for job in found if job is not None]
+
+
+async def _prepare_all(
+    context: Context, actor: Actor, requests: Sequence[JobRequest], supplied: Sequence[Gathered]
+) -> list[Prepared]:
+    made = []
+    for index, (request, found) in enumerate(zip(requests, supplied, strict=True)):
+        try:
+            made.append(await prepare(context, actor.user_id, request, found))
+        except CrystalDeckError as error:
+            if len(requests) > 1:
+                error.message = f"Job {index + 1} of {len(requests)}: {error.message}"
+            raise
+    return made
+
+
+async def prepare(
+    context: Context,
+    user: int,
+    request: JobRequest,
+    found: Gathered,
+    *,
+    wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
+    patient: bool = False,
+) -> Prepared:
+    """Check and render one request of a user; `found` is what its file fields name, `wanted` what a page shows besides.
+
+    Raises:
+        InvalidInput, NotFound: names the field.
+    """
+    if request.priority not in set(Priority):
+        raise InvalidInput(
+            f"There is no priority {request.priority!r}.",
+            hint=f"Priorities: {', '.join(Priority)}.",
+            fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", request.priority)],
+        )
+    if request.name:
+        check_job_name(request.name)
+    rendering = await context.renderer.render(
+        user, request.template, request.parameters, found.supplies, wanted=wanted, patient=patient
+    )
+    if reason := names_fault(rendering.decks):
+        raise refuse(request.template, [FieldError("files", reason)])
+    if wrong := await found.errors(context.workers, user, rendering, patient=patient):
+        raise refuse(request.template, wrong)
+    sums = {file.spec.staged_as: file.sha256 for file in found.files if file.spec.key in rendering.values}
+    digest = content_digest(rendering.decks, sums)
+    return Prepared(request, rendering, read_resources(request.resources), found, digest, rendering.drafted.atoms)
+
+
+async def queue_prepared(
+    session: AsyncSession, actor: Actor, made: Sequence[Prepared], batch: str | None = None, *, head: bool = False
+) -> list[Job]:
+    """Write jobs, their history and their attachments in the caller's transaction.
+
+    Args:
+        batch: the batch that they belong to; `head`: the first of them stands for it in lists.
+
+    Raises:
+        InvalidInput: no such cluster, or the job does not fit it. NotFound: no such parent.
+    """
+    targets = {name: await _cluster(session, name) for name in {one.request.cluster for one in made}}
+    for parent in {one.request.parent for one in made if one.request.parent}:
+        if await jobs.get(session, parent) is None:
+            raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
+    created = []
+    async for one in with_pauses(made):
+        cluster = targets[one.request.cluster]
+        check_fits(cluster, one.resources)
+        created.append(_job(actor, one, cluster, batch))
+    if created and head:
+        created[0].batch_head = True
+    await insert_rows(session, created)
+    await insert_rows(
+        session,
+        [
+            JobEvent(job_id=job.id, to_state=job.state, message="Created.", actor=actor.name)
+            async for job in with_pauses(created)
+        ],
+    )
+    await insert_rows(
+        session,
+        [row for job, one in zip(created, made, strict=True) for row in one.found.rows(job.id, one.rendering.values)],
+    )
+    await announce_jobs(session, created)
+    return created
+
+
+async def _cluster(session: AsyncSession, name: str) -> Cluster:
+    cluster = await clusters.by_name(session, name)
+    if cluster is None:
+        known = ", ".join(row.name for row in await clusters.all_active(session))
+        raise InvalidInput(
+            f"There is no cluster {name[:60]!r}.",
+            hint=f"Known clusters: {known or 'none; add one on the clusters page'}.",
+            fields=[FieldError("cluster", "is not known", name[:60])],
+        )
+    return cluster
+
+
+def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Job:
+    request, rendering = one.request, one.rendering
+    return Job(
+        id=new_job_id(),
+        token=secrets.token_hex(16),
+        name=request.name or suggest_name(f"{rendering.title}-{request.template}"),
+        owner_id=actor.user_id,
+        cluster_id=cluster.id or 0,
+        parent_id=request.parent,
+        batch_id=batch,
+        template_id=rendering.template.spec.id,
+        template_revision=rendering.template.revision,
+        parameters=rendering.values,
+        decks=rendering.decks,
+        digest=one.digest,
+        atoms=one.atoms,
+        resources=one.resources.model_dump(),
+        priority=Priority(request.priority).rank,
+        state=str(JobState.DRAFT if request.draft else JobState.QUEUED),
+        reason="Not submitted yet." if request.draft else WAITING_WORDS,
+    )
+
+
+def new_job_id() -> str:
+    """Short and unique: it is part of the job's name on the cluster."""
+    return base64.b32encode(secrets.token_bytes(8)).decode().lower()[:SHORT_ID]
+
+
+def check_fits(cluster: Cluster, resources: Resources) -> None:
+    """Raise InvalidInput when a job asks for more cores than a machine without scheduler has."""
+    settings = cluster_settings(cluster)
+    if settings.cores and -(-resources.cores // resources.nodes) > settings.cores:
+        raise InvalidInput(
+            f"{resources.cores} cores on {resources.nodes} node(s) were asked for, but a node of {cluster.name} has "
+            f"{settings.cores}.",
+            hint="Ask for fewer ranks or threads.",
+            fields=[FieldError("resources.ntasks", f"ranks × threads must be at most {settings.cores} per node")],
+        )
+    wanted = resources.partition or settings.default_partition
+    known = {entry["name"]: Partition(**entry) for entry in cluster.partitions}
+    # What the scheduler refuses for sure is refused here, before anything is queued; a name that it did not list is its own affair.
+    if wanted in known and (wrong := known[wanted].refusals(resources)):
+        raise InvalidInput(
+            f"The partition {wanted} of {cluster.name} does not take this job: "
+            + "; ".join(f"{error.field.removeprefix('resources.')} {error.reason}" for error in wrong) + ".",
+            hint="Ask for less, or choose another partition.",
+            fields=wrong,
+        )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Where the files of a job lie that people look into: the main output, also while it grows, and what programs wrote beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.crystal.decks.rendering import written_roles
+from app.crystal.files import output_name
+from app.db.repositories import jobs
+from app.db.tables import Job, JobFile
+from app.domain.people.permissions import Actor, require
+from app.domain.states import TERMINAL, JobState
+from app.errors import NotFound
+from app.library.kept import find, is_inside
+from app.services.context import Context
+
+SCF_LOG = "SCFOUT.LOG"
+"""Where an optimisation writes the SCFs of its second and later points, unless its deck says ONELOG."""
+
+
+def writes_scf_log(job: Job) -> bool:
+    """Whether the cycles of a job's later points stand in a file of their own."""
+    lines = {line.strip() for name, text in job.decks.items() if name.endswith(".d12") for line in text.split("\n")}
+    return "OPTGEOM" in lines and "ONELOG" not in lines
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a job: its name, where it lies here, and whether it still grows."""
+
+    job: Job
+    name: str
+    path: Path
+    growing: bool
+
+
+async def job_of(context: Context, actor: Actor, job_id: str) -> Job:
+    """
+    Raises:
+        NotFound: no such job.
+    """
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        job = await jobs.get(session, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
+    return job
+
+
+async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
+    """The output of the first program that the job runs.
+
+    Raises:
+        NotFound: no such job, or nothing of its output is here yet.
+    """
+    job = await job_of(context, actor, job_id)
+    found = output_of(context, job)
+    if found is None:
+        raise NotFound(f"Nothing of the output of job {job_id} is here yet.", hint="It comes when the job has begun.")
+    return found
+
+
+def output_of(context: Context, job: Job) -> Output | None:
+    name = output_name(next(iter(written_roles(job.decks))))
+    folder = context.job_folder(job.id)
+    kept = find(folder, name, ("files", "live"))
+    if kept is None:
+        return None
+    return Output(job, name, kept.folder / name, kept.folder.name == "live" and JobState(job.state) not in TERMINAL)
+
+
+async def local_files(context: Context, job_id: str) -> list[JobFile]:
+    """Files of a job that are here."""
+    async with context.database.read() as session:
+        return list(await jobs.files(session, job_id))
+
+
+def first_of(context: Context, job_id: str, names: Sequence[str], wanted: Sequence[str]) -> Path | None:
+    """The first file that bears one of the wanted names, or ends with one that begins with a dot."""
+    for name in wanted:
+        for own in names:
+            if own == name or (name.startswith(".") and own.endswith(name)):
+                folder = context.job_folder(job_id) / "files"
+                if is_inside(folder, own):
+                    return folder / own
+    return None

@@ -1,0 +1,124 @@
+"""The queue as people see it: pauses of a cluster or of all, and why a job waits."""
+
+from __future__ import annotations
+
+import time
+
+from app.db.repositories import clusters, jobs, queue
+from app.db.tables import Cluster, Job, now
+from app.domain.people.permissions import Actor, require
+from app.domain.states import JobState, Priority
+from app.errors import ClusterBroken, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.services.clusters.remote_accounts import cluster_settings
+from app.services.context import Context
+from app.services.running.submission import DEFAULT_LIMIT
+
+# -- pauses --------------------------------------------------------------------------------------------------------------
+
+
+async def pause(context: Context, actor: Actor, name: str = "", reason: str = "") -> None:
+    """Hand over nothing more to a cluster, or (without a name) to any; what runs there goes on."""
+    await _set_pause(
+        context, actor, name, f"Paused by {actor.name}{f': {reason.strip()[:200]}' if reason.strip() else ''}."
+    )
+
+
+async def resume(context: Context, actor: Actor, name: str = "") -> None:
+    await _set_pause(context, actor, name, "")
+
+
+async def _set_pause(context: Context, actor: Actor, name: str, words: str) -> None:
+    require(actor, "cluster.change")
+    async with context.database.write() as session:
+        if name:
+            cluster = await clusters.by_name(session, name)
+            if cluster is None:
+                raise NotFound(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.")
+            cluster.paused = words
+            session.add(cluster)
+            announce(session, Topic.CLUSTER, cluster.name)
+        else:
+            await queue.set_pause(session, words)
+            announce(session, Topic.CLUSTER, "")
+    context.broker.wake()
+
+
+async def waiting_lines(context: Context) -> list[str]:
+    """What waits, cluster by cluster, in the order in which it will leave: for a terminal."""
+    async with context.database.read() as session:
+        found = await queue.all_waiting(session)
+    return [
+        f"{job_id}  {cluster:12} {list(Priority)[priority]:10} {owner:12} {state:7} {name}"
+        for job_id, cluster, priority, owner, state, name in found
+    ]
+
+
+# -- why a job waits -----------------------------------------------------------------------------------------------------
+
+
+async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
+    """Why a queued job has not been handed over, in plain words; empty for any other state."""
+    require(actor, "job.read")
+    if job.state == JobState.HELD:
+        return ["It is held. Release it, and it takes its place again."]
+    if job.state == JobState.SUBMITTED:
+        return await _in_the_scheduler(context, job)
+    if job.state != JobState.QUEUED:
+        return []
+    async with context.database.read() as session:
+        cluster = await session.get(Cluster, job.cluster_id)
+        everywhere = await queue.pause_of_all(session)
+        there = await queue.there(session, job.cluster_id)
+        ahead = await queue.ahead_of(session, job)
+    assert cluster is not None
+    try:
+        settings = cluster_settings(cluster)
+    except ClusterBroken as error:
+        return [error.sentence]
+    limit = settings.max_jobs or DEFAULT_LIMIT[settings.runner_type]
+    reasons = [words for words in (everywhere and f"All clusters: {everywhere}", cluster.paused) if words]
+    if job.not_before is not None and job.not_before > now():
+        reasons.append(f"It may not start before {job.not_before:%d %b %Y %H:%M} UTC.")
+    if cluster.problem:
+        reasons.append(f"{cluster.name} cannot be reached: {cluster.problem}")
+    patience = [
+        budget
+        for key, budget in context.budgets.items()
+        if key.cluster_id == cluster.id
+        and key.user_id in (None, job.owner_id)
+        and budget.refused_until > time.monotonic()
+    ]
+    if patience:
+        rest = max(budget.refused_until for budget in patience) - time.monotonic()
+        reasons.append(f"{cluster.name} asked for fewer requests; the next try is in {rest:.0f} s.")
+    if sum(there.values()) >= limit:
+        reasons.append(
+            f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(there.values())}."
+        )
+    own = settings.max_jobs_per_user
+    if own and there.get(job.owner_id, 0) >= own:
+        reasons.append(f"Its owner has {there[job.owner_id]} jobs there; {own} are allowed.")
+    if ahead:
+        order = " Within a priority whoever has fewest jobs there comes next." if settings.fair_share else ""
+        reasons.append(
+            f"{ahead} job{'s' if ahead > 1 else ''} of this cluster come{'' if ahead > 1 else 's'} first.{order}"
+        )
+    if settings.submit_delay or settings.submit_per_minute:
+        pace = [f"one every {settings.submit_delay:g} s"] if settings.submit_delay else []
+        pace += [f"{settings.submit_per_minute} in a minute"] if settings.submit_per_minute else []
+        reasons.append(f"Jobs are handed to {cluster.name} slowly: {', '.join(pace)}.")
+    return reasons or ["It is next: it leaves within seconds."]
+
+
+async def _in_the_scheduler(context: Context, job: Job) -> list[str]:
+    """What the batch system itself says, with its own forecast."""
+    async with context.database.read() as session:
+        remote = await jobs.remote(session, job.id)
+    if remote is None:
+        return []
+    reasons = [remote.queue_reason] if remote.queue_reason else []
+    if remote.expected_start is not None:
+        reasons.append(f"The scheduler expects to start it on {remote.expected_start:%d %b %Y %H:%M} UTC.")
+    return reasons

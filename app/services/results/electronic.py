@@ -1,0 +1,105 @@
+"""Bands and densities of states of a job: from the files that it left, with names from its decks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from app.db.repositories import jobs, library
+from app.db.tables import Job
+from app.domain.drawing.bands import BandChart
+from app.domain.people.permissions import Actor
+from app.errors import NotFound
+from app.library.spectral import Electronic, Source, as_json, as_table, draw_chart, read
+from app.services.context import Context
+from app.services.jobs.outputs import first_of, job_of
+
+BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
+DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
+ROOM = 48 << 20
+"""Bytes of the numbers of one job: arrays and texts, which are read at once, however many they are."""
+Kind = Literal["bands", "dos"]
+
+
+async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str = "") -> Electronic:
+    """Bands and densities of states of a job; the latter of job `dos_of`, or of one on the same wave function.
+
+    Raises:
+        NotFound: no such job, or it left none of both.
+    """
+    job = await job_of(context, actor, job_id)
+    found = await _of(context, actor.user_id, job)
+    other = dos_of
+    if not other and found.bands is not None and found.dos is None:
+        other = await _companion(context, job)
+    if other and other != job_id:
+        beside = await _of(context, actor.user_id, await job_of(context, actor, other))
+        if beside.dos is not None:
+            found = replace(
+                found,
+                dos=beside.dos,
+                names=beside.names,
+                dos_job=beside.job_id,
+                problems=found.problems + beside.problems,
+            )
+    if found.bands is None and found.dos is None:
+        why = f" ({'; '.join(found.problems)})" if found.problems else ""
+        raise NotFound(f"Job {job_id} left no bands and no density of states here{why}.", hint="See its files.")
+    return found
+
+
+async def shown(context: Context, user: int, job: Job) -> Electronic | None:
+    """What can be drawn of a job, if anything."""
+    found = await _of(context, user, job)
+    return found if found.bands is not None or found.dos is not None else None
+
+
+async def _of(context: Context, user: int, job: Job) -> Electronic:
+    source = await source_of(context, job)
+    if source is None:
+        return Electronic(job.id, job.name)
+    return await context.workers.run(user, read, source, room=ROOM)
+
+
+async def source_of(context: Context, job: Job) -> Source | None:
+    """The files that bands and densities of a job are read from; None: it left none."""
+    async with context.database.read() as session:
+        names = [row.name for row in await jobs.files(session, job.id)]
+        symbols = _symbols([row.results for row in await jobs.results(session, job.id)])
+    band_file = first_of(context, job.id, names, BAND_FILES)
+    dos_file = first_of(context, job.id, names, DOS_FILES)
+    if band_file is None and dos_file is None:
+        return None
+    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
+    fort25 = first_of(context, job.id, names, DOS_FILES[2:])
+    return Source(job.id, job.name, deck, band_file, dos_file, fort25, symbols)
+
+
+async def chart(
+    context: Context, user: int, found: Electronic, window: tuple[float, float] | None = None
+) -> BandChart | None:
+    """The picture of what was read."""
+    return await context.workers.run(user, draw_chart, found, window)
+
+
+async def numbers(context: Context, user: int, found: Electronic, kind: Kind, form: str) -> str | bytes:
+    """All numbers of bands or densities, as JSON or CSV: megabytes, which are written out where nobody waits."""
+    if form == "csv":
+        return await context.workers.run(user, as_table, found, kind, room=ROOM)
+    return await context.workers.run(user, as_json, found, room=ROOM)
+
+
+def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Elements of the atoms by their number, from the first results that hold a geometry."""
+    for one in results:
+        atoms = (one.get("geometry") or {}).get("atoms") or []
+        if atoms:
+            return {place: atom["symbol"] for place, atom in enumerate(atoms, 1)}
+    return {}
+
+
+async def _companion(context: Context, job: Job) -> str:
+    """Another job that took along the same wave function and left a density of states; empty: none."""
+    async with context.database.read() as session:
+        return await library.sibling_with_file(session, job.id, "fort.9", DOS_FILES[:1])

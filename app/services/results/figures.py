@@ -1,0 +1,106 @@
+"""Everything that the page of a job draws, gathered: bands, densities of states, vibrations, equation of state, structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.db.repositories import jobs
+from app.domain.drawing.bands import BandChart
+from app.domain.drawing.spectra import Shape
+from app.domain.people.permissions import Actor
+from app.errors import FieldError, InvalidInput, NotFound
+from app.library.spectral import Electronic
+from app.services.context import Context
+from app.services.jobs.outputs import job_of, output_of
+from app.services.results import electronic, equations, vibrations
+from app.services.results.equations import EquationOfState
+from app.services.results.vibrations import WIDTH, Vibrations, checked_width
+
+CUBES = ("CUBE.DAT", ".cube", ".CUBE")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How figures are drawn: the window of energies in eV, the broadening of spectra."""
+
+    low: float | None = None
+    high: float | None = None
+    width: float = WIDTH
+    shape: Shape = "lorentzian"
+
+    def window(self) -> tuple[float, float] | None:
+        """
+        Raises:
+            InvalidInput: the upper end is not above the lower one.
+        """
+        if self.low is None or self.high is None:
+            return None
+        if not -1e5 < self.low < self.high < 1e5:
+            raise InvalidInput(
+                f"Energies from {self.low:g} to {self.high:g} eV cannot be drawn.", hint="Give the lower one first.",
+                fields=[FieldError("e_high", "must lie above the lower end", f"{self.high:g}")],
+            )  # fmt: skip
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class ElectronicFigure:
+    found: Electronic
+    chart: BandChart
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What can be drawn of a job."""
+
+    electronic: ElectronicFigure | None
+    vibrations: Vibrations | None
+    equation: EquationOfState | None
+    has_structure: bool
+    structure_words: str
+    cubes: list[str]
+    imaginary: int
+
+    @property
+    def any(self) -> bool:
+        return bool(self.electronic or self.vibrations or self.equation or self.has_structure)
+
+
+async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -> Figures:
+    """
+    Raises:
+        NotFound: no such job. InvalidInput: how it is to be drawn.
+    """
+    job = await job_of(context, actor, job_id)
+    window, width = wanted.window(), checked_width(wanted.width)
+    async with context.database.read() as session:
+        results = await jobs.results(session, job_id)
+        names = [row.name for row in await jobs.files(session, job_id)]
+    try:
+        found = await electronic.electronic(context, actor, job_id)
+        chart = await electronic.chart(context, actor.user_id, found, window)
+    except NotFound:
+        chart = None
+    modes: list[dict[str, Any]] = next((row.results["modes"] for row in results if row.results.get("modes")), [])
+    geometry = next((one for row in results if (one := row.results.get("geometry"))), None)
+    return Figures(
+        ElectronicFigure(found, chart) if chart is not None else None,
+        await vibrations.shown(context, job, modes, width, wanted.shape),
+        equations.shown(results), geometry is not None or output_of(context, job) is not None,
+        _structure_words(geometry), [name for name in names if name.endswith(CUBES)],
+        sum(row.results.get("imaginary_modes") or 0 for row in results),
+    )  # fmt: skip
+
+
+def _structure_words(geometry: dict[str, Any] | None) -> str:
+    """The geometry in a sentence, for those who do not see the picture."""
+    if not geometry or not geometry.get("atoms"):
+        return ""
+    counts: dict[str, int] = {}
+    for atom in geometry["atoms"]:
+        counts[atom["symbol"]] = counts.get(atom["symbol"], 0) + 1
+    formula = " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(counts.items()))
+    cell = geometry.get("conventional_cell") or geometry.get("primitive_cell")
+    words = f"{formula} in the primitive cell"
+    return f"{words}; cell {' '.join(f'{value:g}' for value in cell)} (Å, °)." if cell else f"{words}."

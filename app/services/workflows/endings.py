@@ -1,0 +1,121 @@
+"""What has ended in a run, and what follows from it: done, once more, with a remedy, a person asked, or failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.crystal.decks import remedies
+from app.db.repositories import jobs, workflows
+from app.db.savepoints import NOT_THE_ITEM
+from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.domain.states import TERMINAL, JobState
+from app.domain.verdict import Ending, ending_of
+from app.domain.workflows.definition import StepSpec
+from app.domain.workflows.orchestration import RUN_ENDED
+from app.services.context import Context
+from app.services.jobs.faults import blame
+from app.services.results.remedies import code_of, files_left
+from app.services.workflows.tasks import Plan
+
+log = logging.getLogger(__name__)
+MACHINE = (Ending.NODE, Ending.PREEMPTED)
+"""Ends for which the calculation is not to blame: the job is started anew."""
+
+
+async def settle(
+    context: Context, session: AsyncSession, run: WorkflowRun, plan: Plan, steps: Sequence[WorkflowStep],
+    tasks: Mapping[int, Sequence[WorkflowTask]],
+) -> None:  # fmt: skip
+    """Give every active task whose job or inner run has ended its next state."""
+    active = [(step, task) for step in steps for task in tasks.get(step.id or 0, ()) if task.state == "active"]
+    rows = await jobs.get_all(session, [task.job_id for _, task in active if task.job_id])
+    for step, task in active:
+        own = plan.spec.step(step.name)
+        try:
+            await _settle_one(session, run, plan, own, task, rows.get(task.job_id or ""))
+        except NOT_THE_ITEM:
+            raise
+        except Exception as error:
+            task.state = "asking" if own.on_failure == "ask" else "failed"
+            task.message = blame(log, f"the end of a task of step {step.name} of run {run.id}", error)
+
+
+async def _settle_one(
+    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job | None
+) -> None:
+    if task.child_id is not None:
+        await _settle_inner(session, step, task)
+    elif job is not None:
+        state = JobState(job.state)
+        if state is JobState.COMPLETED:
+            task.state, task.message = "completed", ""
+        elif state is JobState.FAILED:
+            await _failed(session, run, plan, step, task, job)
+        elif state in TERMINAL:
+            task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
+
+
+async def _settle_inner(session: AsyncSession, step: StepSpec, task: WorkflowTask) -> None:
+    inner = await workflows.run(session, task.child_id or "")
+    if inner is None or inner.state not in RUN_ENDED:
+        return
+    if inner.state == "completed":
+        task.state, task.message = "completed", ""
+        task.outcome = {name: entry.get("value") for name, entry in inner.outputs.items()}
+    else:
+        asks = inner.state == "failed" and step.on_failure == "ask"
+        task.state, task.message = "asking" if asks else inner.state, f"{inner.name}: {inner.remark}"
+
+
+async def _failed(
+    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
+) -> None:
+    """A job failed: was it the machine, does a remedy help, is somebody to be asked?"""
+    ending = ending_of(job.reason)
+    if ending in MACHINE and task.retries < step.retries:
+        wait = step.backoff * 2**task.retries
+        _again(task, job, f"Started anew after a failure of the machine ({task.retries + 1} of {step.retries}).")
+        task.retries += 1
+        task.state, task.not_before = "later", now() + timedelta(seconds=wait)
+        return
+    if change := await _remedy(session, plan, step, task, job):
+        name, found = change
+        _again(task, job, f"Remedy {name}: {found.words}", remedy=name)
+        changes = task.changes
+        task.changes = {
+            "parameters": {**changes.get("parameters", {}), **found.parameters},
+            "resources": {**changes.get("resources", {}), **found.resources},
+        }
+        task.state = "ready"
+        return
+    task.state = "asking" if step.on_failure == "ask" else "failed"
+    task.message = f"{job.name}: {job.reason}"
+
+
+def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:
+    """Keep the job that failed, and let the task have another one."""
+    task.earlier = [*task.earlier, {"job": job.id, "reason": job.reason, "why": why, **more}]
+    task.job_id, task.message = None, f"{job.reason} {why}"
+
+
+async def _remedy(
+    session: AsyncSession, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
+) -> tuple[str, remedies.Change] | None:
+    """The first remedy of the step that fits this end and was not tried yet."""
+    tried = {entry.get("remedy") for entry in task.earlier}
+    open_ones = [name for name in step.remedies if name not in tried]
+    template = plan.templates.get(step.template)
+    if not open_ones or template is None:
+        return None
+    code = code_of(job, await jobs.results(session, job.id))
+    files = files_left(job.id, await jobs.files(session, job.id))
+    for name in open_ones:
+        change = remedies.apply(name, code, template, job.parameters, job.resources, files)
+        if change is not None:
+            return name, change
+    return None

@@ -1,0 +1,246 @@
+"""Starting a workflow: everything is checked and, as far as it can be, rendered before anything is submitted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.engine import insert_rows
+from app.db.repositories import clusters, workflows
+from app.db.tables import IdempotencyKey, WorkflowRun, WorkflowStep, WorkflowTask
+from app.domain.names import suggest_name
+from app.domain.people.permissions import Actor, require
+from app.domain.resources import read_resources
+from app.domain.states import Priority
+from app.domain.templates.fields import validate
+from app.domain.workflows.checks import MAX_DEPTH, Known, check, parameter_keys
+from app.domain.workflows.definition import StepSpec, WorkflowSpec, as_written
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.services.context import Context
+from app.services.jobs.creation import check_fits, new_job_id
+from app.services.people.quotas import require_room
+from app.services.workflows import library as workflow_library
+from app.services.workflows.rehearsal import rehearse
+
+MAX_RUNS = 200
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a form or a notebook asks for: a workflow of the library, or one that comes with the request."""
+
+    spec: WorkflowSpec
+    version: str = ""
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    cluster: str = ""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    priority: str = "normal"
+    reuse: bool = True
+
+
+async def start(context: Context, actor: Actor, request: RunRequest, idempotency_key: str = "") -> WorkflowRun:
+    """Start one; see `start_all`."""
+    [run] = await start_all(context, actor, [request], idempotency_key)
+    return run
+
+
+async def start_all(
+    context: Context, actor: Actor, requests: Sequence[RunRequest], idempotency_key: str = ""
+) -> list[WorkflowRun]:
+    """Check everything, then write all runs down, or none; the orchestrator does the rest.
+
+    Raises:
+        InvalidInput: names the run, the steps and the fields; nothing was submitted. Conflict: the key was used for another
+            request. QuotaExceeded: the files of this user take more than one person's share.
+    """
+    require(actor, "job.create")
+    if not 1 <= len(requests) <= MAX_RUNS:
+        raise InvalidInput(f"{len(requests)} runs were asked for.", hint=f"Start 1 to {MAX_RUNS} at a time.")
+    digest = hashlib.sha256(
+        json.dumps([_written(request) for request in requests], sort_keys=True).encode()
+    ).hexdigest()
+    async with context.database.read() as session:
+        if earlier := await _earlier(session, actor, idempotency_key, digest):
+            return earlier
+    await require_room(context, actor)
+    known = await workflow_library.known(context, actor)
+    inputs = []
+    for request in requests:
+        try:
+            inputs.append(await _checked(context, actor, request, known))
+        except InvalidInput as error:
+            if len(requests) > 1:
+                error.message = f"{request.name or 'A run'}: {error.message}"
+            raise
+    async with context.database.write() as session:
+        if earlier := await _earlier(session, actor, idempotency_key, digest):
+            return earlier
+        runs = []
+        for request, values in zip(requests, inputs, strict=True):
+            await _refuse_cluster(session, request)
+            runs.append(await write_run(session, actor.user_id, request, values))
+        if idempotency_key:
+            ids = [run.id for run in runs]
+            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key[:200], digest=digest, job_ids=ids))
+    context.broker.wake()
+    context.nudge.set()
+    return runs
+
+
+def _written(request: RunRequest) -> list[Any]:
+    return [as_written(request.spec), {key: value for key, value in vars(request).items() if key != "spec"}]
+
+
+async def _checked(context: Context, actor: Actor, request: RunRequest, known: Known) -> dict[str, Any]:
+    """Everything that can be checked before there are results; answers the inputs, read."""
+    checked = await workflow_library.checked_by(context, actor.user_id, request.spec, known)
+    workflow_library.refuse(checked)
+    inputs = await _inputs(context, actor, request)
+    _refuse_unknown(request, known)
+    _refuse_priority(request.priority)
+    read_resources(dict(request.resources))
+    rehearsal = await rehearse(context, actor, checked, known, request.parameters, inputs)
+    if rehearsal.errors:
+        told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
+        raise InvalidInput(
+            f"The workflow {request.spec.name} cannot run with these parameters: {told}.",
+            hint="Correct the named fields; nothing was submitted.", fields=rehearsal.errors,
+        )  # fmt: skip
+    return inputs
+
+
+async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
+    if not key:
+        return None
+    query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key[:200])
+    row = (await session.exec(query)).first()
+    if row is None:
+        return None
+    if row.digest != digest:
+        raise Conflict(
+            "This Idempotency-Key was used for a different request.", hint="Use a new key for a new request."
+        )
+    found = [await workflows.run(session, run_id) for run_id in row.job_ids]
+    return [run for run in found if run is not None]
+
+
+async def _inputs(context: Context, actor: Actor, request: RunRequest) -> dict[str, Any]:
+    values, errors = await context.workers.run(actor.user_id, validate, request.spec.inputs, dict(request.inputs))
+    if errors:
+        told = "; ".join(f"{error.field} {error.reason}" for error in errors[:5])
+        raise InvalidInput(
+            f"The inputs of {request.spec.name} are wrong: {told}.", hint="Correct the named inputs; nothing was submitted.",
+            fields=[FieldError(f"inputs.{error.field}", error.reason, error.value) for error in errors],
+        )  # fmt: skip
+    return values
+
+
+def _refuse_unknown(request: RunRequest, known: Known) -> None:
+    """A parameter that no step knows would be left out in silence."""
+    keys = parameter_keys(request.spec, known)
+    if unknown := sorted(set(request.parameters) - keys):
+        raise InvalidInput(
+            f"{request.spec.name} has no parameter {unknown[0][:40]!r}.", hint="See the parameters of its steps' templates.",
+            fields=[FieldError(f"parameters.{key}", "is a parameter of no step") for key in unknown],
+        )  # fmt: skip
+
+
+def _refuse_priority(priority: str) -> None:
+    if priority not in set(Priority):
+        raise InvalidInput(f"There is no priority {priority[:40]!r}.", hint=f"Priorities: {', '.join(Priority)}.",
+                           fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", priority[:40])])  # fmt: skip
+
+
+async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
+    """Every cluster that a step names must be there, and must take what the step asks for."""
+    for step in request.spec.steps:
+        name = step.cluster or request.cluster
+        cluster = await clusters.by_name(session, name)
+        if cluster is None:
+            listed = ", ".join(row.name for row in await clusters.all_active(session))
+            raise InvalidInput(
+                f"There is no cluster {name[:60]!r}.", hint=f"Known clusters: {listed or 'none; add one on the clusters page'}.",
+                fields=[FieldError("cluster", "is not known", name[:60])],
+            )  # fmt: skip
+        if step.kind == "job" and not any("{{" in str(value) for value in step.resources.values()):
+            check_fits(cluster, read_resources({**request.resources, **step.resources}))
+
+
+async def write_run(
+    session: AsyncSession, owner_id: int, request: RunRequest, inputs: Mapping[str, Any], **more: Any
+) -> WorkflowRun:
+    """The rows of a new run, with all its steps waiting."""
+    run = WorkflowRun(
+        id=new_job_id(), name=suggest_name(request.name or request.spec.name), owner_id=owner_id,
+        workflow=request.spec.name, version=request.version, definition=as_written(request.spec),
+        parameters=dict(request.parameters), inputs=dict(inputs), cluster=request.cluster,
+        resources={key: value for key, value in request.resources.items() if value not in ("", None)},
+        priority=request.priority, reuse=request.reuse, **more,
+    )  # fmt: skip
+    session.add(run)
+    await session.flush()
+    rows = [
+        WorkflowStep(run_id=run.id, name=step.name, position=place) for place, step in enumerate(request.spec.steps)
+    ]
+    await insert_rows(session, rows)
+    announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    return run
+
+
+async def begin_inner(
+    context: Context, session: AsyncSession, actor: Actor, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
+    given: Mapping[str, Any], resources: Mapping[str, Any],
+) -> WorkflowRun:  # fmt: skip
+    """The run of an inner workflow, in the caller's transaction.
+
+    Raises:
+        InvalidInput, NotFound: it is gone or wrong by now, or workflows run too deep in each other.
+    """
+    rows = await workflows.newest(session)
+    specs = workflow_library.all_specs(rows)
+    if step.workflow not in specs:
+        raise NotFound(
+            f"There is no workflow {step.workflow!r} any more.", hint="Save it again, and run this step again."
+        )
+    await _refuse_depth(session, run)
+    spec, version = specs[step.workflow]
+    known = workflow_library.known_with(context, specs)
+    workflow_library.refuse_large(spec)
+    workflow_library.refuse(check(spec, known))
+    keys = parameter_keys(spec, known)
+    asked = {one.key for one in spec.inputs}
+    request = RunRequest(
+        spec, version, f"{run.name}-{step.name}{f'-{task.number + 1:03}' if step.over else ''}",
+        {key: value for key, value in {**run.parameters, **given}.items() if key in keys and key not in asked},
+        {}, step.cluster or run.cluster, resources, run.priority, run.reuse,
+    )  # fmt: skip
+    values, errors = validate(
+        spec.inputs, {key: value for key, value in {**run.inputs, **given}.items() if key in asked}
+    )
+    if errors:
+        raise InvalidInput(
+            f"{spec.name}: {errors[0].field} {errors[0].reason}.", hint="Give it in the step's parameters."
+        )
+    return await write_run(session, run.owner_id, request, values, task_id=task.id)
+
+
+async def _refuse_depth(session: AsyncSession, run: WorkflowRun) -> None:
+    depth, above = 1, run
+    while above.task_id is not None:
+        task = await workflows.task(session, above.task_id)
+        outer = await workflows.run(session, task.run_id) if task is not None else None
+        if outer is None:
+            break
+        depth, above = depth + 1, outer
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"Workflows run {depth} deep in each other.", hint=f"At most {MAX_DEPTH} are allowed.")

@@ -1,0 +1,212 @@
+"""Runs as people see them: lists, one run with its steps and jobs, its graph and its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.db.repositories import jobs, users, workflows
+from app.db.tables import Job, JobEvent, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.domain.drawing.graphs import Drawing, draw
+from app.domain.drawing.timelines import Timeline, timeline
+from app.domain.people.permissions import Actor, can, require
+from app.domain.workflows.definition import StepSpec, WorkflowSpec
+from app.domain.workflows.wiring import Wired, drawn
+from app.errors import NotFound
+from app.services.catalogue.templates import refresh
+from app.services.context import Context
+from app.services.workflows.tasks import plan_of
+
+BARS = 60
+"""Most rows of a timeline."""
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One task with its job or inner run."""
+
+    task: WorkflowTask
+    job: Job | None = None
+    child: WorkflowRun | None = None
+    energy: float | None = None
+    preview: bool = False
+
+    @property
+    def state(self) -> str:
+        """That of its job while it is under way."""
+        return self.job.state if self.job is not None and self.task.state == "active" else self.task.state
+
+    @property
+    def row(self) -> str:
+        """Its row of a fan-out in a few words."""
+        return ", ".join(f"{key} {str(value)[:24]}" for key, value in self.task.item.items() if key != "atoms")
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step with its tasks."""
+
+    spec: StepSpec
+    step: WorkflowStep
+    tasks: list[TaskView] = field(default_factory=list)
+    parents: list[str] = field(default_factory=list)
+
+    @property
+    def single(self) -> TaskView | None:
+        """The only task, where there is one."""
+        return self.tasks[0] if len(self.tasks) == 1 else None
+
+    @property
+    def state(self) -> str:
+        """Of a step with one task under way, what its job does."""
+        if self.step.state == "running" and self.single is not None:
+            return {"ready": "queued", "later": "waiting"}.get(self.single.state, self.single.state)
+        return self.step.state
+
+    @property
+    def tally(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for task in self.tasks:
+            found[task.state] = found.get(task.state, 0) + 1
+        return found
+
+    @property
+    def counted(self) -> str:
+        """How far a step with several tasks is."""
+        done = sum(task.task.state == "completed" for task in self.tasks)
+        return f"{done} of {len(self.tasks)}" if len(self.tasks) > 1 else ""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All that is known of one run."""
+
+    run: WorkflowRun
+    owner: str
+    spec: WorkflowSpec
+    steps: list[StepView]
+    wired: Mapping[str, Wired]
+    drawing: Drawing
+    timeline: Timeline | None
+    repeats: list[str]
+    above: str
+    may_change: bool
+
+    def step(self, name: str) -> StepView:
+        """One of its steps.
+
+        Raises:
+            NotFound
+        """
+        found = next((one for one in self.steps if one.spec.name == name), None)
+        if found is None:
+            raise NotFound(f"The run {self.run.name} has no step {name[:40]!r}.", hint="See its page.")
+        return found
+
+    @property
+    def is_preview(self) -> bool:
+        """Something of it was computed by the preview engine, not by CRYSTAL."""
+        return any(task.preview for one in self.steps for task in one.tasks)
+
+    @property
+    def asking(self) -> list[StepView]:
+        return [one for one in self.steps if any(task.task.state == "asking" for task in one.tasks)]
+
+    def passing(self, source: str, target: str) -> str:
+        """What passes along an edge, in words."""
+        return passing(self.wired, source, target)
+
+    @property
+    def outputs(self) -> list[tuple[str, Any, str, str]]:
+        """Label, value, unit and, where there is no value, the reason."""
+        listed = []
+        for one in self.spec.outputs:
+            entry = self.run.outputs.get(one.name, {})
+            listed.append((one.label or one.name, entry.get("value"), one.unit, entry.get("reason", "")))
+        return listed
+
+
+def passing(wired: Mapping[str, Wired], source: str, target: str) -> str:
+    """Roles of the files that pass from one step to another."""
+    links = wired[target].links if target in wired else {}
+    return ", ".join(dict.fromkeys(link.role for link in links.values() if link.step == source))
+
+
+async def listing(
+    context: Context, actor: Actor, workflow: str = ""
+) -> list[tuple[WorkflowRun, str, list[tuple[str, str]]]]:
+    """Runs with their owners and the states of their steps, the newest first."""
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        rows = await workflows.runs(session, workflow=workflow)
+        states = await workflows.step_states(session, [run.id for run, _ in rows])
+    return [(run, owner, states.get(run.id, [])) for run, owner in rows]
+
+
+async def view(context: Context, actor: Actor, run_id: str) -> RunView:
+    """One run.
+
+    Raises:
+        NotFound
+    """
+    require(actor, "job.read")
+    await refresh(context)
+    async with context.database.read() as session:
+        run = await workflows.run(session, run_id)
+        if run is None:
+            raise NotFound(f"There is no run {run_id[:40]!r}.", hint="See the list of runs.")
+        owners = await users.names(session)
+        steps = await workflows.steps(session, run_id)
+        tasks = await workflows.tasks(session, run_id)
+        ids = [task.job_id for task in tasks if task.job_id]
+        found = await jobs.get_all(session, ids)
+        results = await jobs.results_of(session, ids)
+        children = {
+            task.child_id: child for task in tasks
+            if task.child_id and (child := await workflows.run(session, task.child_id)) is not None
+        }  # fmt: skip
+        events = await jobs.histories(session, ids[:BARS])
+        repeats = await workflows.repeats(session, run_id)
+        outer = await workflows.task(session, run.task_id) if run.task_id is not None else None
+    plan = plan_of(context, run)
+    energies: dict[str, tuple[float | None, bool]] = {}
+    for (job_id, _), row in sorted(results.items(), key=lambda entry: entry[1].id or 0):
+        if job_id not in energies or energies[job_id][0] is None:
+            energies[job_id] = (row.energy_total, row.preview)
+    views = []
+    for step in steps:
+        own = [
+            TaskView(task, found.get(task.job_id or ""), children.get(task.child_id or ""),
+                     *energies.get(task.job_id or "", (None, False)))
+            for task in tasks if task.step_id == step.id
+        ]  # fmt: skip
+        views.append(StepView(plan.spec.step(step.name), step, own, list(plan.before[step.name])))
+    drawing = draw(drawn(plan.before, plan.wired))
+    return RunView(
+        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, drawing, _timeline(views, events, run), repeats,
+        outer.run_id if outer is not None else "", can(actor, "job.change", run.owner_id),
+    )  # fmt: skip
+
+
+def _timeline(views: Sequence[StepView], events: Mapping[str, Sequence[JobEvent]], run: WorkflowRun) -> Timeline | None:
+    """When the jobs of each step waited and ran."""
+    rows: list[tuple[str, list[tuple[str, datetime, datetime]]]] = []
+    for one in views:
+        for task in one.tasks:
+            if task.job is None or task.task.reused:
+                continue
+            name = one.spec.name if len(one.tasks) == 1 else f"{one.spec.name} {task.task.number + 1}"
+            rows.append((name, _spans(events.get(task.job.id, ()), task.job)))
+    return timeline(rows[:BARS], run.created_at, run.ended_at or now())
+
+
+def _spans(events: Sequence[JobEvent], job: Job) -> list[tuple[str, datetime, datetime]]:
+    """States of a job with their beginnings and ends."""
+    changes = [event for event in events if event.to_state]
+    ends = [event.at for event in changes[1:]] + [job.ended_at or now()]
+    return [
+        (event.to_state, event.at, max(end, event.at)) for event, end in zip(changes, ends, strict=True)
+        if event.to_state in ("queued", "held", "staging", "submitted", "running", "finishing")
+    ]  # fmt: skip

@@ -1,0 +1,259 @@
+"""The deck checker: silent on decks without a fault, and right about the line of every fault."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.crystal.decks.annotations import annotate
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.model import Finding, read_deck
+from app.domain.templates.fields import FieldSpec
+from app.errors import InvalidInput
+from app.library.templates import TemplateLibrary
+from tests.support.corpus import CORPUS
+from tests.support.mutations import missed
+
+LIBRARY = TemplateLibrary()
+EXPECTED = Path(__file__).parent / "expected"
+TYPED = sorted(path for path in (CORPUS / "decks").iterdir() if path.name != "four-tolerances.d12")
+"""Decks as people type them, with comments, blanks and numbers in every form."""
+RANDOM_DECKS = 2000
+
+
+def errors(text: str, role: str | None = None, **options: Any) -> list[Finding]:
+    return [finding for finding in check_deck(text, role, **options) if finding.severity == "error"]
+
+
+@pytest.mark.parametrize("path", TYPED, ids=lambda path: path.name)
+def test_a_deck_without_a_fault_has_no_error(path: Path) -> None:
+    assert errors(path.read_text(), path.suffix.lstrip(".")) == []
+
+
+def test_what_a_typed_deck_says_is_read() -> None:
+    deck = read_deck((CORPUS / "decks/molecule.d12").read_text())
+    assert (deck.geometry.kind, len(deck.geometry.atoms), deck.basis_name) == ("MOLECULE", 3, "def2-SVP")
+    deck = read_deck((CORPUS / "decks/rutile-opt.d12").read_text())
+    optimisation = deck.find("OPTGEOM")
+    assert optimisation is not None
+    assert [(entry.name, entry.values) for entry in optimisation.entries] == [
+        ("FULLOPTG", []), ("MAXCYCLE", [["60"]]), ("TOLDEG", [["0.0002"]]), ("TOLDEX", [["0.0008"]]), ("FINALRUN", [["4"]])
+    ]  # fmt: skip
+    deck = read_deck((CORPUS / "decks/graphene.d12").read_text())
+    assert (deck.geometry.kind, deck.geometry.group, deck.geometry.cell) == ("SLAB", 77, [2.48])
+    assert (deck.basis[0].charge, len(deck.basis[0].shells)) == (6, 3)
+    assert next(entry.name for entry in deck.hamiltonian) == "DFT"
+    quartz = read_deck((CORPUS / "decks/quartz-freq.d12").read_text())
+    assert tuple(quartz.geometry.shift) == (0, 0, 16)
+
+
+# -- random decks of the templates -----------------------------------------------------------------------------------------
+
+CRYSTALS: list[dict[str, Any]] = [
+    {"space_group": 225, "a": 4.21, "atoms": [["Mg", 0, 0, 0], ["O", 0.5, 0.5, 0.5]]},
+    {"space_group": 227, "a": 5.43, "atoms": [["Si", 0.125, 0.125, 0.125]]},
+    {"space_group": 136, "a": 4.594, "c": 2.959, "atoms": [["Ti", 0, 0, 0], ["O", 0.305, 0.305, 0]]},
+    {"space_group": 167, "a": 4.76, "c": 12.99, "atoms": [["Al", 0, 0, 0.352], ["O", 0.306, 0, 0.25]]},
+    {"space_group": 194, "a": 2.46, "c": 6.7, "atoms": [["C", 0, 0, 0.25], ["C", 1 / 3, 2 / 3, 0.25]]},
+    {"space_group": 62, "a": 7.6, "b": 8.5, "c": 4.8, "atoms": [["Mg", 0.1, 0.25, 0.2], ["O", 0.4, 0.25, 0.7]]},
+    {"space_group": 14, "a": 5.1, "b": 5.2, "c": 5.3, "beta": 99.2, "atoms": [["Zr", 0.27, 0.04, 0.2], ["O", 0.07, 0.33, 0.34]]},
+    {"space_group": 1, "a": 4, "b": 5, "c": 6, "alpha": 80, "beta": 95, "gamma": 100, "atoms": [["He", 0.1, 0.2, 0.3]]},
+    {"space_group": 229, "a": 2.87, "atoms": [["Fe", 0, 0, 0]]},
+]  # fmt: skip
+STRUCTURES: list[dict[str, Any]] = [
+    *({"system": "crystal", **crystal} for crystal in CRYSTALS),
+    {"system": "slab", "layer_group": 77, "a": 2.46, "atoms": [["C", 1 / 3, 2 / 3, 0]]},
+    {"system": "slab", "layer_group": 1, "a": 3.0, "b": 4.0, "gamma": 95, "atoms": [["Mg", 0, 0, 1.0], ["O", 0.5, 0.5, -1]]},
+    {"system": "slab", "layer_group": 55, "a": 4.2, "atoms": [["Mg", 0, 0, 0], ["O", 0.5, 0.5, 0]]},
+    {"system": "polymer", "rod_group": 1, "a": 4.0, "atoms": [["Si", 0, 0, 0], ["O", 0.5, 1.2, 0]]},
+    {"system": "molecule", "point_group": 1, "atoms": [["O", 0, 0, 0], ["H", 0, 0.76, 0.59], ["H", 0, -0.76, 0.59]]},
+]  # fmt: skip
+SUPERCELLS = {
+    "supercell": ["2 1 1", "2 2", "2", "1 1 0 0 1 0 0 0 2"], "phonon_supercell": ["2 2 2", "2 2", "2"],
+    "slab_supercell": ["2 2", "1 1 -1 1"],
+}  # fmt: skip
+
+
+def anything(field: FieldSpec, chance: random.Random) -> Any:
+    """A valid answer."""
+    if field.type == "boolean":
+        return chance.random() < 0.5
+    if field.choices_from == "basis_library":
+        return None
+    if field.type == "choice":
+        return chance.choice(field.choices).value
+    if field.type == "multichoice":
+        return [choice.value for choice in field.choices if chance.random() < 0.5] or [field.choices[0].value]
+    if field.type == "kmesh":
+        factors = [chance.randint(1, 24) for _ in range(3)]
+        return factors if chance.random() < 0.3 else factors[0]
+    if field.type == "file":
+        return f"job:abcdefgh/{field.accept[0]}" if field.required or chance.random() < 0.2 else None
+    if field.key in SUPERCELLS:
+        return chance.choice(SUPERCELLS[field.key])
+    if field.type == "integer":
+        low = field.min or 1
+        high = max(low, min(field.max or 50, 200))
+        return chance.randint(int(low), int(high))
+    if field.type == "number":
+        low, high = field.min if field.min is not None else -1.0, field.max if field.max is not None else 1.0
+        return round(chance.uniform(low, high), 6)
+    return field.default
+
+
+def random_answers(template_id: str, chance: random.Random) -> dict[str, Any]:
+    spec = LIBRARY.get(template_id).spec
+    fixed = {
+        "space_group",
+        "rhombohedral",
+        "origin",
+        "a",
+        "b",
+        "c",
+        "alpha",
+        "beta",
+        "gamma",
+        "atoms",
+        "title",
+        "basis_kind",
+        "system",
+        "layer_group",
+        "rod_group",
+        "point_group",
+        "path_kind",
+        "projection",
+        "charge_note",
+    }
+    answers = {f.key: anything(f, chance) for f in spec.fields if f.key not in fixed and chance.random() < 0.7}
+    answers = {key: value for key, value in answers.items() if value is not None}
+    kinds = {choice.value for field in spec.fields if field.key == "system" for choice in field.choices}
+    fitting = [crystal for crystal in STRUCTURES if crystal["system"] in kinds]
+    return {**answers, **chance.choice(fitting), "title": "a random deck"}
+
+
+def test_the_checker_finds_no_error_in_what_templates_write() -> None:
+    chance = random.Random(20261123)
+    made, refused = 0, 0
+    while made < RANDOM_DECKS:
+        template_id = chance.choice([template.spec.id for template in LIBRARY.all() if template.spec.id != "raw"])
+        answers = random_answers(template_id, chance)
+        rendering = LIBRARY.try_render(template_id, answers)
+        refused += not rendering.decks
+        assert refused < 20 * RANDOM_DECKS, rendering.errors
+        for name, findings in rendering.findings.items():
+            deck = rendering.decks[name]
+            found = [f for f in findings if f.severity == "error" and f.keyword not in ("SPINLOCK",)]
+            assert found == [], (answers, deck)
+            made += 1
+
+
+# -- mutations ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_mutation_is_caught_at_its_line() -> None:
+    golden = sorted(path for path in EXPECTED.glob("*/*") if path.suffix in (".d12", ".d3"))
+    tried, silent = missed([*golden, *TYPED])
+    assert silent == [], "\n".join(silent)
+    assert tried >= 200, tried
+
+
+SCF = (EXPECTED / "scf-mgo-example" / "scf.d12").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("MgO\n", "\n", 1, "is empty"),
+        ("CRYSTAL\n", "CRYSTEL\n", 2, "did you mean CRYSTAL"),
+        ("\n225\n", "\n231\n", 4, "not among 1 to 230"),
+        ("4.21\n", "-4.21\n", 5, "must be positive"),
+        ("8 0.5 0.5 0.5", "8 0.0 0.0 0.04", 7, "of each other"),
+        ("8 0.5 0.5 0.5", "80 0.5 0.5 0.5", 9, "no basis for Hg"),
+        ("6 6 6 6 12", "6 6 6 6", 12, "needs 5 integers"),
+        ("SHRINK\n2 2\n", "", 18, "needs SHRINK"),
+        ("SHRINK\n2 2\n", "SHRINK\n0 0\n2 2 2\n", 13, "must be positive"),
+        ("TOLDEE\n6\n", "TOLDEE\n6\nSPINLOCK\n2 5\n", 17, "open-shell"),
+        ("FMIXING\n30\n", "FMIXING\n130\n", 19, "outside 0 to 99"),
+        ("FMIXING", "FMIXNIG", 19, "did you mean FMIXING"),
+        ("SHRINK\n", "FULLOPTG\nSHRINK\n", 13, "belongs into OPTGEOM"),
+    ],
+)
+def test_faults_are_named_with_line_and_remedy(old: str, new: str, line: int, words: str) -> None:
+    assert old in SCF
+    found = errors(SCF.replace(old, new, 1))
+    assert any(words in str(finding) for finding in found), found
+    assert next(finding for finding in found if words in str(finding)).line == line
+
+
+def test_a_shell_cannot_hold_more_than_it_can() -> None:
+    deck = (CORPUS / "decks/magnesia.d12").read_text()
+    found = errors(deck.replace("0 0 8  2.  1.", "0 0 8  3.  1."))
+    assert any(finding.line == 11 and "3. electrons in a shell that holds 2" in str(finding) for finding in found), (
+        found
+    )
+
+
+def test_files_that_a_deck_reads_are_missed() -> None:
+    deck = SCF.replace("SHRINK\n", "GUESSP\nSHRINK\n")
+    assert errors(deck) == []
+    assert "fort.20" in str(errors(deck, files=[])[0])
+    assert errors(deck, files=["fort.20"]) == []
+    external = "t\nEXTERNAL\nBASISSET\nSTO-3G\nSHRINK\n4 4\nEND\n"
+    assert "fort.34" in str(errors(external, files=[])[0])
+    assert "fort.9" in str(errors("NEWK\n4 4\n1 0\nEND\n", files=[])[0])
+
+
+@pytest.mark.parametrize(
+    ("deck", "words"),
+    [
+        ("DOSS\n1 100 1 10 1 14 0\n-1 1\nEND\n", "needs NEWK"),
+        ("NEWK\n4 8\n1 0\nDOSS\n1 100 -1 -1 1 14 0\n0.5 -0.5\n-1 1\nEND\n", "window is empty"),
+        ("BAND\nt\n1 4 20 1 8 1 0\n0 0 0  0 0 0\nEND\n", "ends where it begins"),
+        ("BAND\nt\n1 4 20 9 8 1 0\n0 0 0  2 0 0\nEND\n", "no range"),
+        ("BAND\nt\n2 4 20 1 8 1 0\n0 0 0  2 0 0\nEND\n", "needs 6 integers"),
+    ],
+)
+def test_faults_of_properties(deck: str, words: str) -> None:
+    assert any(words in str(finding) for finding in errors(deck, "d3")), check_deck(deck, "d3")
+
+
+def test_an_odd_number_of_electrons_is_a_fault_of_molecules_only() -> None:
+    metal = SCF.replace("2\n12 0.0 0.0 0.0\n8 0.5 0.5 0.5", "1\n13 0.0 0.0 0.0")
+    assert errors(metal) == []
+    assert any("odd number" in str(finding) for finding in check_deck(metal))
+    assert any("odd number" in str(f) for f in errors("t\nMOLECULE\n1\n1\n1 0 0 0\nBASISSET\nSTO-3G\nTOLDEE\n6\nEND\n"))
+
+
+def test_hostile_text_is_only_text() -> None:
+    for text in (
+        "",
+        "\n" * 10,
+        "t\nCRYSTAL\n0 0 0\n225\n" + "9" * 400,
+        "\x00\x01" * 50,
+        "t\nCRYSTAL\n0 0 0\n1\n1 1 1 1 1 1\n99999999\n",
+        "t\nSLAB\n1\n5 5 90\n1\n6 0 0 0\nEND\n6 1\n0 0 999999 2. 1.\n",
+        "BAND\nt\n999999999 4 1 1 1 1 1\n",
+        "t\n" * 5000,
+    ):
+        check_deck(text)
+        check_deck(text, "d3")
+
+
+def test_lines_know_their_meaning_and_their_findings() -> None:
+    lines = annotate(SCF, "d12", check_deck(SCF.replace("6 6 6 6 12", "6 6 6 6 5")))
+    by_text = {line.text: line for line in lines}
+    assert "\n".join(line.text for line in lines) + "\n" == SCF
+    assert "Monkhorst" in by_text["SHRINK"].meaning
+    assert by_text["TOLINTEG"].severity == "warning"
+
+
+def test_a_deck_with_an_error_is_not_submitted() -> None:
+    answers = LIBRARY.get("scf").spec.example | {"basis_kind": "explicit", "basis_text": "12 1\n1 0 3 2. 0."}
+    answers.pop("basis_set")
+    with pytest.raises(InvalidInput, match=r"scf\.d12 line .* has no basis"):
+        LIBRARY.render("scf", answers)
+    shown = LIBRARY.try_render("scf", answers)
+    assert shown.decks and shown.faults
