@@ -133,7 +133,7 @@ pages.env.globals |= {
 }
 pages.env.trim_blocks = pages.env.lstrip_blocks = True
 # A block that is rendered alone does not run the imports of its page.
-pages.env.globals["ui"] = pages.env.get_template("_macros.html").module
+pages.env.globals["ui"] = pages.env.get_template("macros/common.html").module
 
 
 def is_fragment(request: Request) -> bool:

@@ -57,7 +57,7 @@ def _number(texts: dict[str, str], key: str) -> float:
 async def all_batches(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
     found = await batch_views.listing(context, actor)
-    return page(request, "batches.html", block="table" if is_fragment(request) else None, found=found, since=since)
+    return page(request, "batches/list.html", block="table" if is_fragment(request) else None, found=found, since=since)
 
 
 @router.post("/new/{template_id}/batch")
@@ -79,7 +79,9 @@ async def _show(
     since = await newest_event(context)
     view = await batch_views.view(context, actor, batch_id, offset=max(0, offset), limit=PAGE)
     shown = {"error": None, "texts": {}} | more
-    return page(request, "batch.html", view=view, batch=view.batch, since=since, offset=offset, size=PAGE, **shown)
+    return page(
+        request, "batches/page.html", view=view, batch=view.batch, since=since, offset=offset, size=PAGE, **shown
+    )
 
 
 async def _answer(
@@ -122,7 +124,7 @@ async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id
         words = f"{len(found)} points" + "".join(f" · {axis.key}: {len(points([axis], 'grid'))}" for axis in read)
     except CrystalDeckError as error:
         words = error.message if _axes(texts) else ""
-    return page(request, "batch.html", block="count", words=words)
+    return page(request, "batches/page.html", block="count", words=words)
 
 
 @router.post("/batches/{batch_id}/sweep")
@@ -186,7 +188,7 @@ async def row(request: Request, context: ContextDep, actor: ActorDep, batch_id: 
     view = await batch_views.view(context, actor, batch_id, limit=1)
     item, made = await batch_work.decks_of(context, actor, view.batch, position)
     return page(
-        request, "batch_row.html", view=view, batch=view.batch, item=item, made=made, own=batches.own_lines(item)
+        request, "batches/row.html", view=view, batch=view.batch, item=item, made=made, own=batches.own_lines(item)
     )
 
 

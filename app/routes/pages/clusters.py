@@ -24,7 +24,9 @@ Text = Annotated[str, Form(max_length=2000)]
 @router.get("/clusters")
 async def all_clusters(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
-    return page(request, "clusters.html", views=await clusters.all_of(context, actor), since=since, error=None, form={})
+    return page(
+        request, "clusters/list.html", views=await clusters.all_of(context, actor), since=since, error=None, form={}
+    )
 
 
 @router.post("/clusters")
@@ -38,7 +40,7 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
         views = await clusters.all_of(context, actor)
         return page(
             request,
-            "clusters.html",
+            "clusters/list.html",
             status=error.status,
             views=views,
             since=0,
@@ -52,7 +54,7 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
 async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str, part: str = "") -> Response:
     since = await newest_event(context)
     view = await clusters.get(context, actor, name)
-    return page(request, "cluster.html", block="state" if part == "state" else None, view=view, since=since)
+    return page(request, "clusters/page.html", block="state" if part == "state" else None, view=view, since=since)
 
 
 @router.get("/clusters/{name}/edit")
@@ -81,7 +83,7 @@ async def _editor(
     view = await clusters.get(context, actor, name)
     wrong = {one.field: one.reason for one in error.fields} if error else {}
     return page(
-        request, "cluster_edit.html", view=view, fields=cluster_changes.form_fields(view.settings, typed or {}), error=error,
+        request, "clusters/edit.html", view=view, fields=cluster_changes.form_fields(view.settings, typed or {}), error=error,
         wrong=wrong, fixed=cluster_changes.why_fixed(context, view.cluster.name, view.settings),
         status=error.status if error else 200,
     )  # fmt: skip

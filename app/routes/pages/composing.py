@@ -28,7 +28,7 @@ maker = APIRouter(dependencies=[Depends(allowed("job.create"))], include_in_sche
 @router.get("/new")
 async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     found = await shelves.search(context, actor)
-    return page(request, "new.html", found=found, drafts=await forms.drafts(context, actor))
+    return page(request, "composing/choose.html", found=found, drafts=await forms.drafts(context, actor))
 
 
 @maker.get("/new/{template_id}")
@@ -166,7 +166,7 @@ async def _filled(
 
 async def _show(request: Request, context: ContextDep, actor: ActorDep, draft: Draft, **options: Any) -> Response:
     sheet = await composer.sheet(context, actor, draft)
-    return page(request, "compose.html", draft=draft, sheet=sheet, crystals=textbook().values(), **options)
+    return page(request, "composing/form.html", draft=draft, sheet=sheet, crystals=textbook().values(), **options)
 
 
 router.include_router(maker)

@@ -49,7 +49,7 @@ async def job_list(request: Request, context: ContextDep, actor: ActorDep, wante
     wanted = replace(wanted, grouped=plain)
     rows = await jobs.listing(context, actor, wanted)
     return page(
-        request, "jobs.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
+        request, "jobs/list.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
         cursor=next_cursor(rows, wanted), counts=await jobs.counts(context, actor),
         choices=await jobs.choices(context, actor), query=filter_query(request),
     )  # fmt: skip
@@ -122,7 +122,7 @@ async def action_page(
     since = await newest_event(context)
     batch = await actions.get(context, actor, batch_id)
     return page(
-        request, "outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
+        request, "jobs/outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
         aside=setbacks.is_set_aside(batch),
         counts=await actions.progress(context, actor, batch_id), query=filter_query(request),
         results=await actions.outcomes(context, actor, batch_id) if not batch.busy else [],
@@ -160,7 +160,7 @@ async def compare(
         headers = {"content-disposition": 'attachment; filename="comparison.csv"'}
         return Response(as_csv(found.columns()), media_type="text/csv; charset=utf-8", headers=headers)
     return page(
-        request, "compare.html", found=found, query=urlencode([("id", one) for one in id]), quantities=QUANTITIES,
+        request, "jobs/compare.html", found=found, query=urlencode([("id", one) for one in id]), quantities=QUANTITIES,
         base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ async def job_page(
     view = await jobs.get(context, actor, job_id)
     output, tail = await jobs.output_tail(context, actor, job_id)
     return page(
-        request, "job.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
+        request, "jobs/page.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
         priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
         waiting=await queue.explain(context, actor, view.job), course=await curves.course(context, view.job),
         remedies=rerun.shown(context, view.job, view.results, view.files),
@@ -190,7 +190,7 @@ async def figure_page(
     found = await figures.figures(context, actor, job_id, figures.Wanted(e_low, e_high, width, shape))
     job = (await jobs.get(context, actor, job_id)).job
     return page(
-        request, "job_figures.html", block="figures" if is_fragment(request) else None, job=job, figures=found,
+        request, "jobs/figures.html", block="figures" if is_fragment(request) else None, job=job, figures=found,
         base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 
@@ -215,7 +215,7 @@ async def cluster_files(request: Request, context: ContextDep, actor: ActorDep, 
     view = await jobs.get(context, actor, job_id)
     entries = await file_views.listing(context, actor, job_id)
     return page(
-        request, "job_file.html", block="entries" if is_fragment(request) else None, job=view.job, entries=entries,
+        request, "jobs/file.html", block="entries" if is_fragment(request) else None, job=view.job, entries=entries,
         here={file.name for file in view.files}, piece=None,
     )  # fmt: skip
 
@@ -231,7 +231,7 @@ async def look(
     remote = where == "cluster"
     found = await file_views.piece(context, actor, job_id, name, at=at, find=find[:200], remote=remote)
     return page(
-        request, "job_file.html", job=view.job, entries=None, here=set(), piece=found, find=find, where=where, picture=picture,
+        request, "jobs/file.html", job=view.job, entries=None, here=set(), piece=found, find=find, where=where, picture=picture,
         takers=await forms.takers(context, actor, name),
     )  # fmt: skip
 

@@ -33,7 +33,13 @@ async def _show(request: Request, context: ContextDep, actor: ActorDep, run_id: 
     view = await workflow_views.view(context, actor, run_id)
     figures = await workflow_results.figures(context, actor, view)
     return page(
-        request, "run.html", view=view, run=view.run, figures=figures, since=since, **{"error": None, **options}
+        request,
+        "workflows/run.html",
+        view=view,
+        run=view.run,
+        figures=figures,
+        since=since,
+        **{"error": None, **options},
     )
 
 
@@ -47,7 +53,7 @@ async def one_step(
     first = max(0, offset)
     own = view.step(step)
     return page(
-        request, "run_step.html", block="state" if is_fragment(request) else None, view=view, run=view.run, own=own,
+        request, "workflows/step.html", block="state" if is_fragment(request) else None, view=view, run=view.run, own=own,
         shown=own.tasks[first : first + PAGE], offset=first, size=PAGE, since=since,
     )  # fmt: skip
 
@@ -58,7 +64,7 @@ async def run_provenance(request: Request, context: ContextDep, actor: ActorDep,
     view = await workflow_views.view(context, actor, run_id)
     found = await lineage.of_run(context, actor, run_id)
     return page(
-        request, "provenance.html", found=found, drawing=found.drawing, run=view.run, job=None, kinds=exports.KINDS
+        request, "jobs/provenance.html", found=found, drawing=found.drawing, run=view.run, job=None, kinds=exports.KINDS
     )
 
 
@@ -68,7 +74,7 @@ async def job_provenance(request: Request, context: ContextDep, actor: ActorDep,
     found = await lineage.of_job(context, actor, job_id)
     own = found.jobs[job_id]
     return page(
-        request, "provenance.html", found=found, drawing=found.drawing, run=None, job=own.job, kinds=exports.KINDS
+        request, "jobs/provenance.html", found=found, drawing=found.drawing, run=None, job=own.job, kinds=exports.KINDS
     )
 
 
@@ -132,7 +138,7 @@ async def _cancel(request: Request, context: ContextDep, actor: ActorDep, run_id
         except CrystalDeckError as error:
             return await _show(request, context, actor, run_id, error=error, status=error.status)
         view = await workflow_views.view(context, actor, run_id)
-        return page(request, "confirm_run.html", run=view.run, count=count, names=names)
+        return page(request, "workflows/confirm_run.html", run=view.run, count=count, names=names)
     return await _answer(request, context, actor, run_id, workflow_actions.cancel(context, actor, run_id, expect))
 
 

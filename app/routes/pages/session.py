@@ -38,7 +38,7 @@ def _enter(context: Context, entry: sessions.Entry, target: str) -> Response:
 
 @router.get("/login")
 async def login_form(request: Request, next: str = "/jobs") -> Response:
-    return page(request, "login.html", next=next, error=None, name="")
+    return page(request, "session/login.html", next=next, error=None, name="")
 
 
 @router.post("/login")
@@ -50,7 +50,7 @@ async def login(request: Request, context: ContextDep, name: Text, password: Tex
     try:
         entry = await logins.log_in(context, attempt)
     except CrystalDeckError as error:
-        shown = page(request, "login.html", status=error.status, next=next, error=error, name=name)
+        shown = page(request, "session/login.html", status=error.status, next=next, error=error, name=name)
         return with_retry_after(shown, error)
     return _enter(context, entry, next)
 
@@ -68,7 +68,7 @@ async def logout(request: Request, context: ContextDep) -> Response:
 @router.get("/setup/{token}")
 async def setup_form(request: Request, context: ContextDep, token: str) -> Response:
     role = await accounts.check_link(context, token)
-    return page(request, "setup.html", role=role, error=None, name="", minimum=MIN_PASSWORD)
+    return page(request, "session/setup.html", role=role, error=None, name="", minimum=MIN_PASSWORD)
 
 
 @router.post("/setup/{token}")
@@ -77,5 +77,7 @@ async def setup(request: Request, context: ContextDep, token: str, name: Text, p
     try:
         entry = await accounts.use_link(context, token, name, password)
     except CrystalDeckError as error:
-        return page(request, "setup.html", status=error.status, role=role, error=error, name=name, minimum=MIN_PASSWORD)
+        return page(
+            request, "session/setup.html", status=error.status, role=role, error=error, name=name, minimum=MIN_PASSWORD
+        )
     return _enter(context, entry, "/jobs")

@@ -27,7 +27,7 @@ async def browse(
 ) -> Response:
     found = await shelves.search(context, actor, q, category, tag)
     block = "shelves" if is_fragment(request) else None
-    return page(request, "templates.html", block=block, found=found, q=q, category=category, tag=tag,
+    return page(request, "catalogue/templates.html", block=block, found=found, q=q, category=category, tag=tag,
                 may_create=can(actor, "template.create"))  # fmt: skip
 
 
@@ -84,7 +84,7 @@ async def save_basis(request: Request, context: ContextDep, actor: ActorDep) -> 
 @router.get("/templates/{template_id}")
 async def read(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
     shelf = await shelves.one(context, actor, template_id)
-    return page(request, "template.html", shelf=shelf, template=shelf.template)
+    return page(request, "catalogue/template.html", shelf=shelf, template=shelf.template)
 
 
 @router.get("/templates/{template_id}/edit")
@@ -133,7 +133,7 @@ async def _editor(
     await library.refresh(context)
     trial = await library.try_texts(context, actor, texts)
     return page(
-        request, "template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial, id=template_id,
+        request, "catalogue/template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial, id=template_id,
         version=version, form=form or {}, error=error, status=error.status if error else 200,
     )  # fmt: skip
 
@@ -145,7 +145,7 @@ async def _basis(
     entries = await library.basis_sets(context, actor)
     internal = [(name, coverage(name)) for name in (*INTERNAL_SETS, *MORE_SETS)]
     return page(
-        request, "basis.html", entries=entries, internal=internal, form=form or {}, error=error,
+        request, "catalogue/basis.html", entries=entries, internal=internal, form=form or {}, error=error,
         may_create=can(actor, "template.create"), status=error.status if error else 200,
         mine={entry.row.id for entry in entries if can(actor, "template.change", entry.row.author_id)},
     )  # fmt: skip

@@ -36,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 async def library(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
     return page(
-        request, "workflows.html", block="runs" if is_fragment(request) else None, since=since,
+        request, "workflows/list.html", block="runs" if is_fragment(request) else None, since=since,
         entries=await workflow_library.entries(context, actor), runs=await workflow_views.listing(context, actor),
         may_create=can(actor, "template.create"),
     )  # fmt: skip
@@ -106,7 +106,7 @@ async def _editor(
     sheet = await workflow_editor.sheet(context, actor, form)
     found = await shelves.search(context, actor)
     return page(
-        request, "workflow_edit.html", form=form, sheet=sheet, shelves=found, error=error or sheet.error,
+        request, "workflows/edit.html", form=form, sheet=sheet, shelves=found, error=error or sheet.error,
         entries=await workflow_library.entries(context, actor), remedies=REMEDIES, **options,
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ async def one(request: Request, context: ContextDep, actor: ActorDep, name: str)
     entry = await workflow_library.get(context, actor, name)
     checked = await workflow_library.looked_at(context, actor, entry.spec)
     return page(
-        request, "workflow.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(drawn(checked.before, checked.wired)),
+        request, "workflows/page.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(drawn(checked.before, checked.wired)),
         history=await workflow_library.history(context, actor, name), text=workflow_library.write_text(entry.spec),
         runs=await workflow_views.listing(context, actor, name), may_change=workflow_library.may_change(actor, entry),
     )  # fmt: skip
@@ -199,7 +199,7 @@ async def _start(
     drawing = draw(drawn(sheet.checked.before, sheet.checked.wired))
     return page(
         request,
-        "workflow_start.html",
+        "workflows/start.html",
         draft=draft,
         sheet=sheet,
         drawing=drawing,
