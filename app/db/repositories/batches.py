@@ -258,3 +258,11 @@ async def has_head(session: AsyncSession, batch_id: str) -> bool:
     """Does a job stand for the batch in lists already?"""
     query = select(func.count()).select_from(Job).where(Job.batch_id == batch_id, col(Job.batch_head))
     return bool((await session.exec(query)).one())
+
+
+async def wake_for_jobs(session: AsyncSession, batch_ids: Collection[str]) -> None:
+    """Jobs of these batches have ended: let the sweeps that want to stop early look at them."""
+    stopping = [
+        batch_id for batch_id in batch_ids if (batch := await get(session, batch_id)) and batch.sweep.get("stop")
+    ]
+    await wake(session, stopping)

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
-from app.db.repositories import workflows
+from app.db.repositories import batches, workflows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
@@ -279,9 +279,10 @@ async def transition_all(session: AsyncSession, moves: Sequence[Move], *, actor:
     ]
     await session.exec(update(Job), params=rows)
     await insert_rows(session, events)
-    if ended := [move.job.id for move in won if move.target in TERMINAL]:
-        # Here, since every end of a job passes here: no workflow misses it.
-        await workflows.wake_for_jobs(session, ended)
+    if ended := [move.job for move in won if move.target in TERMINAL]:
+        # Here, since every end of a job passes here: no workflow and no sweep misses it.
+        await workflows.wake_for_jobs(session, [job.id for job in ended])
+        await batches.wake_for_jobs(session, {job.batch_id for job in ended if job.batch_id})
     for move, row in zip(won, rows, strict=True):
         for key, value in row.items():
             # The row is what was just written: set it without marking it as changed once more.

@@ -133,8 +133,8 @@ async def _editor(
     await library.refresh(context)
     trial = await library.try_texts(context, actor, texts)
     return page(
-        request, "catalogue/template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial, id=template_id,
-        version=version, form=form or {}, error=error, status=error.status if error else 200,
+        request, "catalogue/template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial,
+        id=template_id, version=version, form=form or {}, error=error, status=error.status if error else 200,
     )  # fmt: skip
 
 

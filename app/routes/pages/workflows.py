@@ -119,7 +119,8 @@ async def one(request: Request, context: ContextDep, actor: ActorDep, name: str)
     entry = await workflow_library.get(context, actor, name)
     checked = await workflow_library.looked_at(context, actor, entry.spec)
     return page(
-        request, "workflows/page.html", entry=entry, spec=entry.spec, checked=checked, drawing=draw(drawn(checked.before, checked.wired)),
+        request, "workflows/page.html", entry=entry, spec=entry.spec, checked=checked,
+        drawing=draw(drawn(checked.before, checked.wired)),
         history=await workflow_library.history(context, actor, name), text=workflow_library.write_text(entry.spec),
         runs=await workflow_views.listing(context, actor, name), may_change=workflow_library.may_change(actor, entry),
     )  # fmt: skip

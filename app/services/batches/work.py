@@ -365,12 +365,3 @@ async def decks_of(context: Context, actor: Actor, batch: Batch, position: int) 
         raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
     wrong = await _read_source(context, actor, item)
     return item, wrong or await _prepared(context, actor, batch, item, Wanted(look=True))
-
-
-async def watch(session: AsyncSession, rows: Sequence[Job]) -> None:
-    """Jobs ended: let the sweeps that want to stop early look at them."""
-    ids = {job.batch_id for job in rows if job.batch_id}
-    stopping = [
-        batch_id for batch_id in ids if (batch := await batches.get(session, batch_id)) and batch.sweep.get("stop")
-    ]
-    await batches.wake(session, stopping)

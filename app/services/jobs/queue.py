@@ -7,13 +7,13 @@ import time
 from app.db.repositories import clusters, jobs, queue
 from app.db.tables import Cluster, Job, now
 from app.domain.people.permissions import Actor, require
+from app.domain.queueing import DEFAULT_LIMIT
 from app.domain.states import JobState, Priority
 from app.errors import ClusterBroken, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
-from app.services.running.submission import DEFAULT_LIMIT
 
 # -- pauses --------------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,6 @@ from app.errors import CrystalDeckError, RemoteFailure
 from app.events.outbox import announce_jobs
 from app.library.kept import is_inside, link_inside, move_inside, open_inside, open_regular, put_inside
 from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, Listing, RemoteFile, parse_marker
-from app.services.batches import work as batch_work
 from app.services.context import Context
 from app.services.jobs.attachments import attached_path
 from app.services.jobs.faults import Faults, blame, mark_jobs
@@ -244,7 +243,6 @@ class Finisher:
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
             )
             ended = [move.job for move in moves if move.job.id in moved]
-            await batch_work.watch(session, ended)
             await announce_jobs(session, ended)
         # Room on the cluster, and perhaps the next step of a workflow.
         self._context.nudge.set()

@@ -22,7 +22,7 @@ from app.db.repositories import credentials, jobs, queue
 from app.db.repositories.jobs import Move
 from app.db.tables import Cluster, Job, RemoteJob, now
 from app.domain.people.credentials import CredentialKey
-from app.domain.queueing import Limits, Pace, allowance, choose
+from app.domain.queueing import DEFAULT_LIMIT, Limits, Pace, allowance, choose
 from app.domain.states import JobState
 from app.domain.verdict import NOT_TAKEN, Phase
 from app.errors import Conflict, CrystalDeckError, RemoteFailure
@@ -57,7 +57,6 @@ AWAY = 5.0
 """Seconds for which jobs of an account that cannot be reached are passed over."""
 MAX_QUEUE = 20_000
 """Most waiting jobs that are looked at when users share a cluster."""
-DEFAULT_LIMIT = {"slurm": 500, "ssh": 1, "local": 1}
 Spawn = Callable[[object, Callable[[], Awaitable[None]]], bool]
 """Starts work under a name, unless the same is still going on; tells whether it did."""
 log = logging.getLogger(__name__)
