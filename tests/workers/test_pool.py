@@ -216,7 +216,7 @@ SERVICE = """
 import asyncio, os, sys, time
 sys.path.insert(0, sys.argv[1])
 if __name__ == "__main__":
-    from app.library.worker import Processes, Workers
+    from app.workers.pool import Processes, Workers
 
     async def main():
         workers = Workers(Processes(2, 1 << 30, preload=()))
