@@ -1,1 +1,1 @@
-"""What the services stand on and what knows neither the database nor who is asking: the worker processes."""
+"""What is read from files or computed in worker processes for the services. Knows neither the database nor who is asking."""

@@ -1,0 +1,1 @@
+"""Worker processes with limits of time and memory, and whose work is next."""

@@ -1,0 +1,1 @@
+"""Charts, graphs and timelines as numbers, which a page draws as SVG."""

@@ -1,0 +1,1 @@
+"""People: permissions, secrets, addresses, credentials, and how guessing is slowed down."""

@@ -1,0 +1,1 @@
+"""Input templates: metadata, fields, conditions, and typed values from what somebody answered."""

@@ -1,0 +1,1 @@
+"""What the group saved: templates, basis sets, and who reviewed them."""

@@ -1,0 +1,1 @@
+"""Who is there: accounts, logins, sessions, passwords, and how much each may use."""

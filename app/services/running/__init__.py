@@ -1,0 +1,1 @@
+"""What only the leader does: whose turn it is, submit once, poll, finish."""

@@ -1,0 +1,1 @@
+"""Chains of jobs: saved workflows, their runs, and what happens between steps."""

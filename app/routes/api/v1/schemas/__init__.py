@@ -1,0 +1,1 @@
+"""What REST requests and answers look like, by subject."""
