@@ -43,8 +43,12 @@ db_app = typer.Typer(no_args_is_help=True, help="The database.")
 cluster_app = typer.Typer(no_args_is_help=True, help="Machines that run jobs.")
 keys_app = typer.Typer(no_args_is_help=True, help="Master keys, with which stored secrets are sealed.")
 for name, group in (
-    ("user", user_app), ("token", token_app), ("db", db_app), ("cluster", cluster_app), ("keys", keys_app),
-):  # fmt: skip
+    ("user", user_app),
+    ("token", token_app),
+    ("db", db_app),
+    ("cluster", cluster_app),
+    ("keys", keys_app),
+):
     app.add_typer(group, name=name)
 
 OPERATOR = Actor(0, "operator", Role.ADMIN)

@@ -81,9 +81,17 @@ class ClusterSettings(BaseModel):
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
     @field_validator(
-        "hostname", "username", "proxy_jump", "host_key", "proxy_host_key", "default_partition", "workdir", "launcher",
-        "crystal", "properties",
-    )  # fmt: skip
+        "hostname",
+        "username",
+        "proxy_jump",
+        "host_key",
+        "proxy_host_key",
+        "default_partition",
+        "workdir",
+        "launcher",
+        "crystal",
+        "properties",
+    )
     @classmethod
     def _one_line(cls, value: str) -> str:
         if any(not char.isprintable() for char in value) or value.startswith("-"):

@@ -55,7 +55,7 @@ KINDS = (
     _kind(r"[\w.-]+\.(gui|f34|xyz|cif)", "other", read=True),
     _kind(r"[\w.-]+\.(f9|f20|f98|f13|optinfo|hessopt|FREQINFO)", "other", read=True),
     _kind(r".+\.(d12|d3)", "deck", read=True),
-)  # fmt: skip
+)
 
 OWN = ("job.sh", "job.log", "array.sh", "list", "INPUT", ".crystaldeck")
 """What CrystalDeck writes itself in the directory of a job or of a job array."""

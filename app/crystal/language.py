@@ -8,6 +8,9 @@ from app.domain.workflows.expressions import Language
 
 LANGUAGE = Language(
     {
-        "eos": fit_eos, "surface_energy": surface_energy, "aligned_edge": aligned_edge, "heaviest": heaviest,
+        "eos": fit_eos,
+        "surface_energy": surface_energy,
+        "aligned_edge": aligned_edge,
+        "heaviest": heaviest,
     }
-)  # fmt: skip
+)

@@ -55,9 +55,13 @@ class Partition:
         cores = max(self.cores, other.cores) if self.cores and other.cores else 0
         memory = max(self.memory_mb, other.memory_mb) if self.memory_mb and other.memory_mb else 0
         return replace(
-            self, up=self.up or other.up, nodes=self.nodes + other.nodes, cores=cores, memory_mb=memory,
+            self,
+            up=self.up or other.up,
+            nodes=self.nodes + other.nodes,
+            cores=cores,
+            memory_mb=memory,
             walltime_s=max(self.walltime_s, other.walltime_s) if self.walltime_s and other.walltime_s else 0,
-        )  # fmt: skip
+        )
 
     def refusals(self, wanted: Resources) -> list[FieldError]:
         """What this partition would not take."""

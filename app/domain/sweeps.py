@@ -82,9 +82,7 @@ def _range(spec: FieldSpec, first: str, last: str, kind: str, rest: str) -> list
         if kind == "log" and (low <= 0 or high <= 0):
             raise ValueError("needs positive ends in a logarithmic range")
         shares = [index / (count - 1) for index in range(count)]
-        numbers = [
-            low * (high / low) ** share if kind == "log" else low + (high - low) * share for share in shares
-        ]  # fmt: skip
+        numbers = [low * (high / low) ** share if kind == "log" else low + (high - low) * share for share in shares]
     # What a person would write: 5.3, not 5.300000000000001.
     rounded = [float(f"{number:.10g}") for number in numbers]
     whole = spec.type in ("integer", "kmesh", "choice")

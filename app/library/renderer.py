@@ -49,16 +49,24 @@ class Renderer:
         return Rendering(template, drafted).required()
 
     async def try_render(
-        self, user: int, template_id: str, raw: dict[str, Any], supplies: Supplies | None = None,
+        self,
+        user: int,
+        template_id: str,
+        raw: dict[str, Any],
+        supplies: Supplies | None = None,
         wanted: Wanted = Wanted(look=True),  # noqa: B008  (frozen)
-    ) -> Rendering:  # fmt: skip
+    ) -> Rendering:
         """Like `render`, but wrong answers come back as errors beside the values that were right."""
         return await self.try_template(user, self._templates.get(template_id), raw, supplies, wanted)
 
     async def try_template(
-        self, user: int, template: Template, raw: dict[str, Any], supplies: Supplies | None = None,
+        self,
+        user: int,
+        template: Template,
+        raw: dict[str, Any],
+        supplies: Supplies | None = None,
         wanted: Wanted = Wanted(look=True),  # noqa: B008  (frozen)
-    ) -> Rendering:  # fmt: skip
+    ) -> Rendering:
         """`try_render` of a template that need not be in the library."""
         try:
             return Rendering(template, await self._drafted(user, template, raw, supplies, wanted, patient=False))

@@ -77,14 +77,18 @@ class Electronic:
         found: dict[str, Any] = {"job": self.job_id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
         if self.bands is not None:
             found["bands"] = {
-                "fermi_energy": self.bands.fermi, "nodes": [{"at": at, "name": name} for at, name in self.nodes],
-                "distances": self.bands.distances.tolist(), "energies": self.bands.energies.tolist(),
-            }  # fmt: skip
+                "fermi_energy": self.bands.fermi,
+                "nodes": [{"at": at, "name": name} for at, name in self.nodes],
+                "distances": self.bands.distances.tolist(),
+                "energies": self.bands.energies.tolist(),
+            }
         if self.dos is not None:
             found["dos"] = {
-                "fermi_energy": self.dos.fermi, "names": self.names, "energies": self.dos.energies.tolist(),
+                "fermi_energy": self.dos.fermi,
+                "names": self.names,
+                "energies": self.dos.energies.tolist(),
                 "densities": self.dos.densities.tolist(),
-            }  # fmt: skip
+            }
         return found
 
     def band_columns(self) -> dict[str, Sequence[Any]]:
@@ -152,9 +156,14 @@ def read(source: Source) -> Electronic:
             )
             dos = None
     return Electronic(
-        source.job_id, source.name, bands, _nodes(bands, source.deck) if bands is not None else [], dos,
-        _names(dos, projection_names(source.deck, source.symbols)) if dos is not None else [], problems=problems,
-    )  # fmt: skip
+        source.job_id,
+        source.name,
+        bands,
+        _nodes(bands, source.deck) if bands is not None else [],
+        dos,
+        _names(dos, projection_names(source.deck, source.symbols)) if dos is not None else [],
+        problems=problems,
+    )
 
 
 def draw_chart(found: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
@@ -250,10 +259,12 @@ def overlay(sources: Sequence[Source]) -> Overlaid:
     dense = [one for one in found if one.dos is not None]
     lines = [(one.name, _density(one)) for one in dense]
     return Overlaid(
-        chart, [one.job_id for one in same], [one.name for one in with_bands if one.path != with_bands[0].path],
+        chart,
+        [one.job_id for one in same],
+        [one.name for one in with_bands if one.path != with_bands[0].path],
         line_chart(lines, "E − E_F / eV", "DOS / (states/eV/cell)") if len(lines) > 1 else None,
         [one.job_id for one in dense],
-    )  # fmt: skip
+    )
 
 
 def _density(found: Electronic) -> list[tuple[float, float, str]]:

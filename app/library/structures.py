@@ -58,9 +58,16 @@ class StructureReader:
         self._workers = workers
 
     async def read(
-        self, user: int, data: bytes, name: str, tolerance: float, kind: str = "", *, symmetry: bool = True,
+        self,
+        user: int,
+        data: bytes,
+        name: str,
+        tolerance: float,
+        kind: str = "",
+        *,
+        symmetry: bool = True,
         patient: bool = False,
-    ) -> Imported:  # fmt: skip
+    ) -> Imported:
         """The structure in a file; `kind` and `symmetry` as `importers.read_structure` takes them.
 
         Args:
@@ -94,9 +101,10 @@ class StructureReader:
 
 def _refusal(field: str, reason: str) -> InvalidInput:
     return InvalidInput(
-        f"The structure's {field} {reason}.", hint="Correct or convert it; the form is as it was.",
+        f"The structure's {field} {reason}.",
+        hint="Correct or convert it; the form is as it was.",
         fields=[FieldError(f"structure.{field}", reason)],
-    )  # fmt: skip
+    )
 
 
 def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:

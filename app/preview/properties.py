@@ -93,9 +93,16 @@ def _check_range(cell: Any, first: int, last: int) -> None:
 
 
 def _bands(
-    folder: Path, net_points: Array, cell: Any, wave: WaveFunction, shrink: int, lines: list[Array], count: int,
-    first: int, last: int,
-) -> None:  # fmt: skip
+    folder: Path,
+    net_points: Array,
+    cell: Any,
+    wave: WaveFunction,
+    shrink: int,
+    lines: list[Array],
+    count: int,
+    first: int,
+    last: int,
+) -> None:
     _check_range(cell, first, last)
     reciprocal = cell.reciprocal_vectors()
     lengths = [float(np.linalg.norm((line[3:] - line[:3]) @ reciprocal)) for line in lines]
@@ -136,9 +143,17 @@ def _write_bands(path: Path, x: Array, energies: Array, efermi: float, panels: l
 
 
 def _dos(
-    folder: Path, net_points: Array, cell: Any, deck: Deck, wave: WaveFunction, newk: int, count: int, first: int, last: int,
+    folder: Path,
+    net_points: Array,
+    cell: Any,
+    deck: Deck,
+    wave: WaveFunction,
+    newk: int,
+    count: int,
+    first: int,
+    last: int,
     projections: list[list[int]],
-) -> None:  # fmt: skip
+) -> None:
     _check_range(cell, first, last)
     net = cell.make_kpts([newk or deck.shrink] * 3)
     report.line(f" DENSITY OF STATES ON {len(net)} K POINTS, GAUSSIAN BROADENING {BROADENING} HARTREE")

@@ -60,9 +60,14 @@ def load(path: Path) -> WaveFunction:
             if head.get("format") != FORMAT:
                 raise ValueError(head.get("format"))
             return WaveFunction(
-                head["deck"], head["energy"], head["efermi"], data["mo_energy"], data["mo_coeff"], data["density"],
+                head["deck"],
+                head["energy"],
+                head["efermi"],
+                data["mo_energy"],
+                data["mo_coeff"],
+                data["density"],
                 _structure(head["geometry"]),
-            )  # fmt: skip
+            )
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise Refusal("fort.9 IS NOT A WAVE FUNCTION OF THE PREVIEW ENGINE") from error
 

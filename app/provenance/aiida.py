@@ -122,10 +122,19 @@ def write_archive(run: RunRecord) -> dict[str, Source]:
     database = _database(archive, run)
     moment = _moment(run.ended_at or run.created_at).replace(" ", "T")
     metadata = {
-        "export_version": SCHEMA, "aiida_version": "2.9.4", "key_format": "sha256", "compression": 6, "ctime": moment,
-        "creation_parameters": {"entities_starting_set": {"node": [_uuid(top)]}, "include_authinfos": False,
-                                "include_comments": True, "include_logs": True, "graph_traversal_rules": {}},
-    }  # fmt: skip
+        "export_version": SCHEMA,
+        "aiida_version": "2.9.4",
+        "key_format": "sha256",
+        "compression": 6,
+        "ctime": moment,
+        "creation_parameters": {
+            "entities_starting_set": {"node": [_uuid(top)]},
+            "include_authinfos": False,
+            "include_comments": True,
+            "include_logs": True,
+            "graph_traversal_rules": {},
+        },
+    }
     repository = {f"repo/{digest}": source for digest, source in archive.objects.items()}
     return {"metadata.json": json.dumps(metadata).encode(), "db.sqlite3": database, **repository}
 
@@ -151,17 +160,31 @@ def _workchain(archive: Archive, run: RunRecord) -> str:
     ended = run.ended_at or run.created_at
     top = archive.add(
         Node(
-            f"run:{run.id}", "process.workflow.workchain.WorkChainNode.", run.name, run.created_at, ended,
+            f"run:{run.id}",
+            "process.workflow.workchain.WorkChainNode.",
+            run.name,
+            run.created_at,
+            ended,
             _process(run.state, run.workflow) | {"exit_message": run.remark or None},
-            f"crystaldeck.workflow.{run.workflow}", person=run.person, description=f"imported from CrystalDeck: {run.title}",
+            f"crystaldeck.workflow.{run.workflow}",
+            person=run.person,
+            description=f"imported from CrystalDeck: {run.title}",
             extras={"crystaldeck": {"run": run.id, "workflow": run.workflow, "version": run.version, "imported": True}},
         )
-    )  # fmt: skip
+    )
     text = run.definition.encode()
     definition = archive.add(
-        Node(f"definition:{run.id}", "data.core.singlefile.SinglefileData.", "workflow", run.created_at, run.created_at,
-             {"filename": "workflow.toml"}, files={"workflow.toml": archive.keep(text)}, person=run.person)
-    )  # fmt: skip
+        Node(
+            f"definition:{run.id}",
+            "data.core.singlefile.SinglefileData.",
+            "workflow",
+            run.created_at,
+            run.created_at,
+            {"filename": "workflow.toml"},
+            files={"workflow.toml": archive.keep(text)},
+            person=run.person,
+        )
+    )
     archive.link(definition, top, "workflow", "input_work")
     given = _dict(
         archive, f"parameters:{run.id}", "parameters", {**run.parameters, **run.inputs}, run.created_at, run.person
@@ -173,30 +196,64 @@ def _workchain(archive: Archive, run: RunRecord) -> str:
 def _calculation(archive: Archive, run: RunRecord, job: JobRecord, top: str) -> None:
     began, ended = job.created_at, job.ended_at or job.created_at
     attributes = _process(job.state, job.template) | {
-        "resources": {"num_machines": int(job.resources.get("nodes") or 1),
-                      "tot_num_mpiprocs": int(job.resources.get("ntasks") or 1)},
-        "job_id": job.scheduler_id, "remote_workdir": job.directory,
+        "resources": {
+            "num_machines": int(job.resources.get("nodes") or 1),
+            "tot_num_mpiprocs": int(job.resources.get("ntasks") or 1),
+        },
+        "job_id": job.scheduler_id,
+        "remote_workdir": job.directory,
         "exit_message": None if job.state == "completed" else job.reason,
         "version": {"plugin": job.revision[:12], "core": run.software},
-    }  # fmt: skip
+    }
     decks = {file.name: file for file in job.files if file.role in ("deck", "script") and file.path is not None}
     node = archive.add(
         Node(
-            f"job:{job.id}", "process.calculation.calcjob.CalcJobNode.", job.name, began, ended, attributes,
+            f"job:{job.id}",
+            "process.calculation.calcjob.CalcJobNode.",
+            job.name,
+            began,
+            ended,
+            attributes,
             f"crystaldeck.template.{job.template}",
             {name: archive.keep(file.path, file.sha256) for name, file in decks.items() if file.path is not None},
-            job.cluster, job.person, f"imported from CrystalDeck: job {job.id} on {job.cluster}",
-            {"crystaldeck": {"job": job.id, "template": job.template, "revision": job.revision, "program": job.program,
-                             "preview": job.is_preview, "reused": job.reused, "values": list(job.uses), "imported": True}},
+            job.cluster,
+            job.person,
+            f"imported from CrystalDeck: job {job.id} on {job.cluster}",
+            {
+                "crystaldeck": {
+                    "job": job.id,
+                    "template": job.template,
+                    "revision": job.revision,
+                    "program": job.program,
+                    "preview": job.is_preview,
+                    "reused": job.reused,
+                    "values": list(job.uses),
+                    "imported": True,
+                }
+            },
         )
-    )  # fmt: skip
+    )
     archive.link(top, node, f"{job.step or 'job'}_{job.number + 1}", "call_calc")
     code = archive.add(
-        Node(f"code:{job.cluster}:{job.program}", "data.core.code.installed.InstalledCode.", job.program.replace("@", "-"), began,
-             began, {"input_plugin": None, "append_text": "", "prepend_text": "", "use_double_quotes": False, "with_mpi": None,
-                     "wrap_cmdline_params": False, "filepath_executable": f"/{job.program.split()[0].lower()}"},
-             computer=job.cluster, person=job.person)
-    )  # fmt: skip
+        Node(
+            f"code:{job.cluster}:{job.program}",
+            "data.core.code.installed.InstalledCode.",
+            job.program.replace("@", "-"),
+            began,
+            began,
+            {
+                "input_plugin": None,
+                "append_text": "",
+                "prepend_text": "",
+                "use_double_quotes": False,
+                "with_mpi": None,
+                "wrap_cmdline_params": False,
+                "filepath_executable": f"/{job.program.split()[0].lower()}",
+            },
+            computer=job.cluster,
+            person=job.person,
+        )
+    )
     archive.link(code, node, "code", "input_calc")
     given = _dict(archive, f"parameters:{job.id}", "parameters", job.parameters, began, job.person)
     archive.link(given, node, "parameters", "input_calc")
@@ -217,10 +274,18 @@ def _inputs(archive: Archive, run: RunRecord, job: JobRecord, node: str) -> None
             archive.link(f"file:{taken.job}:{taken.source}", node, taken.name, "input_calc")
         elif taken.path is not None:
             key = archive.add(
-                Node(f"taken:{taken.sha256}", "data.core.singlefile.SinglefileData.", taken.name, job.created_at, job.created_at,
-                     {"filename": taken.name}, files={taken.name: archive.keep(taken.path, taken.sha256)}, person=job.person,
-                     description=f"imported: {taken.source} of job {taken.job}" if taken.job else "imported: uploaded")
-            )  # fmt: skip
+                Node(
+                    f"taken:{taken.sha256}",
+                    "data.core.singlefile.SinglefileData.",
+                    taken.name,
+                    job.created_at,
+                    job.created_at,
+                    {"filename": taken.name},
+                    files={taken.name: archive.keep(taken.path, taken.sha256)},
+                    person=job.person,
+                    description=f"imported: {taken.source} of job {taken.job}" if taken.job else "imported: uploaded",
+                )
+            )
             archive.link(key, node, taken.name, "input_calc")
 
 
@@ -229,16 +294,32 @@ def _outputs(archive: Archive, job: JobRecord, node: str, top: str) -> None:
     kept = [file for file in job.files if file.role not in ("deck", "script") and file.path is not None]
     plain = [file for file in kept if taken_role(file.name) == ""]
     retrieved = archive.add(
-        Node(f"retrieved:{job.id}", "data.core.folder.FolderData.", "retrieved", ended, ended, {},
-             files={file.name: archive.keep(file.path, file.sha256) for file in plain if file.path is not None}, person=job.person)
-    )  # fmt: skip
+        Node(
+            f"retrieved:{job.id}",
+            "data.core.folder.FolderData.",
+            "retrieved",
+            ended,
+            ended,
+            {},
+            files={file.name: archive.keep(file.path, file.sha256) for file in plain if file.path is not None},
+            person=job.person,
+        )
+    )
     archive.link(node, retrieved, "retrieved", "create")
     for file in kept:
         if taken_role(file.name) and file.path is not None:
             single = archive.add(
-                Node(f"file:{job.id}:{file.name}", "data.core.singlefile.SinglefileData.", file.name, ended, ended,
-                     {"filename": file.name}, files={file.name: archive.keep(file.path, file.sha256)}, person=job.person)
-            )  # fmt: skip
+                Node(
+                    f"file:{job.id}:{file.name}",
+                    "data.core.singlefile.SinglefileData.",
+                    file.name,
+                    ended,
+                    ended,
+                    {"filename": file.name},
+                    files={file.name: archive.keep(file.path, file.sha256)},
+                    person=job.person,
+                )
+            )
             archive.link(node, single, taken_role(file.name), "create")
     if job.results:
         numbers = {output: dict(found) for output, found in job.results.items()}
@@ -329,21 +410,39 @@ def _database(archive: Archive, run: RunRecord) -> bytes:
             connection.executemany(
                 "INSERT INTO db_dbcomputer VALUES (?, ?, ?, ?, 'imported', ?, ?, ?)",
                 [
-                    (places[name], _uuid(f"computer:{name}"), name, job.hostname or "localhost",
-                     "core.slurm" if job.scheduler == "slurm" else "core.direct", "core.ssh" if job.hostname else "core.local",
-                     json.dumps({"workdir": "/"}))
+                    (
+                        places[name],
+                        _uuid(f"computer:{name}"),
+                        name,
+                        job.hostname or "localhost",
+                        "core.slurm" if job.scheduler == "slurm" else "core.direct",
+                        "core.ssh" if job.hostname else "core.local",
+                        json.dumps({"workdir": "/"}),
+                    )
                     for name, job in computers.items()
                 ],
-            )  # fmt: skip
+            )
             connection.executemany(
                 "INSERT INTO db_dbnode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (archive.nodes[node.key], _uuid(node.key), node.kind, node.process_type, node.label, node.description,
-                     _moment(node.made), _moment(node.changed), json.dumps(node.attributes), json.dumps(node.extras, default=str),
-                     json.dumps(_tree(node.files)), places.get(node.computer), people[node.person])
+                    (
+                        archive.nodes[node.key],
+                        _uuid(node.key),
+                        node.kind,
+                        node.process_type,
+                        node.label,
+                        node.description,
+                        _moment(node.made),
+                        _moment(node.changed),
+                        json.dumps(node.attributes),
+                        json.dumps(node.extras, default=str),
+                        json.dumps(_tree(node.files)),
+                        places.get(node.computer),
+                        people[node.person],
+                    )
                     for node in archive.rows
                 ],
-            )  # fmt: skip
+            )
             links = [
                 (archive.nodes[source], archive.nodes[target], label, kind)
                 for source, target, label, kind in archive.links

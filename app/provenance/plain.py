@@ -14,9 +14,10 @@ from app.provenance.records import JobRecord, RunRecord, Source, folder_of
 def write_folder(run: RunRecord) -> dict[str, Source]:
     """All members, by name."""
     files: dict[str, Source] = {
-        "README.md": _readme(run).encode(), "workflow.toml": run.definition.encode(),
+        "README.md": _readme(run).encode(),
+        "workflow.toml": run.definition.encode(),
         "provenance.json": json.dumps(asdict(run), indent=2, default=_plain, ensure_ascii=False).encode(),
-    }  # fmt: skip
+    }
     for job in run.jobs:
         folder = folder_of(job)
         files |= {f"{folder}/{file.name}": file.path for file in job.files if file.path is not None}
@@ -39,11 +40,15 @@ def _readme(run: RunRecord) -> str:
     version = f", version {run.version}" if run.version else ""
     begun = f"{run.created_at:%d %b %Y %H:%M} UTC"
     lines = [
-        f"# {run.title}: {run.name}", "", *([run.description, ""] if run.description else []),
+        f"# {run.title}: {run.name}",
+        "",
+        *([run.description, ""] if run.description else []),
         f"Run `{run.id}` of the workflow `{run.workflow}`{version}, started by {run.person} on {begun}: "
-        f"{run.state}. {run.remark}".strip(), "",
-        f"Written by {run.software}. The workflow is in `workflow.toml`; everything below, and more, is in `provenance.json`.", "",
-    ]  # fmt: skip
+        f"{run.state}. {run.remark}".strip(),
+        "",
+        f"Written by {run.software}. The workflow is in `workflow.toml`; everything below, and more, is in `provenance.json`.",
+        "",
+    ]
     if run.outputs:
         lines += ["## Results", ""]
         for name, entry in run.outputs.items():
@@ -63,11 +68,12 @@ def _readme(run: RunRecord) -> str:
 def _job(run: RunRecord, job: JobRecord) -> list[str]:
     ended = f", ended {job.ended_at:%d %b %Y %H:%M} UTC" if job.ended_at else ""
     lines = [
-        f"### {job.name} ({job.id})", "",
+        f"### {job.name} ({job.id})",
+        "",
         f"{job.state}: {job.reason} By {job.person} on {job.cluster}"
         f"{f' as job {job.scheduler_id}' if job.scheduler_id else ''}{ended}, with {job.program}.",
         f"Deck by template {job.template}, revision `{job.revision[:12]}`.",
-    ]  # fmt: skip
+    ]
     if job.is_preview:
         lines.append("**Computed by CrystalDeck's preview engine (PySCF), not by CRYSTAL.**")
     lines.append("")

@@ -84,8 +84,14 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     """All members of the crate, by name: `ro-crate-metadata.json`, the workflow, and the files of the jobs."""
     crate = Crate(run)
     person = crate.add({"@id": f"#person-{run.person}", "@type": "Person", "name": run.person})
-    engine = crate.add({"@id": "#crystaldeck", "@type": "SoftwareApplication", "name": run.software,
-                        "softwareVersion": run.software.rpartition(" ")[2]})  # fmt: skip
+    engine = crate.add(
+        {
+            "@id": "#crystaldeck",
+            "@type": "SoftwareApplication",
+            "name": run.software,
+            "softwareVersion": run.software.rpartition(" ")[2],
+        }
+    )
     tools = {job.id: _tool(crate, job) for job in run.jobs}
     actions = {job.id: _action(crate, job, tools[job.id]) for job in run.jobs}
     steps = _steps(crate, run, tools, actions)
@@ -94,13 +100,19 @@ def write_crate(run: RunRecord) -> dict[str, Source]:
     left = [_ref(quote(f"{folder_of(job)}/{file.name}")) for job in run.jobs for file in job.files if file.path]
     whole = crate.add(
         {
-            "@id": f"#run-{run.id}", "@type": "CreateAction", "name": f"Run {run.name} of {run.title}",
-            "instrument": workflow, "agent": person, "startTime": _moment(run.created_at),
+            "@id": f"#run-{run.id}",
+            "@type": "CreateAction",
+            "name": f"Run {run.name} of {run.title}",
+            "instrument": workflow,
+            "agent": person,
+            "startTime": _moment(run.created_at),
             "endTime": _moment(run.ended_at),
-            "actionStatus": _status(run.state), "error": run.remark if run.state == "failed" else None, "object": inputs,
+            "actionStatus": _status(run.state),
+            "error": run.remark if run.state == "failed" else None,
+            "object": inputs,
             "result": outputs + left,
         }
-    )  # fmt: skip
+    )
     _organize(crate, run, engine, whole, actions)
     mentions = [whole, *actions.values()]
     _describe(crate, run, {"author": person, "mainEntity": workflow, "mentions": mentions})
@@ -115,9 +127,13 @@ def _describe(crate: Crate, run: RunRecord, more: Properties) -> None:
     ]
     described = {
         "name": f"{run.title}: {run.name}",
-        "description": run.description or f"A run of the workflow {run.workflow}, with its calculations and their files.",
-        "datePublished": _moment(run.ended_at or run.created_at), "license": LICENSE, "conformsTo": profiles, **more,
-    }  # fmt: skip
+        "description": run.description
+        or f"A run of the workflow {run.workflow}, with its calculations and their files.",
+        "datePublished": _moment(run.ended_at or run.created_at),
+        "license": LICENSE,
+        "conformsTo": profiles,
+        **more,
+    }
     for key, value in described.items():
         crate.root.root_dataset[key] = value
     crate.root.metadata["conformsTo"] = [_ref(crate.root.metadata.profile), _ref(WORKFLOW_PROFILE)]
@@ -136,11 +152,13 @@ def _tool(crate: Crate, job: JobRecord) -> Entity:
     name = f"{job.program}{' (preview engine, not CRYSTAL)' if job.is_preview else ''}"
     return crate.add(
         {
-            "@id": quote(f"#tool-{job.template}-{name.replace(' ', '-')}", safe="#"), "@type": "SoftwareApplication",
-            "name": f"{name}, template {job.template}", "softwareVersion": job.main_results.get("program_version"),
+            "@id": quote(f"#tool-{job.template}-{name.replace(' ', '-')}", safe="#"),
+            "@type": "SoftwareApplication",
+            "name": f"{name}, template {job.template}",
+            "softwareVersion": job.main_results.get("program_version"),
             "description": f"Decks written by the template {job.template}, revision {job.revision[:12]}.",
         }
-    )  # fmt: skip
+    )
 
 
 def _action(crate: Crate, job: JobRecord, tool: Entity) -> Entity:
@@ -157,17 +175,26 @@ def _action(crate: Crate, job: JobRecord, tool: Entity) -> Entity:
     ]
     usage = [
         _value(crate, f"#{job.id}-resource-{key}", key, value, key)
-        for key, value in job.resources.items() if value not in (None, "", 0)
-    ]  # fmt: skip
+        for key, value in job.resources.items()
+        if value not in (None, "", 0)
+    ]
     return crate.add(
         {
-            "@id": f"#job-{job.id}", "@type": "CreateAction", "name": job.name, "instrument": tool, "agent": person,
+            "@id": f"#job-{job.id}",
+            "@type": "CreateAction",
+            "name": job.name,
+            "instrument": tool,
+            "agent": person,
             "description": f"Job {job.scheduler_id} on {job.cluster}: {job.reason}",
-            "startTime": _moment(job.started_at or job.created_at), "endTime": _moment(job.ended_at),
-            "actionStatus": _status(job.state), "error": job.reason if job.state == "failed" else None,
-            "object": [entry for entry in given if entry], "result": [entry for entry in left if entry], "resourceUsage": usage,
+            "startTime": _moment(job.started_at or job.created_at),
+            "endTime": _moment(job.ended_at),
+            "actionStatus": _status(job.state),
+            "error": job.reason if job.state == "failed" else None,
+            "object": [entry for entry in given if entry],
+            "result": [entry for entry in left if entry],
+            "resourceUsage": usage,
         }
-    )  # fmt: skip
+    )
 
 
 def _file(crate: Crate, job: JobRecord, file: FileRecord) -> Entity | None:
@@ -177,12 +204,16 @@ def _file(crate: Crate, job: JobRecord, file: FileRecord) -> Entity | None:
     name = f"{folder_of(job)}/{file.name}"
     kind = _TYPES.get(file.path.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     return crate.add_file(
-        name, file.path,
+        name,
+        file.path,
         {
-            "name": file.name, "contentSize": str(file.size), "sha256": file.sha256, "encodingFormat": kind,
+            "name": file.name,
+            "contentSize": str(file.size),
+            "sha256": file.sha256,
+            "encodingFormat": kind,
             "description": file.role,
         },
-    )  # fmt: skip
+    )
 
 
 def _taken(crate: Crate, job: JobRecord, index: int) -> Entity | None:
@@ -196,12 +227,16 @@ def _taken(crate: Crate, job: JobRecord, index: int) -> Entity | None:
     name = f"{folder_of(job)}/inputs/{taken.name}"
     origin = f"from job {taken.job}, which is not part of this run" if taken.job else "uploaded"
     return crate.add_file(
-        name, taken.path,
+        name,
+        taken.path,
         {
-            "name": taken.name, "contentSize": str(taken.size), "sha256": taken.sha256,
-            "encodingFormat": "application/octet-stream", "description": f"{taken.source}, {origin}",
+            "name": taken.name,
+            "contentSize": str(taken.size),
+            "sha256": taken.sha256,
+            "encodingFormat": "application/octet-stream",
+            "description": f"{taken.source}, {origin}",
         },
-    )  # fmt: skip
+    )
 
 
 def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: str = "") -> Entity:
@@ -223,18 +258,26 @@ def _steps(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], actions: M
             continue
         entity = crate.add(
             {
-                "@id": f"{WORKFLOW_FILE}#{step.name}", "@type": "HowToStep", "name": step.title, "position": str(place),
-                "description": f"{step.does}: {step.state}. {step.message}".strip(), "workExample": tools[own[0].id],
+                "@id": f"{WORKFLOW_FILE}#{step.name}",
+                "@type": "HowToStep",
+                "name": step.title,
+                "position": str(place),
+                "description": f"{step.does}: {step.state}. {step.message}".strip(),
+                "workExample": tools[own[0].id],
             }
-        )  # fmt: skip
+        )
         found.append(entity)
         crate.add(
             {
-                "@id": f"#control-{step.name}", "@type": "ControlAction", "name": f"Step {step.name}", "instrument": entity,
-                "object": [actions[job.id] for job in own], "startTime": _moment(step.started_at),
+                "@id": f"#control-{step.name}",
+                "@type": "ControlAction",
+                "name": f"Step {step.name}",
+                "instrument": entity,
+                "object": [actions[job.id] for job in own],
+                "startTime": _moment(step.started_at),
                 "endTime": _moment(step.ended_at),
             }
-        )  # fmt: skip
+        )
     return found
 
 
@@ -245,15 +288,21 @@ def _workflow(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], steps: 
     parts = list({tool.id: tool for tool in tools.values()}.values())
     inputs, outputs = _parameters(run)
     return crate.add_file(
-        WORKFLOW_FILE, run.definition.encode(),
+        WORKFLOW_FILE,
+        run.definition.encode(),
         {
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
-            "name": run.title, "version": run.version or None, "programmingLanguage": language,
-            "encodingFormat": "application/toml", "step": steps, "hasPart": parts, "description": run.description,
+            "name": run.title,
+            "version": run.version or None,
+            "programmingLanguage": language,
+            "encodingFormat": "application/toml",
+            "step": steps,
+            "hasPart": parts,
+            "description": run.description,
             "input": [crate.add(parameter) for parameter in inputs],
             "output": [crate.add(parameter) for parameter in outputs],
         },
-    )  # fmt: skip
+    )
 
 
 def _parameters(run: RunRecord) -> tuple[list[Properties], list[Properties]]:
@@ -265,9 +314,12 @@ def _parameters(run: RunRecord) -> tuple[list[Properties], list[Properties]]:
 
 def _formal_parameter(side: str, key: str) -> Properties:
     return {
-        "@id": f"#{side}-{key}", "@type": "FormalParameter", "name": key, "additionalType": "PropertyValue",
+        "@id": f"#{side}-{key}",
+        "@type": "FormalParameter",
+        "name": key,
+        "additionalType": "PropertyValue",
         "workExample": _ref(f"#{side}-{key}-value"),
-    }  # fmt: skip
+    }
 
 
 def _known(entry: Any) -> Any:
@@ -287,15 +339,28 @@ def _formal(crate: Crate, run: RunRecord) -> tuple[list[Entity], list[Entity]]:
 
 def _example(crate: Crate, side: str, key: str, value: Any) -> Entity:
     text = value if isinstance(value, (str, int, float, bool)) and value != "" else json.dumps(value, default=str)
-    return crate.add({"@id": f"#{side}-{key}-value", "@type": "PropertyValue", "name": key, "value": text,
-                      "exampleOfWork": _ref(f"#{side}-{key}")})  # fmt: skip
+    return crate.add(
+        {
+            "@id": f"#{side}-{key}-value",
+            "@type": "PropertyValue",
+            "name": key,
+            "value": text,
+            "exampleOfWork": _ref(f"#{side}-{key}"),
+        }
+    )
 
 
 def _organize(crate: Crate, run: RunRecord, engine: Entity, whole: Entity, actions: Mapping[str, Entity]) -> None:
     controls = [_ref(f"#control-{step.name}") for step in run.steps if any(job.step == step.name for job in run.jobs)]
     crate.add(
         {
-            "@id": "#organize", "@type": "OrganizeAction", "name": f"{run.software} ran {run.workflow}", "instrument": engine,
-            "result": whole, "object": controls, "startTime": _moment(run.created_at), "endTime": _moment(run.ended_at),
+            "@id": "#organize",
+            "@type": "OrganizeAction",
+            "name": f"{run.software} ran {run.workflow}",
+            "instrument": engine,
+            "result": whole,
+            "object": controls,
+            "startTime": _moment(run.created_at),
+            "endTime": _moment(run.ended_at),
         }
-    )  # fmt: skip
+    )

@@ -141,9 +141,14 @@ class Workers:
         self._busy: dict[asyncio.Task[Any], asyncio.Future[_Process]] = {}
 
     async def run(
-        self, user: Hashable, work: Callable[..., T], *args: Any, seconds: float | None = None, patient: bool = False,
+        self,
+        user: Hashable,
+        work: Callable[..., T],
+        *args: Any,
+        seconds: float | None = None,
+        patient: bool = False,
         room: int = MAX_ANSWER,
-    ) -> T:  # fmt: skip
+    ) -> T:
         """Call a function of a module in one of the processes.
 
         Args:

@@ -38,8 +38,9 @@ _REPEATABLE = {
     "BREAKSYM", "KEEPSYMM", "FRACTION", "ANGSTROM", "BOHR", "ATOMREMO", "ATOMINSE", "ATOMDISP", "ATOMSUBS", "PPAN", "SETPRINT",
 }  # fmt: skip
 _INPUT_FILES = {
-    "GUESSP": ("fort.20", "the wave function of an earlier run"), "GUESSF": ("fort.20", "the wave function of an earlier run"),
-}  # fmt: skip
+    "GUESSP": ("fort.20", "the wave function of an earlier run"),
+    "GUESSF": ("fort.20", "the wave function of an earlier run"),
+}
 _RESTART_FILES = {
     "OPTGEOM": "OPTINFO.DAT",
     "FREQCALC": "FREQINFO.DAT",
@@ -161,9 +162,12 @@ def _close_atoms(deck: Deck) -> Iterator[Finding]:
         if distances.min() < 0.4:
             other = int(np.argmin(distances)) + 1
             yield Finding(
-                deck.geometry.atom_lines[index], "error", "MOLECULE",
-                f"atom {index + 1} is {distances.min():.2f} Å from atom {other}", "Coordinates are in Å.",
-            )  # fmt: skip
+                deck.geometry.atom_lines[index],
+                "error",
+                "MOLECULE",
+                f"atom {index + 1} is {distances.min():.2f} Å from atom {other}",
+                "Coordinates are in Å.",
+            )
 
 
 def _check_relaxation(deck: Deck) -> Iterator[Finding]:
@@ -200,9 +204,12 @@ def _check_basis(deck: Deck) -> Iterator[Finding]:
             and (missing := uncovered(deck.basis_name, tuple(map(_atomic, wanted))))
         ):
             yield Finding(
-                deck.basis_line, "error", "BASISSET", f"{deck.basis_name} has no basis for {', '.join(missing)}",
+                deck.basis_line,
+                "error",
+                "BASISSET",
+                f"{deck.basis_name} has no basis for {', '.join(missing)}",
                 "Choose another set, or give an explicit one.",
-            )  # fmt: skip
+            )
         return
     if not deck.basis:
         return
@@ -235,9 +242,12 @@ def _check_charge(deck: Deck) -> Iterator[Finding]:
     if abs(total) > 1e-6:
         guilty = next(element for element in deck.basis if abs(charge[element.number]) > 1e-6)
         yield Finding(
-            guilty.line, "error", "basis set", f"the occupations make a cell with charge {total:+g}, not a neutral one",
+            guilty.line,
+            "error",
+            "basis set",
+            f"the occupations make a cell with charge {total:+g}, not a neutral one",
             "Correct the occupations CHE of the shells, or add CHARGED.",
-        )  # fmt: skip
+        )
 
 
 def _nuclear_charge(element: ElementBasis) -> float:
@@ -359,14 +369,20 @@ def _check_spin(deck: Deck) -> Iterator[Finding]:
     if electrons % 2 and polarised is None and deck.hamiltonian:
         # A closed-shell metal with an odd number of electrons runs; a molecule does not.
         yield Finding(
-            deck.hamiltonian[0].line, "error" if deck.geometry.kind == "MOLECULE" else "warning", "SPIN",
+            deck.hamiltonian[0].line,
+            "error" if deck.geometry.kind == "MOLECULE" else "warning",
+            "SPIN",
             f"the cell has {electrons} electrons, an odd number, and the calculation is closed-shell",
             "Put SPIN into DFT, or UHF into this block; without it only a metal makes sense.",
-        )  # fmt: skip
+        )
     lock = next((entry for entry in deck.hamiltonian if entry.name == "SPINLOCK"), None)
     if lock and lock.values and (int(lock.values[0][0]) - electrons) % 2:
-        yield _finding(lock, "error", f"{lock.values[0][0]} does not fit a cell with {electrons} electrons",
-                       "Both must be even, or both odd.")  # fmt: skip
+        yield _finding(
+            lock,
+            "error",
+            f"{lock.values[0][0]} does not fit a cell with {electrons} electrons",
+            "Both must be even, or both odd.",
+        )
 
 
 def _electrons(deck: Deck) -> int | None:

@@ -92,7 +92,7 @@ OPTGEOM: Table = {
     "EXPDE": K("Expected energy change of the first step.", numbers(1)),
     "SORT": K("Sorts the Hessian's eigenvalues."),
     "NOSYMMOPS": K("Ignores symmetry in the Hessian's update."),
-}  # fmt: skip
+}
 
 FREQCALC: Table = {
     "RESTART": K("Goes on from FREQINFO.DAT."),
@@ -124,7 +124,9 @@ FREQCALC: Table = {
     "DIELTENS": K("Dielectric tensor, nine components.", numbers(9)),
     "DIELISO": K("Isotropic dielectric constant.", numbers(1)),
     "COMBMODE": K("Combination modes.", until),
-    "SCANMODE": K("Scans along modes.", sequence(integers(4), lambda cursor: [cursor.numbers(1, "a mode", integer=True)])),
+    "SCANMODE": K(
+        "Scans along modes.", sequence(integers(4), lambda cursor: [cursor.numbers(1, "a mode", integer=True)])
+    ),
     "ANHARM": K("Anharmonic stretching.", integers(1)),
     "TENSOR": K("Reads the polarisability tensor."),
     "FCFACTOR": K("Franck–Condon factors."),
@@ -135,7 +137,7 @@ FREQCALC: Table = {
     "PRINT": K("Prints more."),
     "TEST": K("Checks the symmetry only."),
     "MULTITASK": K("Runs displacements side by side.", integers(1)),
-}  # fmt: skip
+}
 
 CPHF: Table = {
     "FMIXING": K("Mixing of the perturbed Fock matrices, percent.", integers(1)),
@@ -154,7 +156,7 @@ CPHF: Table = {
     "NOTROT": K("Does not rotate."),
     "RESTART": K("Goes on from an interrupted run."),
     "PRINT": K("Prints more."),
-}  # fmt: skip
+}
 
 SPECTRUM: Table = {
     "RANGE": K("Wavenumbers of the spectrum.", numbers(2)),
@@ -167,7 +169,7 @@ SPECTRUM: Table = {
     "ANGLE": K("Angle of incidence.", numbers(1)),
     "REFRIND": K("Refractive index."),
     "DIELFUN": K("Dielectric function."),
-}  # fmt: skip
+}
 
 ELASTCON: Table = {
     "RESTART": K("Goes on from ELASINFO.DAT."),
@@ -179,7 +181,7 @@ ELASTCON: Table = {
     "PRESSURE": K("Under pressure, GPa.", numbers(1)),
     "SEISMDIR": K("Directions of seismic velocities.", counted(3, "directions")),
     "CVOIGT": K("Voigt averages."),
-}  # fmt: skip
+}
 
 EOS: Table = {
     "RANGE": K("Smallest and largest relative volume, points.", numbers(3, "Vmin Vmax points")),
@@ -190,7 +192,7 @@ EOS: Table = {
     "VRANGE": K("Smallest and largest volume, points.", numbers(3, "Vmin Vmax points")),
     "PRINT": K("Prints more."),
     "NEWTRIAL": K("Other trial function."),
-}  # fmt: skip
+}
 
 GEOMETRY: Table = {
     "OPTGEOM": K("Optimises the geometry.", opens="OPTGEOM"),
@@ -254,7 +256,7 @@ GEOMETRY: Table = {
     "MOLEBSSE": K("Counterpoise correction of a molecule.", until),
     "ATOMBSSE": K("Counterpoise correction of an atom.", sequence(integers(2), numbers(1))),
     "ALLPRINT": K("Prints everything."),
-}  # fmt: skip
+}
 
 SINGLE_FUNCTIONALS = (
     "SVWN", "BLYP", "PBE", "PBEXC", "PBESOLXC", "SOGGAXC", "B3LYP", "B3PW", "PBE0", "PBESOL0", "B1WC", "WC1LYP", "B97",
@@ -294,7 +296,7 @@ DFT: Table = {
     "TOLLSM": K("Range-separation tolerance.", integers(1)),
     **{name: K("Exchange–correlation functional.") for name in SINGLE_FUNCTIONALS},
     **{f"{name}-D3": K("Exchange–correlation functional with D3 dispersion.") for name in SINGLE_FUNCTIONALS},
-}  # fmt: skip
+}
 
 DFTD3: Table = {
     "VERSION": K("2, 3 (zero damping), 4 (Becke–Johnson) and later.", integers(1)),
@@ -312,7 +314,7 @@ DFTD3: Table = {
     "RADIUS": K("Cut-off, Å.", numbers(1)),
     "CNRADIUS": K("Cut-off of coordination numbers, Å.", numbers(1)),
     "PRINTC6": K("Prints C6 coefficients."),
-}  # fmt: skip
+}
 
 HAMILTONIAN: Table = {
     "DFT": K("Density functional theory; without it the Hamiltonian is Hartree–Fock.", opens="DFT"),
@@ -394,7 +396,7 @@ HAMILTONIAN: Table = {
     "TWOCOMPON": K("Two-component calculation, spin–orbit coupling.", until),
     "TWOCOMPONENT": K("Two-component calculation, spin–orbit coupling.", until),
     "PRINT": K("Prints more."),
-}  # fmt: skip
+}
 
 MAP: Table = {
     "ATOMS": K("The plane goes through three atoms.", sequence(*(integers(4, "atom and cell"),) * 3)),
@@ -407,7 +409,7 @@ MAP: Table = {
     "PRINT": K("Prints the values."),
     "RANGE": K("Range along non-periodic directions, bohr.", records.bounds),
     "SCALE": K("Scale along non-periodic directions.", numbers(1)),
-}  # fmt: skip
+}
 
 BOLTZTRA: Table = {
     "TRANGE": K("Temperatures: first, last, step; K.", numbers(3, "first, last, step")),
@@ -469,7 +471,7 @@ PROPERTIES: Table = {
     "EMDP": K("Momentum density on planes.", until),
     "COMPTON": K("Compton profiles.", until),
     "STOP": K("Ends the run."),
-}  # fmt: skip
+}
 
 TABLES: dict[str, Table] = {
     "geometry": GEOMETRY, "Hamiltonian": HAMILTONIAN, "properties": PROPERTIES, "OPTGEOM": OPTGEOM, "FREQCALC": FREQCALC,

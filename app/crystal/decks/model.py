@@ -425,14 +425,22 @@ class _Reader:
         near = self.similar(name, table)
         if homes:
             self.report(
-                line, "error", name, f"does not belong into the block {block}", f"It belongs into {' or '.join(homes)}: is an "
-                "END missing or too many?",
-            )  # fmt: skip
+                line,
+                "error",
+                name,
+                f"does not belong into the block {block}",
+                f"It belongs into {' or '.join(homes)}: is an END missing or too many?",
+            )
         elif near:
             self.report(line, "error", name, f"is no keyword; did you mean {near[0]}?")
         elif not name[:1].isalpha():
-            self.report(line, "error", name[:20], f"stands in the block {block} where a keyword is expected",
-                        "Does the keyword before it take fewer records?")  # fmt: skip
+            self.report(
+                line,
+                "error",
+                name[:20],
+                f"stands in the block {block} where a keyword is expected",
+                "Does the keyword before it take fewer records?",
+            )
         else:
             self.report(line, "warning", name[:20], "is not known here, so its records are not checked")
         self.resynchronise(table, numeric_too=False)

@@ -75,9 +75,13 @@ class Change:
 
 
 def apply(
-    name: str, end: str, template: TemplateSpec, parameters: Mapping[str, Any], resources: Mapping[str, Any],
+    name: str,
+    end: str,
+    template: TemplateSpec,
+    parameters: Mapping[str, Any],
+    resources: Mapping[str, Any],
     files: Mapping[str, str],
-) -> Change | None:  # fmt: skip
+) -> Change | None:
     """The changes of a remedy for a job that ended so; None where it does not fit, or would change nothing.
 
     Args:

@@ -102,9 +102,13 @@ def _judge(
     slope = float(np.polyfit(np.arange(len(sizes)), sizes, 1)[0])
     turns = sum(1 for a, b in pairwise(recent) if a * b < 0) / (len(recent) - 1)
     evidence: dict[str, Any] = {
-        steps: len(known), "looked_at": len(recent), "change": recent[-1], "tolerance": tolerance,
-        "decades_per_step": round(slope, 3), "sign_turns": round(turns, 2),
-    }  # fmt: skip
+        steps: len(known),
+        "looked_at": len(recent),
+        "change": recent[-1],
+        "tolerance": tolerance,
+        "decades_per_step": round(slope, 3),
+        "sign_turns": round(turns, 2),
+    }
     places = np.arange(len(sizes))
     line = float(np.corrcoef(places, sizes)[0, 1]) if sizes.std() > 0 else 0.0
     falling = slope < FALLING or (slope < CREEPING and line < ON_A_LINE)

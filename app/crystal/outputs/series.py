@@ -60,9 +60,11 @@ class Criterion(NamedTuple):
 
 
 QUANTITIES = {
-    ("MAX", "GRADIENT"): "max_gradient", ("RMS", "GRADIENT"): "rms_gradient",
-    ("MAX", "DISPLAC."): "max_displacement", ("RMS", "DISPLAC."): "rms_displacement",
-}  # fmt: skip
+    ("MAX", "GRADIENT"): "max_gradient",
+    ("RMS", "GRADIENT"): "rms_gradient",
+    ("MAX", "DISPLAC."): "max_displacement",
+    ("RMS", "DISPLAC."): "rms_displacement",
+}
 """What the criteria of an optimisation are about, as it is printed and as it is named here."""
 _CRITERION = re.compile(rf"^ *(MAX|RMS) (GRADIENT|DISPLAC\.) +({NUMBER}) +THRESHOLD +({NUMBER}) +CONVERGED +(YES|NO)")
 

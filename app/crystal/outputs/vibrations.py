@@ -152,8 +152,12 @@ def _mode(match: re.Match[str]) -> Mode:
     active = {"A": True, "I": False}
     irrep = (match["irrep"] or "").strip()
     return Mode(
-        int(match[1]), int(match[2]), number(match[3]),
+        int(match[1]),
+        int(match[2]),
+        number(match[3]),
         # Without symmetry analysis the column holds a count.
         irrep if irrep and not irrep.isdigit() else None,
-        active.get(match["ir"] or ""), number(match["i"]) if match["i"] else None, active.get(match["raman"] or ""),
-    )  # fmt: skip
+        active.get(match["ir"] or ""),
+        number(match["i"]) if match["i"] else None,
+        active.get(match["raman"] or ""),
+    )

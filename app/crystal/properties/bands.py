@@ -46,12 +46,14 @@ class Bands:
         valence = float(top[occupied].max()) if occupied.any() and not metal else None
         conduction = float(flat[~occupied].min()) if (~occupied).any() and not metal else None
         return BandSummary(
-            count=self.energies.shape[1], spins=self.energies.shape[0], points=self.energies.shape[2],
+            count=self.energies.shape[1],
+            spins=self.energies.shape[0],
+            points=self.energies.shape[2],
             fermi_energy=self.fermi,
             valence_top=None if valence is None else valence + shift,
             conduction_bottom=None if conduction is None else conduction + shift,
             means=[float(mean) + shift for mean in self.energies[0].mean(axis=1)],
-        )  # fmt: skip
+        )
 
 
 def read_bands(text: str) -> Bands:

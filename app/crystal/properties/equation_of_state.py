@@ -40,6 +40,8 @@ def fit_eos(volumes: Sequence[float | None], energies: Sequence[float | None]) -
     if not given[:, 0].min() * 0.9 <= volume <= given[:, 0].max() * 1.1 or modulus <= 0:
         raise ValueError("energy over volume has no minimum within the points")
     return {
-        "volume": float(volume), "energy": float(energy) / HARTREE_EV, "bulk_modulus": float(modulus / GPa),
+        "volume": float(volume),
+        "energy": float(energy) / HARTREE_EV,
+        "bulk_modulus": float(modulus / GPa),
         "linear": float(volume) ** (1 / 3),
-    }  # fmt: skip
+    }

@@ -47,8 +47,15 @@ class StructureError(ValueError):
 
 
 def crystal_system(space_group: int) -> str:
-    limits = ((2, "triclinic"), (15, "monoclinic"), (74, "orthorhombic"), (142, "tetragonal"), (167, "trigonal"),
-              (194, "hexagonal"), (230, "cubic"))  # fmt: skip
+    limits = (
+        (2, "triclinic"),
+        (15, "monoclinic"),
+        (74, "orthorhombic"),
+        (142, "tetragonal"),
+        (167, "trigonal"),
+        (194, "hexagonal"),
+        (230, "cubic"),
+    )
     return next(name for limit, name in limits if space_group <= limit)
 
 

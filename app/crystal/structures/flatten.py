@@ -92,9 +92,12 @@ def _symmetric(
     kinds = [int(z) for z in dataset.std_types]
     chosen = _independent(places, kinds, group, standard, tolerance)
     slab = LowDimensional(
-        2, group, (round(a, 8), round(b, 8), round(gamma, 8)),
-        tuple(kinds[index] for index in chosen), _rows(places[chosen], 2),
-    )  # fmt: skip
+        2,
+        group,
+        (round(a, 8), round(b, 8), round(gamma, 8)),
+        tuple(kinds[index] for index in chosen),
+        _rows(places[chosen], 2),
+    )
     try:
         slab.check()
     except StructureError:

@@ -73,9 +73,12 @@ class Imported:
         if isinstance(structure, Bulk):
             names = ("a", "b", "c", "alpha", "beta", "gamma")
             return common | {
-                "system": "crystal", "space_group": structure.space_group, "rhombohedral": False, "origin": "standard",
+                "system": "crystal",
+                "space_group": structure.space_group,
+                "rhombohedral": False,
+                "origin": "standard",
                 **{name: float(number(value)) for name, value in zip(names, structure.cell, strict=True)},
-            }  # fmt: skip
+            }
         return common | low_dimensional_parameters(structure)
 
     @property
@@ -147,9 +150,14 @@ def from_results(
 ) -> Imported:
     """The last geometry of a job whose output was read already; arguments and errors as for `read_structure`."""
     geometry = results.get("geometry") or {}
-    found = _external(results.get("dimensionality"), geometry.get("primitive_cell"), [
-        (int(atom["number"]), float(atom["x"]), float(atom["y"]), float(atom["z"])) for atom in geometry.get("atoms") or ()
-    ])  # fmt: skip
+    found = _external(
+        results.get("dimensionality"),
+        geometry.get("primitive_cell"),
+        [
+            (int(atom["number"]), float(atom["x"]), float(atom["y"]), float(atom["z"]))
+            for atom in geometry.get("atoms") or ()
+        ],
+    )
     return _imported(found, f"{name}.out", "output", tolerance, kind, symmetry)
 
 

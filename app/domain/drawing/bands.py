@@ -65,9 +65,13 @@ class DosLine:
 
 
 def electronic_chart(
-    distances: Sequence[float], energies: Sequence[Sequence[Sequence[float]]], nodes: Sequence[tuple[float, str]],
-    *, dos: Sequence[DosLine] = (), window: tuple[float, float] | None = None,
-) -> BandChart | None:  # fmt: skip
+    distances: Sequence[float],
+    energies: Sequence[Sequence[Sequence[float]]],
+    nodes: Sequence[tuple[float, str]],
+    *,
+    dos: Sequence[DosLine] = (),
+    window: tuple[float, float] | None = None,
+) -> BandChart | None:
     """Bands, densities of states beside them, or one of both.
 
     Args:
@@ -105,14 +109,29 @@ def _scale(window: tuple[float, float]) -> Callable[[float], float]:
 
 
 def _chart(
-    lines: list[tuple[int, str]], nodes: list[Tick], window: tuple[float, float], width: int = WIDTH,
-    dos: Panel | None = None, names: Sequence[str] = (),
-) -> BandChart:  # fmt: skip
+    lines: list[tuple[int, str]],
+    nodes: list[Tick],
+    window: tuple[float, float],
+    width: int = WIDTH,
+    dos: Panel | None = None,
+    names: Sequence[str] = (),
+) -> BandChart:
     down = _scale(window)
     return BandChart(
-        lines, nodes, [Tick(down(y), f"{y:g}") for y in nice_ticks(*window, 8)], down(0.0), window, dos, list(names),
-        width=width, height=HEIGHT, left=LEFT, right=WIDTH - RIGHT, top=TOP, bottom=HEIGHT - BOTTOM,
-    )  # fmt: skip
+        lines,
+        nodes,
+        [Tick(down(y), f"{y:g}") for y in nice_ticks(*window, 8)],
+        down(0.0),
+        window,
+        dos,
+        list(names),
+        width=width,
+        height=HEIGHT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        top=TOP,
+        bottom=HEIGHT - BOTTOM,
+    )
 
 
 def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:

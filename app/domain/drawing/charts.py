@@ -75,9 +75,13 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def line_chart(
-    lines: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], x_label: str, y_label: str, *,
-    x_names: Sequence[str] = (), tolerance: float = 0.0,
-) -> Chart | None:  # fmt: skip
+    lines: Sequence[tuple[str, Sequence[tuple[float, float, str]]]],
+    x_label: str,
+    y_label: str,
+    *,
+    x_names: Sequence[str] = (),
+    tolerance: float = 0.0,
+) -> Chart | None:
     """A chart of lines, each a name with (x, y, words); None where there is nothing to draw.
 
     Args:
@@ -116,8 +120,13 @@ def line_chart(
     )
     return Chart(
         [Series(name, [Point(across(x), down(y - offset), words) for x, y, words in points]) for name, points in lines],
-        x_ticks, [Tick(down(y), f"{y:.6g}") for y in nice_ticks(low, high)], x_label, y_label, offset, band,
-    )  # fmt: skip
+        x_ticks,
+        [Tick(down(y), f"{y:.6g}") for y in nice_ticks(low, high)],
+        x_label,
+        y_label,
+        offset,
+        band,
+    )
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,10 @@ def spectrum_chart(found: Spectrum, x_label: str, y_label: str) -> CurveChart:
         if low <= at <= high
     ]
     return CurveChart(
-        path, sticks, [Tick(across(x), f"{x:g}") for x in nice_ticks(low, high, 8)],
-        [Tick(down(y / most), f"{y:g}") for y in nice_ticks(0.0, most)], x_label, y_label,
-    )  # fmt: skip
+        path,
+        sticks,
+        [Tick(across(x), f"{x:g}") for x in nice_ticks(low, high, 8)],
+        [Tick(down(y / most), f"{y:g}") for y in nice_ticks(0.0, most)],
+        x_label,
+        y_label,
+    )

@@ -109,9 +109,11 @@ def _sort(layers: list[list[str]], before: Mapping[str, Sequence[str]], after: M
             places = {name: row for row, name in enumerate(layers[index])}
 
             def centre(
-                name: str, near: Mapping[str, Sequence[str]] = neighbours, known: Mapping[str, int] = known,
+                name: str,
+                near: Mapping[str, Sequence[str]] = neighbours,
+                known: Mapping[str, int] = known,
                 places: Mapping[str, int] = places,
-            ) -> float:  # fmt: skip
+            ) -> float:
                 rows = [known[other] for other in near[name]]
                 return sum(rows) / len(rows) if rows else float(places[name])
 

@@ -25,9 +25,11 @@ class Spectrum:
 
 
 def broadened(
-    lines: Sequence[tuple[float, float]], width: float, shape: Shape = "lorentzian",
+    lines: Sequence[tuple[float, float]],
+    width: float,
+    shape: Shape = "lorentzian",
     limits: tuple[float, float] | None = None,
-) -> Spectrum:  # fmt: skip
+) -> Spectrum:
     """Each line as a curve whose area is its intensity.
 
     Args:

@@ -56,10 +56,15 @@ def _property(field: FieldSpec) -> dict[str, Any]:
         }
         schema |= {"minItems": field.min_rows, "maxItems": field.max_rows}
     extras = {
-        "unit": field.unit, "visible-when": field.visible_when, "enabled-when": field.enabled_when,
-        "default-from": field.default_from, "choices-from": field.choices_from, "sweepable": field.sweepable,
-        "role": field.role, "staged-as": field.staged_as,
-    }  # fmt: skip
+        "unit": field.unit,
+        "visible-when": field.visible_when,
+        "enabled-when": field.enabled_when,
+        "default-from": field.default_from,
+        "choices-from": field.choices_from,
+        "sweepable": field.sweepable,
+        "role": field.role,
+        "staged-as": field.staged_as,
+    }
     schema |= {f"x-crystaldeck-{key}": value for key, value in extras.items() if value}
     return schema
 
@@ -84,10 +89,12 @@ def metadata_schema() -> dict[str, Any]:
     schema = TemplateSpec.model_json_schema()
     fields = schema["$defs"]["FieldSpec"]
     composite = {
-        "type": "object", "additionalProperties": False, "required": ["type"],
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type"],
         "description": "Stands for the fields of a structure, a basis set or a band path.",
         "properties": {"type": {"enum": list(COMPOSITES)}, "kinds": {"type": "array", "items": {"type": "string"}}},
-    }  # fmt: skip
+    }
     schema["$defs"]["Composite"] = composite
     schema["properties"]["fields"]["items"] = {"anyOf": [{"$ref": "#/$defs/FieldSpec"}, {"$ref": "#/$defs/Composite"}]}
     parts = {

@@ -153,17 +153,24 @@ def parameter_keys(spec: WorkflowSpec, known: Known) -> set[str]:
 
 
 def _step(
-    spec: WorkflowSpec, step: StepSpec, before: Mapping[str, list[str]], wired: Mapping[str, Wired], known: Known,
+    spec: WorkflowSpec,
+    step: StepSpec,
+    before: Mapping[str, list[str]],
+    wired: Mapping[str, Wired],
+    known: Known,
     above: tuple[str, ...],
-) -> list[tuple[str, str]]:  # fmt: skip
+) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     earlier = ancestors(before, step.name)
     if step.template and step.template not in known.templates:
         found.append(("template", f"there is no template {step.template!r}"))
     if step.workflow:
         found += _inner(step, known, (*above, spec.name))
-    found += [("remedies", f"there is no remedy {name!r}; there are {', '.join(known.remedies)}")
-              for name in step.remedies if name not in known.remedies]  # fmt: skip
+    found += [
+        ("remedies", f"there is no remedy {name!r}; there are {', '.join(known.remedies)}")
+        for name in step.remedies
+        if name not in known.remedies
+    ]
     if step.when:
         found += [("when", reason) for reason in _condition(spec, known, step.when, earlier)]
     for name, text in step.values.items():

@@ -119,9 +119,10 @@ class WorkflowSpec(BaseModel):
     @model_validator(mode="after")
     def _names(self) -> WorkflowSpec:
         for what, names in (
-            ("steps", [step.name for step in self.steps]), ("outputs", [output.name for output in self.outputs]),
+            ("steps", [step.name for step in self.steps]),
+            ("outputs", [output.name for output in self.outputs]),
             ("inputs", [one.key for one in self.inputs]),
-        ):  # fmt: skip
+        ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"two {what} are called {twice[0]}")
         return self
@@ -151,15 +152,19 @@ def read_workflow(raw: Mapping[str, Any]) -> WorkflowSpec:
         return WorkflowSpec.model_validate(given)
     except ValidationError as error:
         wrong = [
-            FieldError(".".join(map(str, item["loc"])) or "workflow", item["msg"].removeprefix("Value error, "),
-                       str(item.get("input", ""))[:60])
+            FieldError(
+                ".".join(map(str, item["loc"])) or "workflow",
+                item["msg"].removeprefix("Value error, "),
+                str(item.get("input", ""))[:60],
+            )
             for item in error.errors()
-        ]  # fmt: skip
+        ]
         told = "; ".join(f"{entry.field}: {entry.reason}" for entry in wrong[:5])
         raise InvalidInput(
-            f"The workflow cannot be read: {told}.", hint="Correct the named places; nothing was saved or submitted.",
+            f"The workflow cannot be read: {told}.",
+            hint="Correct the named places; nothing was saved or submitted.",
             fields=wrong,
-        ) from error  # fmt: skip
+        ) from error
 
 
 def as_written(spec: WorkflowSpec) -> dict[str, Any]:
@@ -175,9 +180,10 @@ def with_parameters(definition: Mapping[str, Any], steps: Mapping[str, Mapping[s
     """
     if unknown := sorted(set(steps) - {step["name"] for step in definition["steps"]}):
         raise InvalidInput(
-            f"There is no step {unknown[0][:40]!r}.", hint="See the steps of the workflow.",
+            f"There is no step {unknown[0][:40]!r}.",
+            hint="See the steps of the workflow.",
             fields=[FieldError(f"steps.{name}", "is no step of this workflow") for name in unknown],
-        )  # fmt: skip
+        )
     return {
         **definition,
         "steps": [

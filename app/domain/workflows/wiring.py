@@ -89,9 +89,13 @@ def wire(
 
 
 def _wire_step(
-    spec: WorkflowSpec, before: Mapping[str, list[str]], templates: Mapping[str, TemplateSpec],
-    wired: Mapping[str, Wired], step: StepSpec, template: TemplateSpec,
-) -> Wired:  # fmt: skip
+    spec: WorkflowSpec,
+    before: Mapping[str, list[str]],
+    templates: Mapping[str, TemplateSpec],
+    wired: Mapping[str, Wired],
+    step: StepSpec,
+    template: TemplateSpec,
+) -> Wired:
     problems: list[tuple[str, str]] = []
     links: dict[str, Link] = {}
     needs = {one.key: one for one in template.needs}
@@ -119,9 +123,13 @@ def _wire_step(
 
 
 def _said(
-    spec: WorkflowSpec, templates: Mapping[str, TemplateSpec], need: FieldSpec | None, key: str, source: str,
+    spec: WorkflowSpec,
+    templates: Mapping[str, TemplateSpec],
+    need: FieldSpec | None,
+    key: str,
+    source: str,
     problems: list[tuple[str, str]],
-) -> Link | None:  # fmt: skip
+) -> Link | None:
     """A link that the workflow names itself."""
     if need is None:
         problems.append((f"files.{key}", "is no file field of the template"))
@@ -158,9 +166,12 @@ def _own_keys(step: StepSpec) -> set[str]:
 
 
 def _inherited(
-    spec: WorkflowSpec, before: Mapping[str, list[str]], templates: Mapping[str, TemplateSpec],
-    wired: Mapping[str, Wired], step: StepSpec,
-) -> tuple[Source, str]:  # fmt: skip
+    spec: WorkflowSpec,
+    before: Mapping[str, list[str]],
+    templates: Mapping[str, TemplateSpec],
+    wired: Mapping[str, Wired],
+    step: StepSpec,
+) -> tuple[Source, str]:
     """The structure that the steps before a step hand on; and what is unclear about it."""
     found: dict[Source, str] = {}
     for name in before[step.name]:
@@ -184,9 +195,12 @@ def _inherited(
 
 
 def _geometry(
-    spec: WorkflowSpec, templates: Mapping[str, TemplateSpec], giver: str, template: TemplateSpec,
+    spec: WorkflowSpec,
+    templates: Mapping[str, TemplateSpec],
+    giver: str,
+    template: TemplateSpec,
     problems: list[tuple[str, str]],
-) -> Link | None:  # fmt: skip
+) -> Link | None:
     if not any(need.key == "geometry_file" for need in template.needs):
         problems.append(
             (
@@ -199,9 +213,15 @@ def _geometry(
 
 
 def _wavefunction(
-    spec: WorkflowSpec, before: Mapping[str, list[str]], templates: Mapping[str, TemplateSpec],
-    wired: Mapping[str, Wired], step: StepSpec, template: TemplateSpec, now: Wired, open_keys: set[str],
-) -> dict[str, Link]:  # fmt: skip
+    spec: WorkflowSpec,
+    before: Mapping[str, list[str]],
+    templates: Mapping[str, TemplateSpec],
+    wired: Mapping[str, Wired],
+    step: StepSpec,
+    template: TemplateSpec,
+    now: Wired,
+    open_keys: set[str],
+) -> dict[str, Link]:
     """The wave function of the nearest step that computed the same; as what properties read, or as a guess."""
     fields = [one for one in template.needs if one.role == "wavefunction" and one.key in open_keys]
     fields.sort(key=lambda one: one.staged_as != "fort.9")

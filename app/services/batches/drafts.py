@@ -61,9 +61,15 @@ def new_draft(actor: Actor, template_id: str, form: Mapping[str, str], name: str
     """A draft that is not kept yet."""
     kept = {key: value for key, value in form.items() if key.startswith(("p_", "r_")) or key in ("cluster", "priority")}
     return Batch(
-        id=new_job_id(), kind="jobs", name=suggest_name(name or f"{template_id}-batch"), owner_id=actor.user_id,
-        state="draft", template_id=template_id, form=kept, reuse=reuse,
-    )  # fmt: skip
+        id=new_job_id(),
+        kind="jobs",
+        name=suggest_name(name or f"{template_id}-batch"),
+        owner_id=actor.user_id,
+        state="draft",
+        template_id=template_id,
+        form=kept,
+        reuse=reuse,
+    )
 
 
 def common_form(template: Template, parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, str]:
@@ -76,9 +82,10 @@ def common_form(template: Template, parameters: Mapping[str, Any], resources: Ma
     unknown = sorted(parameters.keys() - {one.key for one in spec.fields})
     if unknown:
         raise InvalidInput(
-            f"{spec.id} has no parameter {unknown[0][:40]!r}.", hint=f"See its schema: /api/v1/templates/{spec.id}/schema.",
+            f"{spec.id} has no parameter {unknown[0][:40]!r}.",
+            hint=f"See its schema: /api/v1/templates/{spec.id}/schema.",
             fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
-        )  # fmt: skip
+        )
     texts = {f"p_{key}": text for key, text in form_values(spec.fields, dict(parameters)).items()}
     return texts | {f"r_{key}": str(value) for key, value in resources.items() if value not in ("", None)}
 
@@ -140,7 +147,7 @@ async def row_items(template: Template, rows: Sequence[Mapping[str, Any]]) -> li
             f"The rows name {', '.join(unknown)[:200]}, which {spec.id} does not have.",
             hint="Use parameters of the template, name, cluster, priority, or resources.<key>.",
             fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
-        )  # fmt: skip
+        )
     given = [{key: value for key, value in row.items() if value not in ("", None)} for row in rows]
     return [BatchItem(batch_id="", position=0, given=one) async for one in with_pauses(given)]
 
@@ -186,15 +193,22 @@ def read_sweep(
     if wrong:
         raise InvalidInput(
             "The sweep cannot be made: " + "; ".join(f"{e.field} {e.reason}" for e in wrong) + ".",
-            hint="Correct the axes.", fields=wrong,
-        )  # fmt: skip
+            hint="Correct the axes.",
+            fields=wrong,
+        )
     return read, found
 
 
 async def set_sweep(
-    context: Context, actor: Actor, batch_id: str, axes: Sequence[tuple[str, str]], how: Combination = "grid",
-    tolerance: float = 0.0, *, stop: bool = False,
-) -> int:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    batch_id: str,
+    axes: Sequence[tuple[str, str]],
+    how: Combination = "grid",
+    tolerance: float = 0.0,
+    *,
+    stop: bool = False,
+) -> int:
     """The batch's items become the points of a sweep; see `sweep_items`."""
     async with context.database.read() as session:
         batch = await editable(session, actor, batch_id)
@@ -226,9 +240,10 @@ async def sweep_items(
     read, found = read_sweep(template, axes, how)
     if stop and (not tolerance or (len(read) > 1 and how == "grid")):
         raise InvalidInput(
-            "A sweep can stop by itself only along one axis, and with a tolerance.", hint="Give a tolerance, or let it run.",
+            "A sweep can stop by itself only along one axis, and with a tolerance.",
+            hint="Give a tolerance, or let it run.",
             fields=[FieldError("stop", "needs one axis and a tolerance")],
-        )  # fmt: skip
+        )
     sweep: dict[str, Any] = {
         "axes": [{"key": key, "text": text} for key, text in axes],
         "how": how,
@@ -268,9 +283,15 @@ async def put_items(session: AsyncSession, batch: Batch, items: Sequence[BatchIt
 
 
 async def change(
-    context: Context, actor: Actor, batch_id: str, *, name: str | None = None, naming: str | None = None,
-    reuse: bool | None = None, form: Mapping[str, str] | None = None,
-) -> Batch:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    batch_id: str,
+    *,
+    name: str | None = None,
+    naming: str | None = None,
+    reuse: bool | None = None,
+    form: Mapping[str, str] | None = None,
+) -> Batch:
     """Change what all jobs share; every row is checked again."""
     async with context.database.write() as session:
         batch = await editable(session, actor, batch_id)
@@ -354,8 +375,11 @@ async def begin_making(session: AsyncSession, batch: Batch) -> None:
         raise InvalidInput("The batch has no rows yet.", hint="Add structures, a table or a sweep.")
     cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
     if cluster is None:
-        raise InvalidInput("No cluster was chosen.", hint="Choose one under the common settings.",
-                           fields=[FieldError("cluster", "must be chosen")])  # fmt: skip
+        raise InvalidInput(
+            "No cluster was chosen.",
+            hint="Choose one under the common settings.",
+            fields=[FieldError("cluster", "must be chosen")],
+        )
     batch.state, batch.busy, batch.updated_at = "making", True, now()
     session.add(batch)
     announce(session, Topic.BATCH, batch.id)
@@ -393,8 +417,11 @@ def read_lines(text: str) -> dict[str, Any]:
     for line in filter(str.strip, text.splitlines()):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            raise InvalidInput(f"The line {line.strip()[:60]!r} has no '='.", hint="Write key = value.",
-                               fields=[FieldError("own", "must be lines key = value", line.strip()[:60])])  # fmt: skip
+            raise InvalidInput(
+                f"The line {line.strip()[:60]!r} has no '='.",
+                hint="Write key = value.",
+                fields=[FieldError("own", "must be lines key = value", line.strip()[:60])],
+            )
         try:
             given[key] = json.loads(value) if value.startswith("[") else value
         except ValueError:

@@ -106,10 +106,20 @@ async def view(context: Context, actor: Actor, batch_id: str, *, offset: int = 0
         whole = await batches.rows(session, batch_id) if batch.sweep.get("axes") and batch.state != "draft" else []
     hours, estimated, similar = _cost(history, sizes, _cores(batch))
     return BatchView(
-        batch, owner, context.templates.get(batch.template_id), cluster.name if cluster else "", rows, strip, counts,
-        hours, estimated, similar, list(batch.sweep.get("corners", [])), _reached(batch, whole),
+        batch,
+        owner,
+        context.templates.get(batch.template_id),
+        cluster.name if cluster else "",
+        rows,
+        strip,
+        counts,
+        hours,
+        estimated,
+        similar,
+        list(batch.sweep.get("corners", [])),
+        _reached(batch, whole),
         _chart(batch, whole),
-    )  # fmt: skip
+    )
 
 
 def _cores(batch: Batch) -> int:
@@ -157,6 +167,9 @@ def _chart(batch: Batch, rows: Sequence[Row]) -> Chart | None:
         line = ", ".join(f"{key} = {label(row.item.point[key])}" for key in others)
         lines.setdefault(line, []).append((x, row.energy_total or 0.0, f"{text}: {row.energy_total:.8f} Ha"))
     return line_chart(
-        [(name, sorted(points)) for name, points in lines.items()], main, "energy / Ha", x_names=names,
+        [(name, sorted(points)) for name, points in lines.items()],
+        main,
+        "energy / Ha",
+        x_names=names,
         tolerance=float(batch.sweep.get("tolerance") or 0.0),
-    )  # fmt: skip
+    )

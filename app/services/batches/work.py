@@ -110,9 +110,13 @@ def request_of(context: Context, batch: Batch, item: BatchItem) -> JobRequest:
     ):
         parameters["title"] = name
     return JobRequest(
-        batch.template_id, parameters, own.get("cluster", request.cluster), request.resources | resources, name,
+        batch.template_id,
+        parameters,
+        own.get("cluster", request.cluster),
+        request.resources | resources,
+        name,
         own.get("priority", request.priority),
-    )  # fmt: skip
+    )
 
 
 def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, own: str) -> str:
@@ -124,9 +128,13 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
     }
     known |= {key: value for key, value in item.given.items() if not key.startswith("resources.")}
     known |= {
-        "n": f"{item.position:03}", "template": batch.template_id, "batch": batch.name, "source": stem, "point": point,
+        "n": f"{item.position:03}",
+        "template": batch.template_id,
+        "batch": batch.name,
+        "source": stem,
+        "point": point,
         "name": own or stem or f"{batch.name}-{item.position:03}",
-    }  # fmt: skip
+    }
     try:
         filled = fill_name(batch.naming or "{name}", known)
     except ValueError as error:

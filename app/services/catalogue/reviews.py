@@ -68,8 +68,12 @@ async def standing(context: Context, actor: Actor, template: Template) -> Standi
 
 
 def _standing(
-    context: Context, actor: Actor, template: Template, known: dict[tuple[str, str], TemplateReview], names: dict[int, str]
-) -> Standing:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    template: Template,
+    known: dict[tuple[str, str], TemplateReview],
+    names: dict[int, str],
+) -> Standing:
     if context.templates.is_fixed(template.spec.id):
         return Standing()
     row = known.get((template.spec.id, template.revision))

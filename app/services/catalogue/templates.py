@@ -153,16 +153,25 @@ async def save_template(
     require(actor, "template.create")
     trial = await try_texts(context, actor, texts)
     if trial.template is None or trial.rendering is None:
-        raise InvalidInput(trial.fault, hint="Nothing was saved; the text is as you left it.",
-                           fields=[FieldError(METADATA, trial.fault)])  # fmt: skip
+        raise InvalidInput(
+            trial.fault,
+            hint="Nothing was saved; the text is as you left it.",
+            fields=[FieldError(METADATA, trial.fault)],
+        )
     if trial.rendering.errors or trial.rendering.message:
         told = trial.rendering.message or "; ".join(f"{e.field} {e.reason}" for e in trial.rendering.errors[:3])
-        raise InvalidInput(f"The example makes no deck: {told}", hint="Give an [example] that the template renders.",
-                           fields=[FieldError("example", told)])  # fmt: skip
+        raise InvalidInput(
+            f"The example makes no deck: {told}",
+            hint="Give an [example] that the template renders.",
+            fields=[FieldError("example", told)],
+        )
     template_id = trial.template.spec.id
     if template_id in RESERVED:
-        raise InvalidInput(f"A template cannot be called {template_id}.", hint="Give it another id.",
-                           fields=[FieldError("id", "is the name of a page", template_id)])  # fmt: skip
+        raise InvalidInput(
+            f"A template cannot be called {template_id}.",
+            hint="Give it another id.",
+            fields=[FieldError("id", "is the name of a page", template_id)],
+        )
     if context.templates.is_fixed(template_id):
         raise Conflict(f"{template_id} is a template of this installation.", hint="Give yours another id.")
     async with context.database.write() as session:
@@ -176,9 +185,12 @@ async def save_template(
                 hint="Open the newest version, and put your change in there.",
             )
         row = LibraryTemplate(
-            template_id=template_id, version=(last.version if last else 0) + 1, texts=dict(texts),
-            comment=comment[:200], author_id=actor.user_id,
-        )  # fmt: skip
+            template_id=template_id,
+            version=(last.version if last else 0) + 1,
+            texts=dict(texts),
+            comment=comment[:200],
+            author_id=actor.user_id,
+        )
         session.add(row)
     await refresh(context)
     return row
@@ -193,10 +205,14 @@ async def remove_template(context: Context, actor: Actor, template_id: str) -> N
         require(actor, "template.change", last.author_id)
         session.add(
             LibraryTemplate(
-                template_id=template_id, version=last.version + 1, texts=last.texts, comment="Removed.", removed=True,
+                template_id=template_id,
+                version=last.version + 1,
+                texts=last.texts,
+                comment="Removed.",
+                removed=True,
                 author_id=actor.user_id,
             )
-        )  # fmt: skip
+        )
     await refresh(context)
 
 
@@ -281,9 +297,12 @@ async def save_basis(context: Context, actor: Actor, name: str, text: str, sourc
         if last is not None and not last.removed:
             require(actor, "template.change", last.author_id)
         row = LibraryBasis(
-            name=name, version=(last.version if last else 0) + 1, text=text.replace("\r\n", "\n"),
-            source=source.strip()[:1000], author_id=actor.user_id,
-        )  # fmt: skip
+            name=name,
+            version=(last.version if last else 0) + 1,
+            text=text.replace("\r\n", "\n"),
+            source=source.strip()[:1000],
+            author_id=actor.user_id,
+        )
         session.add(row)
     await refresh(context)
     return row
@@ -298,10 +317,14 @@ async def remove_basis(context: Context, actor: Actor, name: str) -> None:
         require(actor, "template.change", last.author_id)
         session.add(
             LibraryBasis(
-                name=name, version=last.version + 1, text=last.text, source=last.source, removed=True,
+                name=name,
+                version=last.version + 1,
+                text=last.text,
+                source=last.source,
+                removed=True,
                 author_id=actor.user_id,
             )
-        )  # fmt: skip
+        )
     await refresh(context)
 
 
@@ -315,8 +338,11 @@ async def fetch_basis(context: Context, actor: Actor, name: str, elements: str) 
     try:
         numbers = sorted({atomic_number(part) for part in elements.replace(",", " ").split()})
     except ValueError as error:
-        raise InvalidInput(f"The elements are wrong: {error}.", hint="Give symbols, such as Mg O.",
-                           fields=[FieldError("elements", str(error), elements[:60])]) from error  # fmt: skip
+        raise InvalidInput(
+            f"The elements are wrong: {error}.",
+            hint="Give symbols, such as Mg O.",
+            fields=[FieldError("elements", str(error), elements[:60])],
+        ) from error
     text, source, known_as = await asyncio.to_thread(_from_exchange, name.strip(), numbers)
     return await save_basis(context, actor, known_as, text, source)
 
@@ -335,7 +361,8 @@ def _from_exchange(name: str, numbers: list[int]) -> tuple[str, str, str]:
     except (KeyError, RuntimeError, ValueError) as error:
         raise InvalidInput(
             f"The Basis Set Exchange does not give {name[:60]!r} for these elements: {str(error).strip(chr(39))[:200]}.",
-            hint="Compare with basissetexchange.org.", fields=[FieldError("name", "is not available", name[:60])],
-        ) from error  # fmt: skip
+            hint="Compare with basissetexchange.org.",
+            fields=[FieldError("name", "is not available", name[:60])],
+        ) from error
     version = f"version {facts.get('version', '?')}, {facts.get('revision_description', '')}".rstrip(", ")
     return text, f"Basis Set Exchange {exchange.version()}: {facts['name']}, {version}", str(facts["name"])

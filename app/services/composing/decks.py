@@ -25,9 +25,15 @@ async def check(
     """
     require(actor, "template.read")
     if reason := oversize(text):
-        raise InvalidInput(f"The deck is not checked: {reason}.", hint="Take out what is not needed.",
-                           fields=[FieldError("text", reason)])  # fmt: skip
+        raise InvalidInput(
+            f"The deck is not checked: {reason}.",
+            hint="Take out what is not needed.",
+            fields=[FieldError("text", reason)],
+        )
     if files is not None and len(files) > MAX_FILES:
-        raise InvalidInput(f"{len(files)} files beside one deck were named.", hint=f"Name at most {MAX_FILES}.",
-                           fields=[FieldError("files", f"at most {MAX_FILES} are taken")])  # fmt: skip
+        raise InvalidInput(
+            f"{len(files)} files beside one deck were named.",
+            hint=f"Name at most {MAX_FILES}.",
+            fields=[FieldError("files", f"at most {MAX_FILES} are taken")],
+        )
     return await context.workers.run(actor.user_id, check_deck, text, role, files)

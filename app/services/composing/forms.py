@@ -67,9 +67,14 @@ class Draft:
 
     def request(self) -> JobRequest:
         return JobRequest(
-            self.template.spec.id, self.parameters, self.cluster, dict(self.resources), self.name, self.priority,
+            self.template.spec.id,
+            self.parameters,
+            self.cluster,
+            dict(self.resources),
+            self.name,
+            self.priority,
             self.parent or None,
-        )  # fmt: skip
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -84,9 +89,17 @@ class Draft:
 
 
 async def start(
-    context: Context, actor: Actor, template_id: str, *, example: bool = False, clone: str = "", fresh: bool = False,
-    batch: str = "", remedy: str = "", take: str = "",
-) -> Draft:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    template_id: str,
+    *,
+    example: bool = False,
+    clone: str = "",
+    fresh: bool = False,
+    batch: str = "",
+    remedy: str = "",
+    take: str = "",
+) -> Draft:
     """A form: the template's example, the answers of an earlier job, the user's own draft, or the defaults."""
     require(actor, "job.create")
     await refresh(context)
@@ -152,10 +165,17 @@ async def _clone(context: Context, actor: Actor, draft: Draft, job_id: str, reme
         texts |= {key: str(value) for key, value in offered.change.resources.items()}
         words, differences = offered.change.words, tuple(offered.differences)
     return replace(
-        draft, values=draft.values | form_values(spec.fields, parameters), cluster=view.row.cluster,
-        resources={"walltime": own.walltime} | texts, name=view.job.name, parent=view.job.id, asked=True,
-        priority=str(jobs.priority_of(view.job)), remedy=words, differences=differences,
-    )  # fmt: skip
+        draft,
+        values=draft.values | form_values(spec.fields, parameters),
+        cluster=view.row.cluster,
+        resources={"walltime": own.walltime} | texts,
+        name=view.job.name,
+        parent=view.job.id,
+        asked=True,
+        priority=str(jobs.priority_of(view.job)),
+        remedy=words,
+        differences=differences,
+    )
 
 
 def from_form(context: Context, template_id: str, form: Mapping[str, str]) -> Draft:
@@ -262,9 +282,10 @@ async def _of_job(context: Context, actor: Actor, source: StructureSource, toler
         )
     except StructureError as error:
         raise InvalidInput(
-            f"Job {job_id[:40]}: {error}.", hint="Choose a job whose output shows a geometry.",
+            f"Job {job_id[:40]}: {error}.",
+            hint="Choose a job whose output shows a geometry.",
             fields=[FieldError("structure.file", str(error))],
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _notice(read: Imported) -> str:
@@ -283,16 +304,20 @@ def _require_kind(fields: list[FieldSpec], kind: str) -> None:
     if system is not None and kind not in {choice.value for choice in system.choices}:
         known = ", ".join(choice.value for choice in system.choices)
         raise InvalidInput(
-            f"The structure is a {kind}; this template takes {known}.", hint="Choose another template, or read it as another kind.",
+            f"The structure is a {kind}; this template takes {known}.",
+            hint="Choose another template, or read it as another kind.",
             fields=[FieldError("structure.file", f"is a {kind}")],
-        )  # fmt: skip
+        )
 
 
 def with_resources(draft: Draft, values: Mapping[str, Any], notice: str) -> Draft:
     """The form with a cluster's preset, or with what similar jobs took, in its resources."""
     texts = {key: str(value) for key, value in values.items() if key in RESOURCE_KEYS and value not in ("", 0, None)}
-    changed = [f"{key} {draft.resources.get(key) or '–'} → {text}" for key, text in texts.items()
-               if draft.resources.get(key, "") != text]  # fmt: skip
+    changed = [
+        f"{key} {draft.resources.get(key) or '–'} → {text}"
+        for key, text in texts.items()
+        if draft.resources.get(key, "") != text
+    ]
     return replace(
         draft, resources=draft.resources | texts, notice=f"{notice}: {'; '.join(changed) or 'nothing to change'}."
     )
@@ -341,8 +366,9 @@ async def detached(context: Context, actor: Actor, draft: Draft, rendering: Rend
     """
     require(actor, "job.create")
     if not rendering.decks:
-        raise InvalidInput("There is no deck to edit yet.", hint="Correct the fields that are named first.",
-                           fields=rendering.errors)  # fmt: skip
+        raise InvalidInput(
+            "There is no deck to edit yet.", hint="Correct the fields that are named first.", fields=rendering.errors
+        )
     raw = context.templates.get(RAW)
     roles = written_roles(rendering.decks)
     texts = {role: rendering.decks[name] for name, role in roles.items()}
@@ -363,6 +389,7 @@ def _tolerance(text: str) -> float:
         return float(text.replace(",", ".")) if text.strip() else DEFAULT_TOLERANCE
     except ValueError:
         raise InvalidInput(
-            f"The symmetry tolerance {text[:20]!r} is no number.", hint="Give it in Å, for example 0.001.",
+            f"The symmetry tolerance {text[:20]!r} is no number.",
+            hint="Give it in Å, for example 0.001.",
             fields=[FieldError("structure.tolerance", "must be a number", text[:20])],
-        ) from None  # fmt: skip
+        ) from None

@@ -77,7 +77,12 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     found += draft.error.fields if draft.error else []
     shown = [e for e in found if draft.error or (draft.asked and e.value != "")]
     return Sheet(
-        rendering, script, known, {error.field: error.reason for error in shown}, drafted.visible, drafted.disabled,
+        rendering,
+        script,
+        known,
+        {error.field: error.reason for error in shown},
+        drafted.visible,
+        drafted.disabled,
         suggest_name(f"{rendering.title}-{spec.id}"),
         attached=[file for file in gathered.files if file.spec.key in rendering.values],
         offers=await offers(context, actor, [need for need in spec.needs if need.key in drafted.visible]),
@@ -87,7 +92,7 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
         chosen=chosen,
         standing=await reviews.standing(context, actor, draft.template),
         abilities=reviews.abilities(draft.template),
-    )  # fmt: skip
+    )
 
 
 async def _advice(

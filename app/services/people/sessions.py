@@ -38,10 +38,14 @@ async def begin(
     expires = at + timedelta(hours=context.settings.session_hours)
     session.add(
         Session(
-            token_hash=digest(token), user_id=user.id or 0, created_at=at, last_seen_at=at, expires_at=expires,
+            token_hash=digest(token),
+            user_id=user.id or 0,
+            created_at=at,
+            last_seen_at=at,
+            expires_at=expires,
             user_agent=user_agent[:200],
         )
-    )  # fmt: skip
+    )
     if not device:
         device = new_token()
         await devices.add(session, user.id or 0, digest(device), at)

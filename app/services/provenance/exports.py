@@ -96,14 +96,36 @@ def _job(
 ) -> JobRecord:
     job, remote = one.job, one.remote
     return JobRecord(
-        job.id, job.name, job.state, job.reason, job.template_id, job.template_revision, job.parameters, job.decks,
-        job.resources, one.cluster, one.hostname, one.scheduler,
-        remote.scheduler_id if remote else "", remote.directory if remote else "", one.person, job.created_at, job.started_at,
-        job.ended_at, remote.exit_code if remote else None, {row.output: row.results for row in one.results},
-        [FileRecord(file.name, file.sha256, file.size, file.role, _path(context, job.id, file.name)) for file in one.files],
-        [_taken(context, row) for row in attached], step, task.number if task else 0, bool(task and task.reused),
+        job.id,
+        job.name,
+        job.state,
+        job.reason,
+        job.template_id,
+        job.template_revision,
+        job.parameters,
+        job.decks,
+        job.resources,
+        one.cluster,
+        one.hostname,
+        one.scheduler,
+        remote.scheduler_id if remote else "",
+        remote.directory if remote else "",
+        one.person,
+        job.created_at,
+        job.started_at,
+        job.ended_at,
+        remote.exit_code if remote else None,
+        {row.output: row.results for row in one.results},
+        [
+            FileRecord(file.name, file.sha256, file.size, file.role, _path(context, job.id, file.name))
+            for file in one.files
+        ],
+        [_taken(context, row) for row in attached],
+        step,
+        task.number if task else 0,
+        bool(task and task.reused),
         list(task.uses) if task else [],
-    )  # fmt: skip
+    )
 
 
 def _path(context: Context, job_id: str, name: str) -> Path | None:
@@ -130,17 +152,41 @@ def _run(
     values: Mapping[int, dict[str, object]] = {task.step_id: task.outcome for task in tasks if task.outcome}
     listed = [
         StepRecord(
-            step.name, spec.step(step.name).heading, _does(spec, step.name), plan.before[step.name], step.state, step.message,
-            step.started_at, step.ended_at, values.get(step.id or 0, {}),
+            step.name,
+            spec.step(step.name).heading,
+            _does(spec, step.name),
+            plan.before[step.name],
+            step.state,
+            step.message,
+            step.started_at,
+            step.ended_at,
+            values.get(step.id or 0, {}),
         )
         for step in steps
-    ]  # fmt: skip
+    ]
     links = [(link.step, name, link.role) for name, wired in plan.wired.items() for link in wired.links.values()]
     return RunRecord(
-        run.id, run.name, run.workflow, spec.heading, spec.description, run.version, workflow_library.write_text(spec), person,
-        run.state, run.remark, run.cluster, run.parameters, run.inputs, run.outputs, run.created_at, run.ended_at, listed, own,
-        links, f"CrystalDeck {__version__}",
-    )  # fmt: skip
+        run.id,
+        run.name,
+        run.workflow,
+        spec.heading,
+        spec.description,
+        run.version,
+        workflow_library.write_text(spec),
+        person,
+        run.state,
+        run.remark,
+        run.cluster,
+        run.parameters,
+        run.inputs,
+        run.outputs,
+        run.created_at,
+        run.ended_at,
+        listed,
+        own,
+        links,
+        f"CrystalDeck {__version__}",
+    )
 
 
 def _does(spec: WorkflowSpec, name: str) -> str:

@@ -213,12 +213,19 @@ async def ancestry(session: AsyncSession, ids: list[str]) -> dict[str, Ancestry]
         files.setdefault(job_id, []).append(file)
     return {
         job_id: Ancestry(
-            job, people.get(job.owner_id, "?"), machines[job.cluster_id].name, _setting(machines[job.cluster_id], "hostname"),
+            job,
+            people.get(job.owner_id, "?"),
+            machines[job.cluster_id].name,
+            _setting(machines[job.cluster_id], "hostname"),
             _setting(machines[job.cluster_id], "runner_type"),
-            remotes.get(job_id), results.get(job_id, []), files.get(job_id, []), *origins.get(job_id, (None, None, None)),
+            remotes.get(job_id),
+            results.get(job_id, []),
+            files.get(job_id, []),
+            *origins.get(job_id, (None, None, None)),
         )
-        for job_id in ids if (job := found.get(job_id)) is not None
-    }  # fmt: skip
+        for job_id in ids
+        if (job := found.get(job_id)) is not None
+    }
 
 
 def _setting(cluster: Cluster, key: str) -> str:

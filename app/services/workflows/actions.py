@@ -104,9 +104,12 @@ async def _going(session: AsyncSession, run: WorkflowRun) -> list[Job]:
     listed = await workflows.tasks(session, run.id, ["active"])
     rows = await jobs.get_all(session, [task.job_id for task in listed if task.job_id])
     return [
-        job for job in rows.values()
-        if (state := JobState(job.state)) not in TERMINAL and state is not JobState.FINISHING and not job.cancel_requested
-    ]  # fmt: skip
+        job
+        for job in rows.values()
+        if (state := JobState(job.state)) not in TERMINAL
+        and state is not JobState.FINISHING
+        and not job.cancel_requested
+    ]
 
 
 def _refuse_ended(run: WorkflowRun) -> None:
@@ -156,8 +159,11 @@ async def decide(
         Conflict: it does not ask. InvalidInput: no such choice or parameter.
     """
     if choice not in CHOICES:
-        raise InvalidInput(f"There is no choice {choice[:40]!r}.", hint=f"Choices: {', '.join(CHOICES)}.",
-                           fields=[FieldError("choice", f"must be one of {', '.join(CHOICES)}", choice[:40])])  # fmt: skip
+        raise InvalidInput(
+            f"There is no choice {choice[:40]!r}.",
+            hint=f"Choices: {', '.join(CHOICES)}.",
+            fields=[FieldError("choice", f"must be one of {', '.join(CHOICES)}", choice[:40])],
+        )
     async with context.database.write() as session:
         run = await owned(session, actor, run_id)
         row = next((step for step in await workflows.steps(session, run_id) if step.name == step_name), None)
@@ -200,14 +206,23 @@ def _refuse_unknown(context: Context, template_id: str, parameters: Mapping[str,
         return
     fields = {one.key for one in context.templates.get(template_id).spec.fields}
     if unknown := sorted(set(parameters) - fields):
-        raise InvalidInput(f"{template_id} has no parameter {unknown[0][:40]!r}.", hint="See the form of the template.",
-                           fields=[FieldError(key, "is not a parameter of this template") for key in unknown])  # fmt: skip
+        raise InvalidInput(
+            f"{template_id} has no parameter {unknown[0][:40]!r}.",
+            hint="See the form of the template.",
+            fields=[FieldError(key, "is not a parameter of this template") for key in unknown],
+        )
 
 
 async def rerun(
-    context: Context, actor: Actor, run_id: str, *, step: str = "", parameters: Mapping[str, Any] | None = None,
-    steps: Mapping[str, Mapping[str, Any]] | None = None, resources: Mapping[str, Any] | None = None,
-) -> WorkflowRun:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    run_id: str,
+    *,
+    step: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    steps: Mapping[str, Mapping[str, Any]] | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> WorkflowRun:
     """A new run like an earlier one.
 
     Args:
@@ -234,14 +249,24 @@ async def rerun(
     checked = await workflow_library.checked_by(context, actor.user_id, spec, known)
     workflow_library.refuse(checked)
     request = RunRequest(
-        spec, run.version if not steps else "", run.name, {**run.parameters, **(parameters or {})}, run.inputs, run.cluster,
-        {**run.resources, **(resources or {})}, run.priority, reuse=True,
-    )  # fmt: skip
+        spec,
+        run.version if not steps else "",
+        run.name,
+        {**run.parameters, **(parameters or {})},
+        run.inputs,
+        run.cluster,
+        {**run.resources, **(resources or {})},
+        run.priority,
+        reuse=True,
+    )
     rehearsal = await rehearse(context, actor, checked, known, request.parameters, run.inputs)
     if rehearsal.errors:
         told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
-        raise InvalidInput(f"The run cannot be repeated so: {told}.", hint="Correct the named fields; nothing was submitted.",
-                           fields=rehearsal.errors)  # fmt: skip
+        raise InvalidInput(
+            f"The run cannot be repeated so: {told}.",
+            hint="Correct the named fields; nothing was submitted.",
+            fields=rehearsal.errors,
+        )
     if not (step or parameters or steps):
         # The same again without a word of what for: compute all of it.
         request = replace(request, reuse=False)
@@ -259,9 +284,13 @@ async def rerun(
 
 
 async def _take_over(
-    session: AsyncSession, run: WorkflowRun, old: Mapping[str, WorkflowStep], tasks: list[WorkflowTask], kept: set[str],
+    session: AsyncSession,
+    run: WorkflowRun,
+    old: Mapping[str, WorkflowStep],
+    tasks: list[WorkflowTask],
+    kept: set[str],
     fresh: set[str],
-) -> None:  # fmt: skip
+) -> None:
     """Steps that are kept have their tasks with the same jobs; those to be computed anew are marked so."""
     for row in await workflows.steps(session, run.id):
         if row.name in fresh:
@@ -272,12 +301,20 @@ async def _take_over(
             row.started_at, row.ended_at = before.started_at, before.ended_at
             copies = [
                 WorkflowTask(
-                    run_id=run.id, step_id=row.id or 0, number=task.number, item=task.item, state=task.state,
-                    job_id=task.job_id, child_id=task.child_id, outcome=task.outcome, uses=task.uses, reused=True,
+                    run_id=run.id,
+                    step_id=row.id or 0,
+                    number=task.number,
+                    item=task.item,
+                    state=task.state,
+                    job_id=task.job_id,
+                    child_id=task.child_id,
+                    outcome=task.outcome,
+                    uses=task.uses,
+                    reused=True,
                     message=task.message,
                 )
                 for task in tasks
                 if task.step_id == before.id
-            ]  # fmt: skip
+            ]
             await insert_rows(session, copies)
         session.add(row)

@@ -90,11 +90,21 @@ def form_of(spec: WorkflowSpec, version: int = 0) -> EditorForm:
             else json.dumps(step.over)
         )
         texts = {
-            "name": step.name, "title": step.title, "kind": kind, "parameters": _lines(step.parameters),
-            "files": _lines(step.files), "values": _lines(step.values), "over": over, "how": step.how, "when": step.when,
-            "cluster": step.cluster, "resources": _lines(step.resources), "retries": str(step.retries),
-            "backoff": f"{step.backoff:g}", "on_failure": step.on_failure,
-        }  # fmt: skip
+            "name": step.name,
+            "title": step.title,
+            "kind": kind,
+            "parameters": _lines(step.parameters),
+            "files": _lines(step.files),
+            "values": _lines(step.values),
+            "over": over,
+            "how": step.how,
+            "when": step.when,
+            "cluster": step.cluster,
+            "resources": _lines(step.resources),
+            "retries": str(step.retries),
+            "backoff": f"{step.backoff:g}",
+            "on_failure": step.on_failure,
+        }
         steps.append(StepForm(texts, {"after": list(step.after), "remedies": list(step.remedies)}))
     written = as_written(spec)
     outputs = "\n".join(
@@ -138,9 +148,15 @@ def form_from(texts: Mapping[str, list[str]]) -> EditorForm:
     steps = [_renamed(own, renamed) for own in steps]
     version = one("version")
     return EditorForm(
-        one("name"), one("title"), one("description"), tuple(steps), one("outputs"), one("inputs"), one("parameters"),
+        one("name"),
+        one("title"),
+        one("description"),
+        tuple(steps),
+        one("outputs"),
+        one("inputs"),
+        one("parameters"),
         int(version) if version.isdigit() else 0,
-    )  # fmt: skip
+    )
 
 
 def _renamed(form: StepForm, names: Mapping[str, str]) -> StepForm:

@@ -28,9 +28,13 @@ MACHINE = (Ending.NODE, Ending.PREEMPTED)
 
 
 async def settle(
-    context: Context, session: AsyncSession, run: WorkflowRun, plan: Plan, steps: Sequence[WorkflowStep],
+    context: Context,
+    session: AsyncSession,
+    run: WorkflowRun,
+    plan: Plan,
+    steps: Sequence[WorkflowStep],
     tasks: Mapping[int, Sequence[WorkflowTask]],
-) -> None:  # fmt: skip
+) -> None:
     """Give every active task whose job or inner run has ended its next state."""
     active = [(step, task) for step in steps for task in tasks.get(step.id or 0, ()) if task.state == "active"]
     rows = await jobs.get_all(session, [task.job_id for _, task in active if task.job_id])

@@ -48,9 +48,21 @@ class StartSheet:
 def _template(spec: WorkflowSpec, fields: list[FieldSpec]) -> Template:
     """The form as if it were a template's, so that everything that fills forms works on it."""
     shown = TemplateSpec.model_construct(
-        id=spec.name, title=spec.heading, description=spec.description, category="", tags=(), author="", version="",
-        crystal_versions=(), produces=(), files=(), fields=tuple(fields), checks=(), presets=(), example={},
-    )  # fmt: skip
+        id=spec.name,
+        title=spec.heading,
+        description=spec.description,
+        category="",
+        tags=(),
+        author="",
+        version="",
+        crystal_versions=(),
+        produces=(),
+        files=(),
+        fields=tuple(fields),
+        checks=(),
+        presets=(),
+        example={},
+    )
     return bare(shown)
 
 
@@ -78,11 +90,16 @@ async def from_texts(context: Context, actor: Actor, name: str, form: Mapping[st
     """The form as a browser sent it."""
     template, _, _ = await _known_form(context, actor, name)
     return Draft(
-        template, {one.key: form.get(f"p_{one.key}", "") for one in template.spec.fields},
-        {key: form[f"r_{key}"] for key in RESOURCE_KEYS if form.get(f"r_{key}")}, form.get("cluster", ""),
-        form.get("name", "").strip(), form.get("priority", "normal"), key=form.get("key", ""),
-        reuse=bool(form.get("reuse")), asked=True,
-    )  # fmt: skip
+        template,
+        {one.key: form.get(f"p_{one.key}", "") for one in template.spec.fields},
+        {key: form[f"r_{key}"] for key in RESOURCE_KEYS if form.get(f"r_{key}")},
+        form.get("cluster", ""),
+        form.get("name", "").strip(),
+        form.get("priority", "normal"),
+        key=form.get("key", ""),
+        reuse=bool(form.get("reuse")),
+        asked=True,
+    )
 
 
 async def request_of(context: Context, actor: Actor, name: str, draft: Draft) -> RunRequest:
@@ -91,9 +108,16 @@ async def request_of(context: Context, actor: Actor, name: str, draft: Draft) ->
     common, steps, inputs = _sorted(draft, entry.spec)
     spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
     return RunRequest(
-        spec, entry.version, draft.name, common, inputs, draft.cluster, dict(draft.resources), draft.priority,
+        spec,
+        entry.version,
+        draft.name,
+        common,
+        inputs,
+        draft.cluster,
+        dict(draft.resources),
+        draft.priority,
         reuse=draft.reuse,
-    )  # fmt: skip
+    )
 
 
 def _sorted(draft: Draft, spec: WorkflowSpec) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, Any]]:
@@ -158,10 +182,17 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     chosen = next((one for one in known if one.cluster.name == draft.cluster), clusters.first_usable(known))
     fields = draft.template.spec.fields
     return StartSheet(
-        entry, checked, rehearsal, known, _errors(draft, rehearsal, {one.key for one in fields}), visible, disabled,
-        await offers(context, actor, [one for one in fields if one.type == "file" and one.key in visible]), chosen,
+        entry,
+        checked,
+        rehearsal,
+        known,
+        _errors(draft, rehearsal, {one.key for one in fields}),
+        visible,
+        disabled,
+        await offers(context, actor, [one for one in fields if one.type == "file" and one.key in visible]),
+        chosen,
         f"{spec.name}",
-    )  # fmt: skip
+    )
 
 
 def _errors(draft: Draft, rehearsal: Rehearsal, keys: set[str]) -> dict[str, str]:

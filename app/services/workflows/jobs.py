@@ -78,9 +78,16 @@ async def make(context: Context, run_id: str) -> None:
 
 
 async def _prepared(
-    context: Context, actor: Actor, plan: Plan, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
-    steps: Sequence[WorkflowStep], tasks: Mapping[int, Sequence[WorkflowTask]], names: Mapping[str, Any],
-) -> Prepared | str:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    plan: Plan,
+    run: WorkflowRun,
+    step: StepSpec,
+    task: WorkflowTask,
+    steps: Sequence[WorkflowStep],
+    tasks: Mapping[int, Sequence[WorkflowTask]],
+    names: Mapping[str, Any],
+) -> Prepared | str:
     """The job of a task, or why there can be none."""
     try:
         template = context.templates.get(step.template).spec
@@ -113,9 +120,14 @@ async def _given(
 
 
 async def _write(
-    context: Context, session: AsyncSession, actor: Actor | None, run_id: str, plan: Plan,
-    ready: Sequence[WorkflowTask], made: Mapping[int, Prepared | Inner | str],
-) -> None:  # fmt: skip
+    context: Context,
+    session: AsyncSession,
+    actor: Actor | None,
+    run_id: str,
+    plan: Plan,
+    ready: Sequence[WorkflowTask],
+    made: Mapping[int, Prepared | Inner | str],
+) -> None:
     """Queue what was prepared, each job with its task; a run that was paused or cancelled meanwhile gets none."""
     run = await workflows.run(session, run_id)
     if run is None or run.state != "running":
@@ -166,9 +178,14 @@ async def _queue(
 
 
 async def _inner(
-    context: Context, session: AsyncSession, actor: Actor, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
+    context: Context,
+    session: AsyncSession,
+    actor: Actor,
+    run: WorkflowRun,
+    step: StepSpec,
+    task: WorkflowTask,
     given: Inner,
-) -> None:  # fmt: skip
+) -> None:
     """A run of the inner workflow, with what its steps can be given of the outer one."""
     own = given.parameters | task.changes.get("parameters", {})
     resources = given.resources | task.changes.get("resources", {})

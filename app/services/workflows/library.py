@@ -164,10 +164,12 @@ def refuse(checked: Checked) -> None:
             f"The workflow {checked.spec.name} cannot run: {told}{more}",
             hint="Correct the named steps; nothing was submitted.",
             fields=[
-                FieldError(".".join(part for part in (f"steps.{one.step}" if one.step else "", one.field) if part), one.reason)
+                FieldError(
+                    ".".join(part for part in (f"steps.{one.step}" if one.step else "", one.field) if part), one.reason
+                )
                 for one in checked.problems
             ],
-        )  # fmt: skip
+        )
 
 
 async def read_text(context: Context, actor: Actor, text: str) -> WorkflowSpec:
@@ -181,8 +183,9 @@ async def read_text(context: Context, actor: Actor, text: str) -> WorkflowSpec:
     try:
         return read_workflow(await context.workers.run(actor.user_id, tomllib.loads, text))
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"This is no TOML: {error}.", hint="Correct the line.",
-                           fields=[FieldError("text", str(error))]) from error  # fmt: skip
+        raise InvalidInput(
+            f"This is no TOML: {error}.", hint="Correct the line.", fields=[FieldError("text", str(error))]
+        ) from error
 
 
 def write_text(spec: WorkflowSpec) -> str:
@@ -213,8 +216,11 @@ async def save(
     require(actor, "template.create")
     refuse(await looked_at(context, actor, spec))
     if spec.name in RESERVED:
-        raise InvalidInput(f"A workflow cannot be called {spec.name}.", hint="Give it another name.",
-                           fields=[FieldError("name", "is the name of a page", spec.name)])  # fmt: skip
+        raise InvalidInput(
+            f"A workflow cannot be called {spec.name}.",
+            hint="Give it another name.",
+            fields=[FieldError("name", "is the name of a page", spec.name)],
+        )
     if spec.name in built_in():
         raise Conflict(f"{spec.name} is a workflow of this installation.", hint="Give yours another name.")
     async with context.database.write() as session:
@@ -227,9 +233,12 @@ async def save(
                 hint="Open the newest version, and put your change in there.",
             )
         row = WorkflowVersion(
-            name=spec.name, version=(last.version if last else 0) + 1, definition=as_written(spec), comment=comment[:200],
+            name=spec.name,
+            version=(last.version if last else 0) + 1,
+            definition=as_written(spec),
+            comment=comment[:200],
             author_id=actor.user_id,
-        )  # fmt: skip
+        )
         session.add(row)
     return row
 
@@ -243,10 +252,14 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
         require(actor, "template.change", last.author_id)
         session.add(
             WorkflowVersion(
-                name=name, version=last.version + 1, definition=last.definition, comment="Removed.", removed=True,
+                name=name,
+                version=last.version + 1,
+                definition=last.definition,
+                comment="Removed.",
+                removed=True,
                 author_id=actor.user_id,
             )
-        )  # fmt: skip
+        )
 
 
 async def history(context: Context, actor: Actor, name: str) -> list[Revision]:

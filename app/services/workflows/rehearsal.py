@@ -63,10 +63,13 @@ class Rehearsal:
         for name, error in listed:
             found.setdefault((error.field, error.reason), []).append(name)
         return [
-            FieldError(key if len(names) > 1 else f"steps.{names[0]}.{key}", reason,
-                       next(e.value for n, e in listed if (e.field, e.reason) == (key, reason)))
+            FieldError(
+                key if len(names) > 1 else f"steps.{names[0]}.{key}",
+                reason,
+                next(e.value for n, e in listed if (e.field, e.reason) == (key, reason)),
+            )
             for (key, reason), names in found.items()
-        ]  # fmt: skip
+        ]
 
 
 async def rehearse(
@@ -126,18 +129,27 @@ async def _inner(
         own = {key: value for key, value in {**step.parameters, **row}.items() if key not in pending}
         given = {**parameters, **inputs, **await filler(context, actor.user_id)(own, named)}
         told = await rehearse(
-            context, actor, inner, known,
+            context,
+            actor,
+            inner,
+            known,
             {key: value for key, value in given.items() if key in keys and key not in asked},
             {key: value for key, value in given.items() if key in asked},
-        )  # fmt: skip
+        )
         errors += [error for error in told.errors if error.field.rpartition(".")[2] not in pending]
     return Rehearsed(step, None, len(rows), pending, tuple(dict.fromkeys(errors)))
 
 
 async def _step(
-    context: Context, actor: Actor, plan: Plan, step: StepSpec, template: TemplateSpec, parameters: Mapping[str, Any],
-    inputs: Mapping[str, Any], known: Stand,
-) -> tuple[Rehearsed, str]:  # fmt: skip
+    context: Context,
+    actor: Actor,
+    plan: Plan,
+    step: StepSpec,
+    template: TemplateSpec,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    known: Stand,
+) -> tuple[Rehearsed, str]:
     wired = plan.wired[step.name]
     names: dict[str, Any] = {"inputs": inputs, "parameters": parameters}
     try:
@@ -184,9 +196,8 @@ def _pretended(template: TemplateSpec, raw: dict[str, Any], pending: tuple[str, 
 
 
 async def _rendered(
-    context: Context, actor: Actor, template: TemplateSpec, raw: dict[str, Any], wired: Wired,
-    known: Stand,
-) -> tuple[Rendering, list[FieldError]]:  # fmt: skip
+    context: Context, actor: Actor, template: TemplateSpec, raw: dict[str, Any], wired: Wired, known: Stand
+) -> tuple[Rendering, list[FieldError]]:
     """The decks of these answers; files that pass along edges are stood in for."""
     own_files = {key: value for key, value in raw.items() if key not in wired.links}
     gathered = await gather(context, actor, template.id, own_files)

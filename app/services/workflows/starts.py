@@ -114,8 +114,9 @@ async def _checked(context: Context, actor: Actor, request: RunRequest, known: K
         told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
         raise InvalidInput(
             f"The workflow {request.spec.name} cannot run with these parameters: {told}.",
-            hint="Correct the named fields; nothing was submitted.", fields=rehearsal.errors,
-        )  # fmt: skip
+            hint="Correct the named fields; nothing was submitted.",
+            fields=rehearsal.errors,
+        )
     return inputs
 
 
@@ -139,9 +140,10 @@ async def _inputs(context: Context, actor: Actor, request: RunRequest) -> dict[s
     if errors:
         told = "; ".join(f"{error.field} {error.reason}" for error in errors[:5])
         raise InvalidInput(
-            f"The inputs of {request.spec.name} are wrong: {told}.", hint="Correct the named inputs; nothing was submitted.",
+            f"The inputs of {request.spec.name} are wrong: {told}.",
+            hint="Correct the named inputs; nothing was submitted.",
             fields=[FieldError(f"inputs.{error.field}", error.reason, error.value) for error in errors],
-        )  # fmt: skip
+        )
     return values
 
 
@@ -150,15 +152,19 @@ def _refuse_unknown(request: RunRequest, known: Known) -> None:
     keys = parameter_keys(request.spec, known)
     if unknown := sorted(set(request.parameters) - keys):
         raise InvalidInput(
-            f"{request.spec.name} has no parameter {unknown[0][:40]!r}.", hint="See the parameters of its steps' templates.",
+            f"{request.spec.name} has no parameter {unknown[0][:40]!r}.",
+            hint="See the parameters of its steps' templates.",
             fields=[FieldError(f"parameters.{key}", "is a parameter of no step") for key in unknown],
-        )  # fmt: skip
+        )
 
 
 def _refuse_priority(priority: str) -> None:
     if priority not in set(Priority):
-        raise InvalidInput(f"There is no priority {priority[:40]!r}.", hint=f"Priorities: {', '.join(Priority)}.",
-                           fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", priority[:40])])  # fmt: skip
+        raise InvalidInput(
+            f"There is no priority {priority[:40]!r}.",
+            hint=f"Priorities: {', '.join(Priority)}.",
+            fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", priority[:40])],
+        )
 
 
 async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
@@ -169,9 +175,10 @@ async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
         if cluster is None:
             listed = ", ".join(row.name for row in await clusters.all_active(session))
             raise InvalidInput(
-                f"There is no cluster {name[:60]!r}.", hint=f"Known clusters: {listed or 'none; add one on the clusters page'}.",
+                f"There is no cluster {name[:60]!r}.",
+                hint=f"Known clusters: {listed or 'none; add one on the clusters page'}.",
                 fields=[FieldError("cluster", "is not known", name[:60])],
-            )  # fmt: skip
+            )
         if step.kind == "job" and not any("{{" in str(value) for value in step.resources.values()):
             check_fits(cluster, read_resources({**request.resources, **step.resources}))
 
@@ -181,12 +188,20 @@ async def write_run(
 ) -> WorkflowRun:
     """The rows of a new run, with all its steps waiting."""
     run = WorkflowRun(
-        id=new_job_id(), name=suggest_name(request.name or request.spec.name), owner_id=owner_id,
-        workflow=request.spec.name, version=request.version, definition=as_written(request.spec),
-        parameters=dict(request.parameters), inputs=dict(inputs), cluster=request.cluster,
+        id=new_job_id(),
+        name=suggest_name(request.name or request.spec.name),
+        owner_id=owner_id,
+        workflow=request.spec.name,
+        version=request.version,
+        definition=as_written(request.spec),
+        parameters=dict(request.parameters),
+        inputs=dict(inputs),
+        cluster=request.cluster,
         resources={key: value for key, value in request.resources.items() if value not in ("", None)},
-        priority=request.priority, reuse=request.reuse, **more,
-    )  # fmt: skip
+        priority=request.priority,
+        reuse=request.reuse,
+        **more,
+    )
     session.add(run)
     await session.flush()
     rows = [
@@ -198,9 +213,15 @@ async def write_run(
 
 
 async def begin_inner(
-    context: Context, session: AsyncSession, actor: Actor, run: WorkflowRun, step: StepSpec, task: WorkflowTask,
-    given: Mapping[str, Any], resources: Mapping[str, Any],
-) -> WorkflowRun:  # fmt: skip
+    context: Context,
+    session: AsyncSession,
+    actor: Actor,
+    run: WorkflowRun,
+    step: StepSpec,
+    task: WorkflowTask,
+    given: Mapping[str, Any],
+    resources: Mapping[str, Any],
+) -> WorkflowRun:
     """The run of an inner workflow, in the caller's transaction.
 
     Raises:
@@ -220,10 +241,16 @@ async def begin_inner(
     keys = parameter_keys(spec, known)
     asked = {one.key for one in spec.inputs}
     request = RunRequest(
-        spec, version, f"{run.name}-{step.name}{f'-{task.number + 1:03}' if step.over else ''}",
+        spec,
+        version,
+        f"{run.name}-{step.name}{f'-{task.number + 1:03}' if step.over else ''}",
         {key: value for key, value in {**run.parameters, **given}.items() if key in keys and key not in asked},
-        {}, step.cluster or run.cluster, resources, run.priority, run.reuse,
-    )  # fmt: skip
+        {},
+        step.cluster or run.cluster,
+        resources,
+        run.priority,
+        run.reuse,
+    )
     values, errors = validate(
         spec.inputs, {key: value for key, value in {**run.inputs, **given}.items() if key in asked}
     )

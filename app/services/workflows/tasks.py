@@ -59,9 +59,13 @@ def _planned(context: Context, run: WorkflowRun) -> Plan:
 
 
 async def names_for(
-    session: AsyncSession, run: WorkflowRun, spec: WorkflowSpec, steps: Sequence[WorkflowStep],
-    tasks: Mapping[int, Sequence[WorkflowTask]], wanted: Iterable[str],
-) -> dict[str, Any]:  # fmt: skip
+    session: AsyncSession,
+    run: WorkflowRun,
+    spec: WorkflowSpec,
+    steps: Sequence[WorkflowStep],
+    tasks: Mapping[int, Sequence[WorkflowTask]],
+    wanted: Iterable[str],
+) -> dict[str, Any]:
     """What expressions may name: inputs, parameters, and of the `wanted` steps what is known of them."""
     listed = set(wanted)
     rows = {step.name: step for step in steps if step.name in listed}
@@ -113,9 +117,10 @@ def file_references(
         giver = next(iter(tasks.get(rows[link.step].id or 0, ())), None)
         if giver is None or giver.job_id is None:
             raise InvalidInput(
-                f"The step {step.name} needs the {link.role} of {link.step}, which has no job.", hint="Run that step again.",
+                f"The step {step.name} needs the {link.role} of {link.step}, which has no job.",
+                hint="Run that step again.",
                 fields=[FieldError(key, f"has no file of {link.step}")],
-            )  # fmt: skip
+            )
         found[key] = f"job:{giver.job_id}/{link.name}"
     return found
 
@@ -136,9 +141,15 @@ def filler(context: Context, user: int, *, patient: bool = False) -> Fill:
 
 
 async def parameters_of(
-    fill: Fill, plan: Plan, run_parameters: Mapping[str, Any], step: StepSpec, template: TemplateSpec,
-    item: Mapping[str, Any], files: Mapping[str, str], names: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+    fill: Fill,
+    plan: Plan,
+    run_parameters: Mapping[str, Any],
+    step: StepSpec,
+    template: TemplateSpec,
+    item: Mapping[str, Any],
+    files: Mapping[str, str],
+    names: Mapping[str, Any],
+) -> dict[str, Any]:
     """The answers of a step's form: what all steps share, what its structure and files come from, what is its own.
 
     Raises:
@@ -155,9 +166,15 @@ async def parameters_of(
 
 
 async def request_for(
-    fill: Fill, plan: Plan, run: WorkflowRun, step: StepSpec, template: TemplateSpec, task: WorkflowTask, files: Mapping[str, str],
+    fill: Fill,
+    plan: Plan,
+    run: WorkflowRun,
+    step: StepSpec,
+    template: TemplateSpec,
+    task: WorkflowTask,
+    files: Mapping[str, str],
     names: Mapping[str, Any],
-) -> JobRequest:  # fmt: skip
+) -> JobRequest:
     """The job that a task asks for.
 
     Raises:
@@ -186,9 +203,10 @@ def task_name(run: WorkflowRun, step: StepSpec, number: int) -> str:
 def no_value(step: str, error: ConditionError) -> InvalidInput:
     """The error of an expression that cannot be evaluated."""
     return InvalidInput(
-        f"The step {step} cannot begin: {error}.", hint="See what the steps before gave, and correct the expression.",
+        f"The step {step} cannot begin: {error}.",
+        hint="See what the steps before gave, and correct the expression.",
         fields=[FieldError(f"steps.{step}", str(error))],
-    )  # fmt: skip
+    )
 
 
 def needed(step: StepSpec) -> set[str]:

@@ -164,9 +164,10 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
         found = await jobs.get_all(session, ids)
         results = await jobs.results_of(session, ids)
         children = {
-            task.child_id: child for task in tasks
+            task.child_id: child
+            for task in tasks
             if task.child_id and (child := await workflows.run(session, task.child_id)) is not None
-        }  # fmt: skip
+        }
         events = await jobs.histories(session, ids[:BARS])
         repeats = await workflows.repeats(session, run_id)
         outer = await workflows.task(session, run.task_id) if run.task_id is not None else None
@@ -178,16 +179,29 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
     views = []
     for step in steps:
         own = [
-            TaskView(task, found.get(task.job_id or ""), children.get(task.child_id or ""),
-                     *energies.get(task.job_id or "", (None, False)))
-            for task in tasks if task.step_id == step.id
-        ]  # fmt: skip
+            TaskView(
+                task,
+                found.get(task.job_id or ""),
+                children.get(task.child_id or ""),
+                *energies.get(task.job_id or "", (None, False)),
+            )
+            for task in tasks
+            if task.step_id == step.id
+        ]
         views.append(StepView(plan.spec.step(step.name), step, own, list(plan.before[step.name])))
     drawing = draw(drawn(plan.before, plan.wired))
     return RunView(
-        run, owners.get(run.owner_id, "?"), plan.spec, views, plan.wired, drawing, _timeline(views, events, run), repeats,
-        outer.run_id if outer is not None else "", can(actor, "job.change", run.owner_id),
-    )  # fmt: skip
+        run,
+        owners.get(run.owner_id, "?"),
+        plan.spec,
+        views,
+        plan.wired,
+        drawing,
+        _timeline(views, events, run),
+        repeats,
+        outer.run_id if outer is not None else "",
+        can(actor, "job.change", run.owner_id),
+    )
 
 
 def _timeline(views: Sequence[StepView], events: Mapping[str, Sequence[JobEvent]], run: WorkflowRun) -> Timeline | None:
@@ -207,6 +221,7 @@ def _spans(events: Sequence[JobEvent], job: Job) -> list[tuple[str, datetime, da
     changes = [event for event in events if event.to_state]
     ends = [event.at for event in changes[1:]] + [job.ended_at or now()]
     return [
-        (event.to_state, event.at, max(end, event.at)) for event, end in zip(changes, ends, strict=True)
+        (event.to_state, event.at, max(end, event.at))
+        for event, end in zip(changes, ends, strict=True)
         if event.to_state in ("queued", "held", "staging", "submitted", "running", "finishing")
-    ]  # fmt: skip
+    ]
