@@ -174,7 +174,7 @@ async def job_page(
     view = await jobs.get(context, actor, job_id)
     output, tail = await jobs.output_tail(context, actor, job_id)
     return page(
-        request, "jobs/page.html", block=part or None, view=view, job=view.job, resources=jobs.resources_of(view.job),
+        request, f"jobs/{part or 'page'}.html", view=view, job=view.job, resources=jobs.resources_of(view.job),
         priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
         waiting=await queue.explain(context, actor, view.job), course=await curves.course(context, view.job),
         remedies=rerun.shown(context, view.job, view.results, view.files),
