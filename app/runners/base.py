@@ -59,7 +59,7 @@ class Attached:
 
 @dataclass(frozen=True)
 class Package:
-    """A job as it is handed over: token, directory below the work directory, name in the batch system, files."""
+    """A job as it is submitted: token, directory below the work directory, name in the batch system, files."""
 
     token: str
     directory: str
@@ -72,7 +72,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Handle:
-    """A job that was handed over, as a poll needs it."""
+    """A submitted job, as a poll needs it."""
 
     job_id: str
     scheduler_id: str
@@ -208,11 +208,11 @@ class BaseRunner(ABC):
         return [target for target in wanted if words.get(target) != "have"]
 
     async def submit(self, batch: Sequence[Package]) -> dict[str, Receipt]:
-        """Hand over staged jobs for the first time; by token."""
-        return await self.hand_over(batch)
+        """Submit staged jobs for the first time; the answers by token."""
+        return await self.submit_each(batch)
 
-    async def hand_over(self, batch: Sequence[Package]) -> dict[str, Receipt]:
-        """Hand over jobs one by one; by token. Run again, it reports what exists and starts nothing twice."""
+    async def submit_each(self, batch: Sequence[Package]) -> dict[str, Receipt]:
+        """Submit jobs one by one; the answers by token. Run again, it reports what exists and starts nothing twice."""
         lines = [f"{package.token}\t{package.directory}\t{package.name}\n" for package in batch]
         done = await self._run(
             "submit",

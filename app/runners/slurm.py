@@ -29,7 +29,7 @@ LEAST_ARRAY = 3
 
 @dataclass(frozen=True)
 class JobArray:
-    """Jobs that one `sbatch` hands over: each becomes its own job's script in its own directory."""
+    """Jobs that one `sbatch` submits: each becomes its own job's script in its own directory."""
 
     group: str
     directives: list[str]
@@ -104,7 +104,7 @@ class SlurmRunner(BaseRunner):
             )  # fmt: skip
             answers |= {token: receipt for token, receipt in receipts(done).items() if receipt.word != "single"}
         rest = [package for package in batch if package.token not in answers]
-        return answers | (await self.hand_over(rest) if rest else {})
+        return answers | (await self.submit_each(rest) if rest else {})
 
     async def queue(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
         return _by_job(jobs, await self.listed())

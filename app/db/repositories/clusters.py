@@ -13,6 +13,11 @@ async def all_active(session: AsyncSession) -> list[Cluster]:
     return list((await session.exec(query)).all())
 
 
+async def by_id(session: AsyncSession, cluster_id: int) -> Cluster | None:
+    """A cluster, also one that was removed."""
+    return await session.get(Cluster, cluster_id)
+
+
 async def by_name(session: AsyncSession, name: str) -> Cluster | None:
     """The one of this name that was not removed."""
     return (await session.exec(select(Cluster).where(Cluster.name == name, col(Cluster.removed_at).is_(None)))).first()

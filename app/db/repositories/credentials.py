@@ -23,6 +23,16 @@ async def current(session: AsyncSession, cluster_id: int, user_id: int) -> Crede
     return (await session.exec(query)).first()
 
 
+async def current_by_user(session: AsyncSession, cluster_id: int, user_ids: Collection[int]) -> dict[int, Credential]:
+    """The keys that these users' next jobs are submitted with, by user; who has none is absent."""
+    query = select(Credential).where(
+        Credential.cluster_id == cluster_id,
+        col(Credential.user_id).in_(list(user_ids)),
+        col(Credential.retired_at).is_(None),
+    )
+    return {row.user_id: row for row in (await session.exec(query)).all()}
+
+
 async def by_ids(session: AsyncSession, ids: Collection[int]) -> dict[int, Credential]:
     query = select(Credential).where(col(Credential.id).in_(list(ids)))
     return {row.id: row for row in (await session.exec(query)).all() if row.id is not None}

@@ -210,11 +210,22 @@ async def without_usage(session: AsyncSession, since: datetime) -> list[tuple[Jo
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
 
 
+async def change_remotes(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set what is known of submitted jobs: each row names its `job_id` and the columns to set, the same in all rows."""
+    if rows:
+        await session.exec(update(RemoteJob), params=[dict(row) for row in rows])
+
+
+async def set_attention(session: AsyncSession, reasons: Mapping[str, str]) -> None:
+    """Let jobs say what a person should look at, by job id."""
+    if reasons:
+        rows = [{"id": job_id, "attention": reason} for job_id, reason in reasons.items()]
+        await session.exec(update(Job), params=rows)
+
+
 async def keep_usage(session: AsyncSession, usages: Mapping[str, Usage]) -> None:
     """What jobs took, by job id."""
-    rows = [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()]
-    if rows:
-        await session.exec(update(RemoteJob), params=rows)
+    await change_remotes(session, [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()])
 
 
 async def occupying(session: AsyncSession, cluster_id: int) -> int:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from sqlalchemy import update
-
-from app.db.repositories import clusters, credentials
+from app.db.repositories import clusters, credentials, jobs
 from app.db.repositories.credentials import Submitter
 from app.db.tables import Cluster, Job, now
 from app.domain.states import OCCUPYING
@@ -93,7 +91,7 @@ async def note_attention(context: Context, rows: Sequence[Job], words: str) -> N
     if not rows:
         return
     async with context.database.write() as session:
-        await session.exec(update(Job), params=[{"id": row.id, "attention": words[:1000]} for row in rows])
+        await jobs.set_attention(session, {row.id: words[:1000] for row in rows})
         await announce_jobs(session, rows)
     context.broker.wake()
 

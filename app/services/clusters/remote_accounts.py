@@ -100,11 +100,21 @@ async def account_of(context: Context, cluster: Cluster, user_id: int) -> Accoun
         Conflict: the user has no key on this cluster yet.
     """
     settings = cluster_settings(cluster)
-    assert cluster.id is not None
     if not needs_own_key(settings):
         return _shared(cluster, settings)
     async with context.database.read() as session:
-        credential = await credentials.current(session, cluster.id, user_id)
+        credential = await credentials.current(session, cluster.id or 0, user_id)
+    return next_account(cluster, settings, credential)
+
+
+def next_account(cluster: Cluster, settings: ClusterSettings, credential: Credential | None) -> Account:
+    """The account that somebody's next jobs run under, by the settings and that user's current key.
+
+    Raises:
+        Conflict: members log in with keys of their own, and there is none.
+    """
+    if not needs_own_key(settings):
+        return _shared(cluster, settings)
     if credential is None:
         raise Conflict(
             f"You have no key for {cluster.name} yet.",
@@ -121,14 +131,14 @@ async def account_of_job(context: Context, cluster: Cluster, owner_id: int, remo
     """
     way = (cluster.id or 0, owner_id, remote.credential_id, remote.account)
     async with context.database.read() as session:
-        known = await credentials.by_ids(session, _ids([way]))
+        known = await credentials.by_ids(session, credential_ids([way]))
     return submitted_as(cluster, way, known)
 
 
 async def keys_of(context: Context, ways: Iterable[Submitter]) -> dict[int, Credential]:
     """The keys that jobs were submitted with, by id."""
     async with context.database.read() as session:
-        return await credentials.by_ids(session, _ids(ways))
+        return await credentials.by_ids(session, credential_ids(ways))
 
 
 def submitted_as(cluster: Cluster, way: Submitter, known: Mapping[int, Credential]) -> Account:
@@ -164,5 +174,6 @@ def _personal(cluster: Cluster, settings: ClusterSettings, row: Credential) -> A
     return Account(cluster.name, settings, CredentialKey(cluster.id or 0, row.username, row.user_id, row.id, mark))
 
 
-def _ids(ways: Iterable[Submitter]) -> set[int]:
+def credential_ids(ways: Iterable[Submitter]) -> set[int]:
+    """Ids of the members' keys that jobs were submitted with; those of the configuration have none."""
     return {way[2] for way in ways if way[2] is not None}

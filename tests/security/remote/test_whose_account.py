@@ -45,7 +45,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 @pytest.fixture
 async def app(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FastAPI]:
     monkeypatch.setattr("app.transport.hosts.FIRST_DELAY", 0.01)
-    monkeypatch.setattr("app.services.running.submission.AWAY", 0.01)
+    monkeypatch.setattr("app.services.running.turns.AWAY", 0.01)
     program = tmp_path / "crystal"
     # A job whose deck says "wait" goes on until somebody lets it.
     program.write_text(f"#!/bin/sh\ngrep -q wait && while [ ! -e {tmp_path}/go ]; do sleep 0.05; done\necho here\n")

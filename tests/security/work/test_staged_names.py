@@ -400,6 +400,6 @@ async def test_nothing_starts_through_a_link(tmp_path: Path, linked: str) -> Non
             (job / "job.sh").unlink()
             (job / "job.sh").write_text("echo evil\n")
             (job / "job.log").symlink_to(tmp_path / "victim")
-    [receipt] = (await runner(tmp_path).hand_over([package()])).values()
+    [receipt] = (await runner(tmp_path).submit_each([package()])).values()
     assert receipt.word == "refused" and "symbolic link" in receipt.detail
     assert not (tmp_path / "owned").exists() and (tmp_path / "victim").read_text() == "mine\n"
