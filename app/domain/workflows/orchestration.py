@@ -25,26 +25,28 @@ class Verdict:
 
 
 def step_verdict(tasks: Sequence[str], on_failure: str) -> Verdict | None:
-    """How a step stands by the states of its tasks; None: it goes on as it is."""
+    """How a step stands by the states of its tasks; None: nothing changes."""
     counted = Counter(tasks)
     if any(counted[state] for state in ("ready", "active", "later")):
         return None
     if counted["asking"]:
-        return Verdict("asking", "A person is to decide how it goes on.")
+        return Verdict("asking", "Waiting for a decision.")
     total = len(tasks)
     if counted["completed"] == total:
         return Verdict("completed")
     if counted["failed"] == 0 and counted["completed"] == 0 and counted["cancelled"]:
         return Verdict("cancelled", "Cancelled.")
     lost = total - counted["completed"]
-    told = f"{lost} of {total} did not complete." if total > 1 else ""
+    message = f"{lost} of {total} did not complete." if total > 1 else ""
     if on_failure == "continue":
-        return Verdict("completed" if counted["completed"] else "failed", f"{told} The steps behind it go on.".strip())
-    return Verdict("failed", told)
+        return Verdict(
+            "completed" if counted["completed"] else "failed", f"{message} Dependent steps continue.".strip()
+        )
+    return Verdict("failed", message)
 
 
 def passes(state: str, on_failure: str) -> bool:
-    """May the steps behind this one begin?"""
+    """May the steps that depend on this one begin?"""
     return state == "completed" or (state == "failed" and on_failure == "continue")
 
 
@@ -72,17 +74,17 @@ def run_verdict(spec: WorkflowSpec, states: Mapping[str, str], messages: Mapping
         return Verdict("failed", f"Failed: {', '.join(fatal)}.")
     if any(state == "cancelled" for state in states.values()):
         return Verdict("cancelled", "Cancelled.")
-    told = [f"{', '.join(failed)} failed, as the workflow allows."] if failed else []
+    remarks = [f"{', '.join(failed)} failed (allowed by the workflow)."] if failed else []
     skipped = [name for name in spec.names if states[name] == "skipped"]
-    told += [f"{name} was skipped: {messages[name]}" for name in skipped[:3]]
-    return Verdict("completed", " ".join(told))
+    remarks += [f"{name} was skipped: {messages[name]}" for name in skipped[:3]]
+    return Verdict("completed", " ".join(remarks))
 
 
-def behind(before: Mapping[str, Sequence[str]], name: str) -> set[str]:
-    """A step and all that depend on it."""
-    found = {name}
+def descendants(before: Mapping[str, Sequence[str]], name: str) -> set[str]:
+    """A step with all that depend on it, directly or through others; `before`: what each step waits for."""
+    reached = {name}
     while True:
-        more = {step for step, parents in before.items() if step not in found and found & set(parents)}
+        more = {step for step, parents in before.items() if step not in reached and reached & set(parents)}
         if not more:
-            return found
-        found |= more
+            return reached
+        reached |= more

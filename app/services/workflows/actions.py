@@ -15,7 +15,7 @@ from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.people.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.domain.workflows.definition import dependencies, read_workflow, with_parameters
-from app.domain.workflows.orchestration import ENDED, RUN_ENDED, behind
+from app.domain.workflows.orchestration import ENDED, RUN_ENDED, descendants
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
@@ -270,7 +270,7 @@ async def rerun(
     if not (step or parameters or steps):
         # The same again without a word of what for: compute all of it.
         request = replace(request, reuse=False)
-    fresh = behind(dependencies(LANGUAGE, spec), step) if step else set()
+    fresh = descendants(dependencies(LANGUAGE, spec), step) if step else set()
     kept = {
         name
         for name, row in old.items()

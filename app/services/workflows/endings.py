@@ -1,99 +1,84 @@
-"""What has ended in a run, and what follows from it: done, once more, with a remedy, a person asked, or failed."""
+"""What has ended in a run, and what follows from it: done, tried again, tried with a remedy, asking, or failed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks import remedies
 from app.db.repositories import jobs, workflows
 from app.db.savepoints import NOT_THE_ITEM
-from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Job, WorkflowTask, now
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Ending, ending_of
-from app.domain.workflows.definition import StepSpec
 from app.domain.workflows.orchestration import RUN_ENDED
-from app.services.context import Context
 from app.services.jobs.faults import blame
 from app.services.results.remedies import code_of, files_left
-from app.services.workflows.tasks import Plan
+from app.services.workflows.tasks import Scene
 
 log = logging.getLogger(__name__)
 MACHINE = (Ending.NODE, Ending.PREEMPTED)
 """Ends for which the calculation is not to blame: the job is started anew."""
 
 
-async def settle(
-    context: Context,
-    session: AsyncSession,
-    run: WorkflowRun,
-    plan: Plan,
-    steps: Sequence[WorkflowStep],
-    tasks: Mapping[int, Sequence[WorkflowTask]],
-) -> None:
+async def settle(scene: Scene) -> None:
     """Give every active task whose job or inner run has ended its next state."""
-    active = [(step, task) for step in steps for task in tasks.get(step.id or 0, ()) if task.state == "active"]
-    rows = await jobs.get_all(session, [task.job_id for _, task in active if task.job_id])
-    for step, task in active:
-        own = plan.spec.step(step.name)
+    active = [task for task in scene.all_tasks if task.state == "active"]
+    rows = await jobs.get_all(scene.session, [task.job_id for task in active if task.job_id])
+    for task in active:
+        step = scene.spec_of(task)
         try:
-            await _settle_one(session, run, plan, own, task, rows.get(task.job_id or ""))
+            await _settle_one(scene, task, rows.get(task.job_id or ""))
         except NOT_THE_ITEM:
             raise
         except Exception as error:
-            task.state = "asking" if own.on_failure == "ask" else "failed"
-            task.message = blame(log, f"the end of a task of step {step.name} of run {run.id}", error)
+            task.state = "asking" if step.on_failure == "ask" else "failed"
+            task.message = blame(log, f"the end of a task of step {step.name} of run {scene.run.id}", error)
 
 
-async def _settle_one(
-    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job | None
-) -> None:
+async def _settle_one(scene: Scene, task: WorkflowTask, job: Job | None) -> None:
     if task.child_id is not None:
-        await _settle_inner(session, step, task)
+        await _settle_inner(scene, task)
     elif job is not None:
         state = JobState(job.state)
         if state is JobState.COMPLETED:
             task.state, task.message = "completed", ""
         elif state is JobState.FAILED:
-            await _failed(session, run, plan, step, task, job)
+            await _failed(scene, task, job)
         elif state in TERMINAL:
             task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
 
 
-async def _settle_inner(session: AsyncSession, step: StepSpec, task: WorkflowTask) -> None:
-    inner = await workflows.run(session, task.child_id or "")
+async def _settle_inner(scene: Scene, task: WorkflowTask) -> None:
+    inner = await workflows.run(scene.session, task.child_id or "")
     if inner is None or inner.state not in RUN_ENDED:
         return
     if inner.state == "completed":
         task.state, task.message = "completed", ""
         task.outcome = {name: entry.get("value") for name, entry in inner.outputs.items()}
     else:
-        asks = inner.state == "failed" and step.on_failure == "ask"
+        asks = inner.state == "failed" and scene.spec_of(task).on_failure == "ask"
         task.state, task.message = "asking" if asks else inner.state, f"{inner.name}: {inner.remark}"
 
 
-async def _failed(
-    session: AsyncSession, run: WorkflowRun, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
-) -> None:
-    """A job failed: was it the machine, does a remedy help, is somebody to be asked?"""
+async def _failed(scene: Scene, task: WorkflowTask, job: Job) -> None:
+    """A job failed: was it the machine, does a remedy help, is a person to decide?"""
+    step = scene.spec_of(task)
     ending = ending_of(job.reason)
     if ending in MACHINE and task.retries < step.retries:
         wait = step.backoff * 2**task.retries
-        _again(task, job, f"Started anew after a failure of the machine ({task.retries + 1} of {step.retries}).")
+        _again(task, job, f"Restarted after a machine failure ({task.retries + 1} of {step.retries}).")
         task.retries += 1
         task.state, task.not_before = "later", now() + timedelta(seconds=wait)
         return
-    if change := await _remedy(session, plan, step, task, job):
-        name, found = change
-        _again(task, job, f"Remedy {name}: {found.words}", remedy=name)
+    if change := await _remedy(scene, task, job):
+        name, remedy = change
+        _again(task, job, f"Remedy {name}: {remedy.words}", remedy=name)
         changes = task.changes
         task.changes = {
-            "parameters": {**changes.get("parameters", {}), **found.parameters},
-            "resources": {**changes.get("resources", {}), **found.resources},
+            "parameters": {**changes.get("parameters", {}), **remedy.parameters},
+            "resources": {**changes.get("resources", {}), **remedy.resources},
         }
         task.state = "ready"
         return
@@ -107,18 +92,17 @@ def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:
     task.job_id, task.message = None, f"{job.reason} {why}"
 
 
-async def _remedy(
-    session: AsyncSession, plan: Plan, step: StepSpec, task: WorkflowTask, job: Job
-) -> tuple[str, remedies.Change] | None:
+async def _remedy(scene: Scene, task: WorkflowTask, job: Job) -> tuple[str, remedies.Change] | None:
     """The first remedy of the step that fits this end and was not tried yet."""
+    step = scene.spec_of(task)
     tried = {entry.get("remedy") for entry in task.earlier}
-    open_ones = [name for name in step.remedies if name not in tried]
-    template = plan.templates.get(step.template)
-    if not open_ones or template is None:
+    untried = [name for name in step.remedies if name not in tried]
+    template = scene.plan.templates.get(step.template)
+    if not untried or template is None:
         return None
-    code = code_of(job, await jobs.results(session, job.id))
-    files = files_left(job.id, await jobs.files(session, job.id))
-    for name in open_ones:
+    code = code_of(job, await jobs.results(scene.session, job.id))
+    files = files_left(job.id, await jobs.files(scene.session, job.id))
+    for name in untried:
         change = remedies.apply(name, code, template, job.parameters, job.resources, files)
         if change is not None:
             return name, change

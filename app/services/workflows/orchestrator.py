@@ -9,19 +9,16 @@ where the rows say, and no task gets two jobs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
 from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.workflows import orchestration
-from app.domain.workflows.definition import StepSpec, named_steps
 from app.domain.workflows.orchestration import ENDED, RUN_ENDED, Verdict
 from app.errors import CrystalDeckError
 from app.events.model import Topic
@@ -33,7 +30,7 @@ from app.services.context import Context
 from app.services.jobs.faults import blame
 from app.services.workflows import endings as workflow_endings
 from app.services.workflows import jobs as workflow_jobs
-from app.services.workflows.tasks import Plan, names_for, plan_of
+from app.services.workflows.tasks import Scene, needed, read_scene
 
 OUTPUTS = ""
 """Asked for like a step; no step has an empty name."""
@@ -41,46 +38,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Scene:
-    """A run as one look at it finds it, with the rows that the look may change."""
+class Evaluations:
+    """What expressions of a run gave so far, and which are to be evaluated next: by worker processes, between two looks."""
 
-    session: AsyncSession
-    run: WorkflowRun
-    plan: Plan
-    steps: list[WorkflowStep]
-    tasks: dict[int, list[WorkflowTask]]
-    begun: Mapping[str, Begun] = field(default_factory=dict)
-    """Beginnings of steps that were worked out before this look."""
-    asked: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """Steps whose turn has come, with what their beginning is to be worked out from."""
+    beginnings: dict[str, Begun] = field(default_factory=dict)
+    """Of steps, by name."""
     outputs: dict[str, Any] | None = None
-    """The results of the whole run, once they were worked out."""
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {step.name: step.state for step in self.steps}
-
-    def tasks_of(self, step: WorkflowStep) -> list[WorkflowTask]:
-        return self.tasks.setdefault(step.id or 0, [])
-
-    async def names(self, wanted: Any) -> dict[str, Any]:
-        """What expressions may name of the wanted steps."""
-        return await names_for(self.session, self.run, self.plan.spec, self.steps, self.tasks, wanted)
-
-    async def jobs_of(self) -> dict[str, list[str]]:
-        """Jobs of each step; of one that computed values those that it took them from, of an inner run all of its jobs."""
-        found: dict[str, list[str]] = {}
-        for step in self.steps:
-            own: list[str] = found.setdefault(step.name, [])
-            for task in self.tasks.get(step.id or 0, ()):
-                if task.job_id:
-                    own.append(task.job_id)
-                elif task.child_id:
-                    inner = await workflows.tasks(self.session, task.child_id)
-                    own += [one.job_id for one in inner if one.job_id]
-                else:
-                    own += [job for use in task.uses for job in use["jobs"]]
-        return found
+    """The results of the whole run, once they are known."""
+    questions: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Steps whose turn has come, with the arguments of `evaluating.begin`; under `OUTPUTS` those of `evaluating.outputs`."""
 
 
 async def busy(context: Context) -> list[str]:
@@ -102,30 +68,29 @@ async def advance(context: Context, run_id: str) -> bool:
     ends, their beginnings are worked out, and the next look takes them.
     """
     await refresh(context)
-    begun: dict[str, Begun] = {}
-    outputs: dict[str, Any] | None = None
+    evaluations = Evaluations()
     while True:
+        evaluations.questions = {}
         async with context.database.write() as session:
             run = await workflows.run(session, run_id)
             if run is None:
                 return False
             try:
-                scene = await _scene(context, session, run)
+                scene = await read_scene(context, session, run)
             except (CrystalDeckError, ValueError) as error:
                 # Its definition was right when it began; a newer release may no longer read it.
-                await _end(session, run, Verdict("failed", f"It cannot be read any more: {error}"))
+                await _end(session, run, Verdict("failed", f"This workflow can no longer be read: {error}"))
                 return False
-            scene.begun, scene.outputs = begun, outputs
-            ready = await _decide(context, scene)
+            ready = await _decide(scene, evaluations)
             announce(session, Topic.WORKFLOW, run.id, state=run.state)
             owner = run.owner_id
-        if not scene.asked:
+        if not evaluations.questions:
             break
-        for name, question in scene.asked.items():
+        for name, question in evaluations.questions.items():
             if name == OUTPUTS:
-                outputs = await _outputs(context, owner, question)
+                evaluations.outputs = await _outputs(context, owner, question)
             else:
-                begun[name] = await _begun(context, owner, question)
+                evaluations.beginnings[name] = await _begun(context, owner, question)
     context.broker.wake()
     if ready:
         await workflow_jobs.make(context, run_id)
@@ -147,66 +112,64 @@ async def _outputs(context: Context, owner: int, question: tuple[Any, ...]) -> d
         return await context.workers.run(owner, evaluating.outputs, *question, patient=True)
     except Exception as error:
         reason = blame(log, "the results of a run", error)
-        return {one.name: {"value": None, "reason": reason} for one in question[0]}
+        return {output.name: {"value": None, "reason": reason} for output in question[0]}
 
 
-async def _scene(context: Context, session: AsyncSession, run: WorkflowRun) -> Scene:
-    grouped: dict[int, list[WorkflowTask]] = {}
-    for task in await workflows.tasks(session, run.id):
-        grouped.setdefault(task.step_id, []).append(task)
-    return Scene(session, run, plan_of(context, run), await workflows.steps(session, run.id), grouped)
-
-
-async def _decide(context: Context, scene: Scene) -> bool:
+async def _decide(scene: Scene, evaluations: Evaluations) -> bool:
     """Settle what has ended, begin what may begin. True: there are tasks whose jobs are to be made."""
     run = scene.run
-    await workflow_endings.settle(context, scene.session, run, scene.plan, scene.steps, scene.tasks)
-    going = run.state == "running"
-    if going:
-        moment = now()
-        for task in (task for listed in scene.tasks.values() for task in listed):
-            if task.state == "later" and (task.not_before is None or task.not_before <= moment):
-                task.state, task.not_before = "ready", None
-    by_name = {step.name: step for step in scene.steps}
+    await workflow_endings.settle(scene)
+    if run.state == "running":
+        _ready_again(scene)
     # In this order each step finds those before it settled, so that one pass is enough.
     for name in scene.plan.order:
-        step = by_name[name]
+        step = scene.step_named(name)
         if step.state in ("running", "asking"):
-            _stand(scene, step)
+            _update_state(scene, step)
         if step.state == "waiting" and run.state != "paused":
-            await _waiting(scene, step, going=going)
+            await _try_begin(scene, step, evaluations)
             if step.state == "running":
                 # Values are there at once; what has begun with nothing to do has ended.
-                _stand(scene, step)
-    for row in (*scene.steps, *(task for listed in scene.tasks.values() for task in listed)):
+                _update_state(scene, step)
+    for row in (*scene.steps, *scene.all_tasks):
         scene.session.add(row)
     if run.state not in RUN_ENDED:
-        verdict = orchestration.run_verdict(
-            scene.plan.spec, scene.states, {step.name: step.message for step in scene.steps}
-        )
-        if verdict is not None and (scene.outputs is not None or not scene.plan.spec.outputs):
-            run.outputs = scene.outputs or {}
-            await _end(scene.session, run, verdict)
-        elif verdict is not None:
-            scene.asked[OUTPUTS] = (scene.plan.spec.outputs, await scene.names(scene.plan.spec.names))
-        elif any(step.state == "asking" for step in scene.steps):
-            asking = ", ".join(step.name for step in scene.steps if step.state == "asking")
-            run.remark = f"Somebody is to decide about {asking}."
-        elif run.state == "running":
-            run.remark = ""
-    ready = run.state == "running" and any(task.state == "ready" for listed in scene.tasks.values() for task in listed)
+        await _decide_run(scene, evaluations)
+    ready = run.state == "running" and any(task.state == "ready" for task in scene.all_tasks)
     # What is worked out after this look would be forgotten by whoever is killed meanwhile.
-    run.busy = ready or bool(scene.asked)
+    run.busy = ready or bool(evaluations.questions)
     run.updated_at = now()
     scene.session.add(run)
     return ready
 
 
-def _stand(scene: Scene, step: WorkflowStep) -> None:
-    """How a step stands by its tasks."""
-    spec = scene.plan.spec.step(step.name)
+def _ready_again(scene: Scene) -> None:
+    """Tasks whose wait before the next try is over."""
+    moment = now()
+    for task in scene.all_tasks:
+        if task.state == "later" and (task.not_before is None or task.not_before <= moment):
+            task.state, task.not_before = "ready", None
+
+
+async def _decide_run(scene: Scene, evaluations: Evaluations) -> None:
+    """The end of the whole run, once all steps have ended and its outputs are known; until then what it waits for."""
+    run, spec = scene.run, scene.plan.spec
+    verdict = orchestration.run_verdict(spec, scene.states, {step.name: step.message for step in scene.steps})
+    if verdict is not None and (evaluations.outputs is not None or not spec.outputs):
+        run.outputs = evaluations.outputs or {}
+        await _end(scene.session, run, verdict)
+    elif verdict is not None:
+        evaluations.questions[OUTPUTS] = (spec.outputs, await scene.read_names(spec.names))
+    elif asking := [step.name for step in scene.steps if step.state == "asking"]:
+        run.remark = f"Waiting for a decision on {', '.join(asking)}."
+    elif run.state == "running":
+        run.remark = ""
+
+
+def _update_state(scene: Scene, step: WorkflowStep) -> None:
+    """The state of a step, by the states of its tasks."""
     tasks = scene.tasks_of(step)
-    verdict = orchestration.step_verdict([task.state for task in tasks], spec.on_failure)
+    verdict = orchestration.step_verdict([task.state for task in tasks], scene.plan.spec.step(step.name).on_failure)
     if verdict is None:
         step.state = "running"
         return
@@ -217,48 +180,50 @@ def _stand(scene: Scene, step: WorkflowStep) -> None:
         step.ended_at = now()
 
 
-async def _waiting(scene: Scene, step: WorkflowStep, *, going: bool) -> None:
-    """A step whose turn may have come."""
+async def _try_begin(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> None:
+    """A step whose turn may have come: it begins, or never will, or goes on waiting."""
     spec = scene.plan.spec
     parents = scene.plan.before[step.name]
-    if not going:
-        _ended(step, "cancelled", "The run was cancelled.")
+    if scene.run.state != "running":
+        _end_step(step, "cancelled", "The run was cancelled.")
         return
     if reason := orchestration.blocked_by(spec, parents, scene.states):
-        _ended(step, "skipped", reason)
+        _end_step(step, "skipped", reason)
         return
     if not orchestration.may_begin(spec, parents, scene.states):
         return
-    begun = scene.begun.get(step.name)
+    begun = evaluations.beginnings.get(step.name)
     if begun is None:
-        await _ask(scene, step, spec.step(step.name))
+        await _ask(scene, step, evaluations)
         return
     if begun.state in ENDED:
-        _ended(step, begun.state, begun.message)
+        _end_step(step, begun.state, begun.message)
         return
     step.state, step.started_at, step.message = "running", now(), ""
-    await insert_rows(scene.session, _tasks(scene, step, begun))
-    known = await workflows.tasks(scene.session, scene.run.id)
-    scene.tasks[step.id or 0] = [task for task in known if task.step_id == step.id]
+    await insert_rows(scene.session, _new_tasks(scene, step, begun))
+    tasks = await workflows.tasks(scene.session, scene.run.id)
+    scene.tasks[step.id or 0] = [task for task in tasks if task.step_id == step.id]
 
 
-async def _ask(scene: Scene, step: WorkflowStep, own: StepSpec) -> None:
+async def _ask(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> None:
     """Let the beginning of a step be worked out; where not even that can be asked, it fails and the others go on."""
-    template = scene.plan.templates.get(own.template)
+    spec = scene.plan.spec.step(step.name)
+    template = scene.plan.templates.get(spec.template)
     try:
-        names = await scene.names(named_steps(LANGUAGE, own))
-        scene.asked[step.name] = (own, template.fields if template is not None else (), names, await scene.jobs_of())
+        names = await scene.read_names(needed(spec))
+        fields = template.fields if template is not None else ()
+        evaluations.questions[step.name] = (spec, fields, names, await scene.read_jobs())
     except NOT_THE_ITEM:
         raise
     except Exception as error:
-        _ended(step, "failed", blame(log, f"step {step.name} of run {scene.run.id}", error))
+        _end_step(step, "failed", blame(log, f"step {step.name} of run {scene.run.id}", error))
 
 
-def _ended(step: WorkflowStep, state: str, message: str) -> None:
+def _end_step(step: WorkflowStep, state: str, message: str) -> None:
     step.state, step.message, step.ended_at = state, message, now()
 
 
-def _tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
+def _new_tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
     """The tasks of a step that begins: one, or one for each row of its fan-out; values are there at once."""
     common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
     if scene.plan.spec.step(step.name).kind == "values":

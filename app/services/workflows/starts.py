@@ -20,7 +20,7 @@ from app.domain.resources import read_resources
 from app.domain.states import Priority
 from app.domain.templates.fields import validate
 from app.domain.workflows.checks import MAX_DEPTH, Known, check, parameter_keys
-from app.domain.workflows.definition import StepSpec, WorkflowSpec, as_written
+from app.domain.workflows.definition import WorkflowSpec, as_written
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -29,6 +29,7 @@ from app.services.jobs.creation import check_fits, new_job_id
 from app.services.people.quotas import require_room
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
+from app.services.workflows.tasks import InnerRequest, Scene
 
 MAX_RUNS = 200
 
@@ -212,53 +213,40 @@ async def write_run(
     return run
 
 
-async def begin_inner(
-    context: Context,
-    session: AsyncSession,
-    actor: Actor,
-    run: WorkflowRun,
-    step: StepSpec,
-    task: WorkflowTask,
-    given: Mapping[str, Any],
-    resources: Mapping[str, Any],
-) -> WorkflowRun:
-    """The run of an inner workflow, in the caller's transaction.
+async def begin_inner(context: Context, scene: Scene, task: WorkflowTask, inner: InnerRequest) -> WorkflowRun:
+    """The run of an inner workflow, in the caller's transaction; it knows of the outer run whatever it can use.
 
     Raises:
-        InvalidInput, NotFound: it is gone or wrong by now, or workflows run too deep in each other.
+        InvalidInput, NotFound: the inner workflow is gone or wrong by now, or workflows are nested too deeply.
     """
-    rows = await workflows.newest(session)
-    specs = workflow_library.all_specs(rows)
+    run, step = scene.run, scene.spec_of(task)
+    specs = workflow_library.all_specs(await workflows.newest(scene.session))
     if step.workflow not in specs:
-        raise NotFound(
-            f"There is no workflow {step.workflow!r} any more.", hint="Save it again, and run this step again."
-        )
-    await _refuse_depth(session, run)
+        raise NotFound(f"The workflow {step.workflow!r} no longer exists.", hint="Save it again, then rerun this step.")
+    await _refuse_depth(scene.session, run)
     spec, version = specs[step.workflow]
     known = workflow_library.known_with(context, specs)
     workflow_library.refuse_large(spec)
     workflow_library.refuse(check(spec, known))
-    keys = parameter_keys(spec, known)
-    asked = {one.key for one in spec.inputs}
+    keys, input_keys = parameter_keys(spec, known), {field.key for field in spec.inputs}
+    parameters = {**run.parameters, **inner.parameters}
     request = RunRequest(
         spec,
         version,
         f"{run.name}-{step.name}{f'-{task.number + 1:03}' if step.over else ''}",
-        {key: value for key, value in {**run.parameters, **given}.items() if key in keys and key not in asked},
-        {},
-        step.cluster or run.cluster,
-        resources,
-        run.priority,
-        run.reuse,
+        {key: value for key, value in parameters.items() if key in keys and key not in input_keys},
+        cluster=step.cluster or run.cluster,
+        resources=inner.resources,
+        priority=run.priority,
+        reuse=run.reuse,
     )
-    values, errors = validate(
-        spec.inputs, {key: value for key, value in {**run.inputs, **given}.items() if key in asked}
-    )
+    inputs = {key: value for key, value in {**run.inputs, **inner.parameters}.items() if key in input_keys}
+    values, errors = validate(spec.inputs, inputs)
     if errors:
         raise InvalidInput(
-            f"{spec.name}: {errors[0].field} {errors[0].reason}.", hint="Give it in the step's parameters."
+            f"{spec.name}: {errors[0].field} {errors[0].reason}.", hint="Set it in the parameters of the step."
         )
-    return await write_run(session, run.owner_id, request, values, task_id=task.id)
+    return await write_run(scene.session, run.owner_id, request, values, task_id=task.id)
 
 
 async def _refuse_depth(session: AsyncSession, run: WorkflowRun) -> None:
@@ -270,4 +258,6 @@ async def _refuse_depth(session: AsyncSession, run: WorkflowRun) -> None:
             break
         depth, above = depth + 1, outer
     if depth > MAX_DEPTH:
-        raise InvalidInput(f"Workflows run {depth} deep in each other.", hint=f"At most {MAX_DEPTH} are allowed.")
+        raise InvalidInput(
+            f"Workflows are nested {depth} levels deep.", hint=f"At most {MAX_DEPTH} levels are allowed."
+        )

@@ -14,7 +14,7 @@ from app.domain.drawing.graphs import draw
 from app.domain.drawing.timelines import duration
 from app.domain.workflows.checks import Checked, Known, check
 from app.domain.workflows.definition import as_written, read_workflow, with_parameters
-from app.domain.workflows.orchestration import behind, blocked_by, may_begin, run_verdict, step_verdict
+from app.domain.workflows.orchestration import blocked_by, descendants, may_begin, run_verdict, step_verdict
 from app.domain.workflows.wiring import Link, Source
 from app.errors import InvalidInput
 from app.library.templates import TemplateLibrary
@@ -210,7 +210,7 @@ def test_what_fails_blocks_what_is_behind_it_and_nothing_else() -> None:
 
 def test_what_depends_on_a_step() -> None:
     before = {"a": [], "b": ["a"], "c": ["b"], "d": []}
-    assert behind(before, "b") == {"b", "c"}
+    assert descendants(before, "b") == {"b", "c"}
 
 
 def test_parameters_of_single_steps() -> None:

@@ -179,15 +179,15 @@ async def test_a_failure_of_the_machine_is_tried_again_a_few_times(deck: Runs) -
     work.unlink()
     run = await deck.until(run_id)
     assert run["state"] == "completed", run["remark"]
-    assert "failure of the machine" in tasks(run, "a")[0]["earlier"][0]["why"]
+    assert "machine failure" in tasks(run, "a")[0]["earlier"][0]["why"]
 
 
-async def test_somebody_is_asked(deck: Runs) -> None:
+async def test_a_person_decides(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=WRONG, on_failure="ask"), step("b", "a"), step("c"))
     run = await deck.until(run_id, "asking", step="a")
     assert run["state"] == "running"
     await deck.until(run_id, "completed", step="c")
-    assert "decide about a" in (await deck.get(f"/runs/{run_id}"))["remark"]
+    assert "decision on a" in (await deck.get(f"/runs/{run_id}"))["remark"]
     answer = await deck.client.post(
         f"/api/v1/runs/{run_id}/steps/a/decision", json={"choice": "retry", "parameters": {"nothing": 1}}
     )
