@@ -13,7 +13,7 @@ import typer
 
 from app import __version__
 from app.crystal.decks.checker import check_deck
-from app.crystal.decks.model import MAX_DECK, read_deck
+from app.crystal.decks.reading import MAX_DECK, read_deck
 from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from app.crystal.outputs.reader import OutputReader
 from app.db import migrations

@@ -14,9 +14,11 @@ from typing import Any
 
 from app.crystal.decks.annotations import Line, annotate
 from app.crystal.decks.basis_sets import BasisSet, read_basis_set
-from app.crystal.decks.checker import check_deck, crystal_of
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.contents import crystal_of
 from app.crystal.decks.facts import Supplies
-from app.crystal.decks.model import Finding, read_deck
+from app.crystal.decks.model import Finding
+from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rendering import DeckWriter, written_roles
 from app.crystal.structures.bulk import StructureError
 from app.crystal.structures.fort34 import write_fort34

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from app.crystal.decks.checker import check_deck
-from app.crystal.decks.model import Finding, read_deck
+from app.crystal.decks.model import Finding
+from app.crystal.decks.reading import read_deck
 from tests.support.mutations import missed
 
 

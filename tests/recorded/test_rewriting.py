@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.crystal.decks.model import read_deck
+from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from tests.support.meaning import assert_keeps_its_meaning, role_of
 from tests.support.reference import RECORDED

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from app.crystal.decks.checker import check_deck, crystal_of
-from app.crystal.decks.model import Deck, Entry, read_deck
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.contents import crystal_of
+from app.crystal.decks.model import Deck, Entry
+from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rewriting import write_deck
 from app.crystal.records import number_of
 

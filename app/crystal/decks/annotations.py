@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from app.crystal.decks.checker import RANK
 from app.crystal.decks.keywords import TABLES
-from app.crystal.decks.model import Deck, Entry, Finding, read_deck
+from app.crystal.decks.model import Deck, Entry, Finding
+from app.crystal.decks.reading import read_deck
 
 _PARTS = {"CRYSTAL": "A bulk crystal.", "SLAB": "A slab, periodic in two directions.", "POLYMER": "Periodic in one direction.",
           "MOLECULE": "A molecule.", "EXTERNAL": "The geometry is read from fort.34."}  # fmt: skip

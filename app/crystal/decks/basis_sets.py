@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.crystal.decks.model import ElementBasis, Shell, read_basis
+from app.crystal.decks.model import ElementBasis, Shell
+from app.crystal.decks.reading import read_basis
 from app.crystal.elements import SYMBOLS
 
 MAX_BYTES = 1_000_000

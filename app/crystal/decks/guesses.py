@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.crystal.decks.model import Deck, read_deck
+from app.crystal.decks.model import Deck
+from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rendering import written_roles
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.crystal.decks.facts import MAX_LINE, Supplies, Wrong, expand_ranges, facts_of
-from app.crystal.decks.model import oversize
+from app.crystal.decks.reading import oversize
 from app.crystal.elements import atomic_number
 from app.crystal.structures.bulk import number
 from app.domain.templates.metadata import TemplateFile, TemplateSpec, refuse

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 
 from app.crystal.decks.basis_sets import rewrite_element
-from app.crystal.decks.checker import crystal_of
+from app.crystal.decks.contents import crystal_of
 from app.crystal.decks.keywords import TABLES
 from app.crystal.decks.model import Deck, Entry, Geometry
 from app.crystal.structures.bulk import number

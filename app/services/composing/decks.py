@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from app.crystal.decks.checker import check_deck
-from app.crystal.decks.model import Finding, oversize
+from app.crystal.decks.model import Finding
+from app.crystal.decks.reading import oversize
 from app.domain.people.permissions import Actor, require
 from app.errors import FieldError, InvalidInput
 from app.services.context import Context

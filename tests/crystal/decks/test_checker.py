@@ -10,7 +10,8 @@ import pytest
 
 from app.crystal.decks.annotations import annotate
 from app.crystal.decks.checker import check_deck
-from app.crystal.decks.model import Finding, read_deck
+from app.crystal.decks.model import Finding
+from app.crystal.decks.reading import read_deck
 from app.domain.templates.fields import FieldSpec
 from app.errors import InvalidInput
 from app.library.templates import TemplateLibrary

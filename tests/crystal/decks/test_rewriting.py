@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.crystal.decks.model import read_deck
+from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from tests.crystal.decks.golden import EXPECTED
 from tests.support.corpus import CORPUS

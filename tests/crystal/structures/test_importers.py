@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from app.crystal.decks.checker import check_deck, crystal_of
-from app.crystal.decks.model import read_deck
+from app.crystal.decks.checker import check_deck
+from app.crystal.decks.contents import crystal_of
+from app.crystal.decks.reading import read_deck
 from app.crystal.structures.bulk import Bulk, Matrix, StructureError, crystal_system, full_cell, minimal_parameters
 from app.crystal.structures.importers import MAX_BYTES, Imported, guess_format, read_structure, standardise
 from app.library.templates import TemplateLibrary

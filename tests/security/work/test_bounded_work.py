@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from app.crystal.decks.checker import MAX_FINDINGS, check_deck
 from app.crystal.decks.facts import Supplies
-from app.crystal.decks.model import MAX_LINES
+from app.crystal.decks.reading import MAX_LINES
 from app.crystal.language import LANGUAGE
 from app.crystal.structures.bulk import MAX_ATOMS
 from app.domain.bounds import MAX_ENTRIES, MAX_TEXT, MAX_WORK

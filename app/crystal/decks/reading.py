@@ -1,0 +1,352 @@
+"""Reading a deck into its model.
+
+Reading never raises: what cannot be read becomes a finding with its line, and reading goes on at the next keyword that is
+known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import replace
+from typing import Literal
+
+from app.crystal.decks.keywords import HAMILTONIAN, PROPERTIES, TABLES, Table
+from app.crystal.decks.model import DIMENSIONS, Deck, ElementBasis, Entry, Finding, Severity, Shell
+from app.crystal.records import Cursor, RecordError, number_of
+from app.crystal.structures.bulk import StructureError, minimal_parameters, space_group_of
+
+ECP_NAMES = ("HAYWLC", "HAYWSC", "BARTHE", "DURAND", "STUTSC", "STUTLC")
+MAX_DECK = 1_000_000
+"""Characters of a deck."""
+MAX_LINES = 20_000
+MAX_WORD = 30
+MAX_SUGGESTIONS = 30
+"""Unknown words of one deck for which a similar keyword is looked for: it takes a millisecond each."""
+CAPACITY = (2, 8, 6, 10, 14, 18)
+"""Electrons that shells of type s, sp, p, d, f, g hold."""
+
+
+def oversize(text: str) -> str:
+    """Why a text is no deck for its size alone; empty: it may be one."""
+    if len(text) > MAX_DECK:
+        return f"it has {len(text):,} characters; a deck has at most {MAX_DECK:,}"
+    lines = text.count("\n") + 1
+    return f"it has {lines:,} lines; a deck has at most {MAX_LINES:,}" if lines > MAX_LINES else ""
+
+
+def is_properties(text: str) -> bool:
+    """Does this text begin as a deck of properties does?"""
+    first = text.lstrip().partition("\n")[0].strip()
+    return first.split(" ")[0] in PROPERTIES
+
+
+def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
+    """Read a deck of either kind."""
+    deck = Deck(role or ("d3" if is_properties(text) else "d12"), text)
+    reader = _Reader(deck)
+    if deck.role == "d3":
+        deck.properties = reader.block("properties", PROPERTIES)
+    else:
+        reader.d12()
+    for line, token in reader.cursor.unread.items():
+        reader.report(
+            line, "warning", "", f"{token} stands after the numbers that are read", "Is a record before it missing?"
+        )
+    rest = reader.cursor.peek()
+    if rest is not None and deck.complete:
+        line = reader.cursor.at + 1
+        deck.findings.append(Finding(line, "warning", "", "text after the last END is not read", "Remove it."))
+    return deck
+
+
+def read_basis(text: str) -> tuple[list[ElementBasis], list[Finding]]:
+    """The blocks of a basis set in CRYSTAL format, with or without the closing `99 0`, and what is wrong with it."""
+    deck = Deck("d12", text if re.search(r"^[ \t]*99[ \t]+0\b", text, re.MULTILINE) else f"{text.rstrip()}\n99 0\n")
+    reader = _Reader(deck)
+    reader.elements()
+    return deck.basis, deck.findings
+
+
+class _Reader:
+    def __init__(self, deck: Deck) -> None:
+        self.deck = deck
+        self.cursor = Cursor.of(deck.text)
+        self.suggestions = 0
+
+    def report(self, line: int, severity: Severity, keyword: str, message: str, remedy: str = "") -> None:
+        self.deck.findings.append(Finding(max(line, 1), severity, keyword, message, remedy))
+
+    # -- the blocks of a d12 -----------------------------------------------------------------------------------
+
+    def d12(self) -> None:
+        deck, cursor = self.deck, self.cursor
+        try:
+            deck.title = cursor.title().strip()
+            self.head()
+        except RecordError as error:
+            self.report(
+                error.line, "error", deck.geometry.kind, str(error), "Compare with the manual's geometry input."
+            )
+            # What was only unusual may be what went wrong.
+            deck.findings = [
+                replace(found, severity="error") if "stand on several lines" in found.message else found
+                for found in deck.findings
+            ]
+            self.resynchronise(TABLES["geometry"], numeric_too=True)
+        geometry = deck.geometry
+        geometry.entries = self.block("geometry", TABLES["geometry"])
+        closing = geometry.entries[-1] if geometry.entries else None
+        if any(entry.name == "TESTGEOM" for entry in geometry.entries) and cursor.peek() is None:
+            return
+        if closing is not None and closing.name == "BASISSET":
+            deck.basis_name, deck.basis_line = closing.values[0][0].split()[0], closing.line
+        elif deck.complete:
+            self.basis()
+        if cursor.peek() is None and deck.complete:
+            self.lost("Hamiltonian", "the Hamiltonian block is missing")
+        elif deck.complete:
+            deck.hamiltonian = self.block("Hamiltonian", HAMILTONIAN)
+
+    def head(self) -> None:
+        cursor, geometry = self.cursor, self.deck.geometry
+        geometry.kind = cursor.take("CRYSTAL, SLAB, POLYMER, MOLECULE or EXTERNAL").strip()
+        geometry.line = cursor.last
+        if geometry.kind in ("EXTERNAL", "DLVINPUT"):
+            return
+        if geometry.kind not in DIMENSIONS:
+            near = difflib.get_close_matches(geometry.kind[:MAX_WORD].upper(), [*DIMENSIONS, "EXTERNAL"], 1)
+            raise RecordError(
+                cursor.last,
+                f"{geometry.kind[:30]!r} is no kind of structure{f'; did you mean {near[0]}?' if near else ''}",
+            )
+        cursor.dimension = DIMENSIONS[geometry.kind]
+        if geometry.kind == "CRYSTAL":
+            first, second, third = (int(part) for part in cursor.numbers(3, "IFLAG IFHR IFSO", integer=True))
+            geometry.flags = (first, second, third)
+        self.group()
+        self.cell()
+        line = cursor.peek()
+        if line is not None and len(line.split()) >= 4 and "." in line.split()[1]:
+            raise RecordError(
+                cursor.at + 1, "an atom stands where the number of atoms is expected: is a record before it missing?"
+            )
+        [count] = cursor.numbers(1, "number of atoms", integer=True)
+        if not 1 <= int(count) <= 100_000:
+            raise RecordError(cursor.last, f"{count} atoms are not possible")
+        for index in range(int(count)):
+            wanted = f"atom {index + 1} of {count}: Z x y z"
+            line = cursor.peek()
+            if line is not None and not _is_atom(line):
+                raise RecordError(cursor.at + 1, f"{line.strip()[:40]!r} stands where {wanted} is expected")
+            number, x, y, z = cursor.numbers(4, wanted)
+            geometry.atoms.append((int(number_of(number)), number_of(x), number_of(y), number_of(z)))
+            geometry.atom_lines.append(cursor.last)
+
+    def group(self) -> None:
+        cursor, geometry = self.cursor, self.deck.geometry
+        if geometry.kind == "CRYSTAL" and geometry.flags[0] == 1:
+            symbol = cursor.take("the space group's symbol").strip()
+            geometry.group = space_group_of(symbol)
+            if geometry.group is None:
+                raise RecordError(cursor.last, f"{symbol[:20]!r} is no space group symbol known here")
+        else:
+            highest = {"CRYSTAL": 230, "SLAB": 80, "POLYMER": 99, "HELIX": 99, "MOLECULE": 47}[geometry.kind]
+            geometry.group = int(cursor.numbers(1, "the group's number", integer=True)[0])
+            if not 1 <= geometry.group <= highest:
+                raise RecordError(cursor.last, f"group {geometry.group} is not among 1 to {highest}")
+        geometry.group_line = cursor.last
+        if geometry.flags[2] > 1:
+            first, second, third = (int(part) for part in cursor.numbers(3, "shift of the origin", integer=True))
+            geometry.shift = (first, second, third)
+
+    def cell(self) -> None:
+        geometry = self.deck.geometry
+        if geometry.kind == "MOLECULE":
+            return
+        count = self._cell_parameters()
+        line = self.cursor.peek()
+        geometry.cell_line = self.cursor.at + 1
+        geometry.cell = [number_of(part) for part in self.cursor.numbers(count, "cell parameters")]
+        if line is not None and len(line.split()) < count:
+            self.report(geometry.cell_line, "warning", geometry.kind, "the cell parameters stand on several lines")
+        if any(value <= 0 for value in geometry.cell):
+            raise RecordError(self.cursor.last, "cell parameters must be positive")
+
+    def _cell_parameters(self) -> int:
+        geometry = self.deck.geometry
+        group = geometry.group or 1
+        if geometry.kind == "CRYSTAL":
+            try:
+                return len(minimal_parameters(group, bool(geometry.flags[1])))
+            except StructureError as error:
+                raise RecordError(self.cursor.last, str(error)) from error
+        if geometry.kind == "SLAB":
+            return 3 if group <= 7 else 2 if group <= 48 else 1
+        return 1
+
+    # -- the basis set -----------------------------------------------------------------------------------------
+
+    def basis(self) -> None:
+        cursor = self.cursor
+        self.deck.basis_line = cursor.at + 1
+        self.elements()
+        while (line := cursor.peek()) is not None and line.strip()[:3] != "END":
+            if line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT", "SETPRINT", "PRINTOUT", "NOPRINT"):
+                cursor.take()
+                while (line := cursor.peek()) is not None and line.strip()[:1] in "-+.0123456789":
+                    cursor.take()
+                continue
+            self.report(cursor.at + 1, "error", "basis set", "is not closed by END", "Put END after 99 0.")
+            return
+        if cursor.peek() is None:
+            self.lost("basis set", "is not closed by END")
+        else:
+            cursor.take()
+
+    def elements(self) -> None:
+        """Blocks of elements up to 99 0."""
+        deck, cursor = self.deck, self.cursor
+        try:
+            while True:
+                line = cursor.peek()
+                if line is not None and line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT"):
+                    break
+                number, shells = (int(part) for part in cursor.numbers(2, "Z and number of shells", integer=True))
+                if number == 99:
+                    break
+                deck.basis.append(self.element(number, shells))
+        except RecordError as error:
+            self.report(
+                error.line, "error", "basis set", str(error), "Each element: Z NSHELL, then its shells; 99 0 ends."
+            )
+            while (line := cursor.peek()) is not None and line.strip()[:3] != "END" and line.strip() not in HAMILTONIAN:
+                cursor.take()
+
+    def element(self, number: int, shells: int) -> ElementBasis:
+        cursor, start = self.cursor, self.cursor.last
+        if not 0 <= shells <= 60 or number < 1:
+            raise RecordError(cursor.last, f"{number} {shells} is no pair of Z and number of shells")
+        ecp, core_charge = "", 0.0
+        if number > 200:
+            ecp = cursor.take("INPUT or the name of a pseudopotential").strip()
+            if ecp == "INPUT":
+                head = cursor.numbers(7, "ZNUC and six numbers of terms")
+                core_charge = number_of(head[0])
+                for _ in range(sum(int(number_of(part)) for part in head[1:])):
+                    cursor.numbers(3, "a term of the pseudopotential")
+            elif ecp not in ECP_NAMES:
+                raise RecordError(cursor.last, f"{ecp[:20]!r} is no pseudopotential; INPUT or {', '.join(ECP_NAMES)}")
+        read = []
+        for index in range(shells):
+            read.append(self.shell(f"shell {index + 1} of {shells}: ITYB LAT NG CHE SCAL"))
+        return ElementBasis(number, start, tuple(read), ecp, core_charge, cursor.last)
+
+    def shell(self, wanted: str) -> Shell:
+        cursor = self.cursor
+        kind_text, angular_text, count_text, charge, scale = cursor.numbers(5, wanted)
+        line = cursor.last
+        try:
+            kind, angular, count = int(kind_text), int(angular_text), int(count_text)
+        except ValueError:
+            raise RecordError(cursor.last, f"{wanted}: the first three must be integers") from None
+        if kind not in (0, 1, 2) or not 0 <= angular <= 5 or not 1 <= count <= 60:
+            raise RecordError(cursor.last, f"{wanted}: {kind} {angular} {count} is not possible")
+        if not 0 <= number_of(charge) <= CAPACITY[angular]:
+            raise RecordError(cursor.last, f"{wanted}: {charge} electrons in a shell that holds {CAPACITY[angular]}")
+        width = 3 if angular == 1 else 2
+        rows = []
+        for index in range(count if kind == 0 else 0):
+            row = cursor.numbers(width, f"primitive {index + 1} of {count}")
+            rows.append(tuple(number_of(part) for part in row))
+            if rows[-1][0] <= 0:
+                raise RecordError(cursor.last, "an exponent must be positive")
+        return Shell(kind, angular, number_of(charge), tuple(rows), line, scale)
+
+    # -- blocks of keywords ------------------------------------------------------------------------------------
+
+    def block(self, name: str, table: Table) -> list[Entry]:
+        """Keywords up to the END that closes the block, or up to BASISSET, which closes the geometry."""
+        cursor, entries = self.cursor, list[Entry]()
+        while (line := cursor.peek()) is not None:
+            text = line.strip()
+            if text[:3] == "END" and not text.startswith("ENDB3"):
+                cursor.take()
+                return entries
+            entry = self.entry(name, table)
+            if entry is not None:
+                entries.append(entry)
+                if entry.name == "BASISSET" and name == "geometry":
+                    return entries
+        self.lost(name, "is not closed by END")
+        return entries
+
+    def entry(self, block: str, table: Table) -> Entry | None:
+        cursor = self.cursor
+        line = cursor.take()
+        start, name = cursor.last, line.strip().split()[0]
+        keyword = table.get(name)
+        if keyword is None:
+            self.unknown(block, table, name, start)
+            return None
+        entry = Entry(name, start, start, [])
+        try:
+            entry.values = keyword.read(cursor)
+        except RecordError as error:
+            self.report(error.line, "error", name, str(error), keyword.meaning)
+            self.resynchronise(table, numeric_too=False)
+        if keyword.opens:
+            entry.entries = self.block(keyword.opens, TABLES[keyword.opens])
+        entry.last = cursor.last
+        return entry
+
+    def unknown(self, block: str, table: Table, name: str, line: int) -> None:
+        homes = [other for other, content in TABLES.items() if name in content]
+        near = self.similar(name, table)
+        if homes:
+            self.report(
+                line,
+                "error",
+                name,
+                f"does not belong into the block {block}",
+                f"It belongs into {' or '.join(homes)}: is an END missing or too many?",
+            )
+        elif near:
+            self.report(line, "error", name, f"is no keyword; did you mean {near[0]}?")
+        elif not name[:1].isalpha():
+            self.report(
+                line,
+                "error",
+                name[:20],
+                f"stands in the block {block} where a keyword is expected",
+                "Does the keyword before it take fewer records?",
+            )
+        else:
+            self.report(line, "warning", name[:20], "is not known here, so its records are not checked")
+        self.resynchronise(table, numeric_too=False)
+
+    def similar(self, name: str, table: Table) -> list[str]:
+        """The keyword that may have been meant."""
+        if len(name) > MAX_WORD or self.suggestions >= MAX_SUGGESTIONS:
+            return []
+        self.suggestions += 1
+        return difflib.get_close_matches(name.upper(), table, 1, 0.8)
+
+    def resynchronise(self, table: Table, *, numeric_too: bool) -> None:
+        """Go on at the next line that begins with a keyword of this block or closes it."""
+        while (line := self.cursor.peek()) is not None:
+            word = line.strip().split()[0]
+            if word in table or word[:3] == "END" or (not numeric_too and word[:1].isalpha()):
+                return
+            self.cursor.take()
+
+    def lost(self, block: str, message: str) -> None:
+        """The deck ended too early; only the first loss is worth telling."""
+        if self.deck.complete:
+            self.deck.complete = False
+            self.report(max(self.cursor.last, 1), "error", block, message, "Put END after its last record.")
+
+
+def _is_atom(line: str) -> bool:
+    parts = line.replace(",", " ").split()
+    return bool(parts) and parts[0].lstrip("+-").isdigit()
