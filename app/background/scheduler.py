@@ -26,6 +26,7 @@ from app.services.jobs.faults import reason_of
 from app.services.running import rereading
 from app.services.running.monitoring import Monitor, cluster_ids
 from app.services.running.submission import Dispatcher
+from app.services.running.usage import UsageReader
 from app.services.workflows import orchestrator
 
 POLL_TICK = 0.25
@@ -50,6 +51,7 @@ class Background:
         self._context = context
         self._leader = LeaderLock(context.database, context.settings.data)
         self._monitor = Monitor(context)
+        self._usage_reader = UsageReader(context)
         self._dispatcher = Dispatcher(context, self._spawn, self._monitor.hurry)
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self._again: dict[object, Callable[[], Awaitable[None]]] = {}
@@ -181,7 +183,7 @@ class Background:
 
     async def _usage(self) -> None:
         if await self._leader.acquire():
-            await self._monitor.ask_usage()
+            await self._usage_reader.read()
 
     async def _batches(self) -> None:
         if await self._leader.acquire():

@@ -11,7 +11,7 @@ Source of the names: CRYSTAL23 User's Manual, appendix on files, and the scripts
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from app.domain.names import plain_file_fault
@@ -57,7 +57,15 @@ KINDS = (
     _kind(r".+\.(d12|d3)", "deck", read=True),
 )
 
-OWN = ("job.sh", "job.log", "array.sh", "list", "INPUT", ".crystaldeck")
+SCF_LOG = "SCFOUT.LOG"
+"""Where an optimisation writes the SCFs of its second and later points, unless its deck says ONELOG."""
+ERROR_FILE = "fort.87"
+"""Where the programs repeat why they stopped."""
+BAND_FILE = "BAND.DAT"
+"""Where properties writes the bands along a path."""
+JOB_SCRIPT, JOB_LOG = "job.sh", "job.log"
+"""The script of a job, and what it prints itself: words of the launcher and of the scheduler, not of the programs."""
+OWN = (JOB_SCRIPT, JOB_LOG, "array.sh", "list", "INPUT", ".crystaldeck")
 """What CrystalDeck writes itself in the directory of a job or of a job array."""
 READABLE = "fort.N, NAME.DAT, NAME.INP, *.gui, *.d12, *.d3, *.f9, *.f20, *.f98, *.f13, *.xyz"
 """The kinds that pass, for an error message."""
@@ -72,6 +80,16 @@ def output_name(deck: str) -> str:
     """`scf.d12` prints to `scf.out`, `bands.d3` to `bands.outp`, as CRYSTAL's users call them."""
     stem, _, role = deck.rpartition(".")
     return f"{stem}.outp" if role == "d3" else f"{stem}.out"
+
+
+def writes_scf_log(decks: Mapping[str, str]) -> bool:
+    """Whether the SCF cycles of a job's later points stand in a file of their own.
+
+    Args:
+        decks: text by name.
+    """
+    lines = {line.strip() for name, text in decks.items() if name.endswith(".d12") for line in text.split("\n")}
+    return "OPTGEOM" in lines and "ONELOG" not in lines
 
 
 def written_beside(decks: Iterable[str]) -> list[str]:

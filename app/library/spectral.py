@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from app.crystal.outputs.results import HARTREE_EV
+from app.crystal.constants import HARTREE_EV
 from app.crystal.properties.bands import BandError, Bands, read_bands
 from app.crystal.properties.dos import Dos, DosError, projection_names, read_dos
 from app.crystal.properties.fort25 import bands_of as fort25_bands

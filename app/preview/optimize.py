@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.crystal.constants import BOHR
 from app.crystal.structures.fort34 import External, found_symmetry
 from app.preview import report
 from app.preview.refusal import Refusal, not_implemented
 
-BOHR = 0.529177210903
 STEP = 0.04
 """bohr by which a coordinate is moved to feel its slope."""
 FIRST_CURVATURE = 0.8

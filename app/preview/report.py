@@ -11,8 +11,8 @@ import spglib
 from numpy.typing import NDArray
 
 from app import __version__
+from app.crystal.constants import HARTREE_EV
 from app.crystal.elements import SYMBOLS
-from app.crystal.outputs.results import HARTREE_EV
 from app.crystal.structures.bulk import Bulk
 from app.crystal.structures.fort34 import External
 

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from jinja2_fragments.fastapi import Jinja2Blocks
 
 from app import places
-from app.crystal.outputs.results import HARTREE_EV
+from app.crystal.constants import HARTREE_EV
 from app.domain.people.permissions import can
 from app.domain.resources import format_walltime
 from app.domain.states import Priority

@@ -99,6 +99,8 @@ class BaseRunner(ABC):
 
     kind: str
     default_launcher: str
+    has_accounting: bool = False
+    """Whether it keeps what ended jobs took, and can be asked for it later."""
 
     def __init__(self, transport: Transport, settings: ClusterSettings) -> None:
         self.transport = transport

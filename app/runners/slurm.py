@@ -65,6 +65,7 @@ class JobArray:
 class SlurmRunner(BaseRunner):
     kind = "slurm"
     default_launcher = "srun"
+    has_accounting = True
 
     @classmethod
     def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:

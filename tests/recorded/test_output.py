@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.crystal.constants import HARTREE_EV
 from app.crystal.outputs.reader import OutputReader, read_output
-from app.crystal.outputs.results import HARTREE_EV, SCHEMA_VERSION, Results
+from app.crystal.outputs.results import SCHEMA_VERSION, Results
 from app.crystal.properties.bands import OCCUPIED, read_bands
 from app.crystal.properties.dos import read_dos
 from app.crystal.properties.fort25 import read_blocks

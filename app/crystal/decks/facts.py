@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
 from app.crystal.elements import atomic_number, minimal_basis_size
@@ -18,9 +19,6 @@ from app.crystal.structures.geometries import Geometry, Structure, read_geometry
 from app.crystal.structures.kpaths import BandPath, own_path, standard_path
 from app.errors import FieldError
 
-HARTREE_EV = 27.211386245988
-BOHR = 0.529177210903
-"""Å. Both are of CODATA 2018."""
 MAX_LINE = 80
 """CRYSTAL cuts titles here; records are kept below it too."""
 D3_FUNCTIONALS = {"BLYP": "BLYP", "PBEXC": "PBE", "B3LYP": "B3LYP", "PBE0": "PBE0", "HSE06": "HSE06", "HSESOL": "HSEsol",

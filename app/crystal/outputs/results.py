@@ -12,8 +12,6 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 SCHEMA_VERSION = 2
-HARTREE_EV = 27.211386245988
-"""CODATA 2018."""
 IMAGINARY_CM1 = -10.0
 """Below this a mode counts as imaginary: translations and rotations come out as a few cm⁻¹ of either sign."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.crystal.constants import HARTREE_EV
 from app.crystal.outputs.marks import NUMBER
-from app.crystal.outputs.results import HARTREE_EV, Populations
+from app.crystal.outputs.results import Populations
 from app.crystal.outputs.series import NOTHING
 from app.crystal.outputs.sheet import Section, Sheet, number
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BOHR = 0.529177210903
-"""Å, CODATA 2018."""
+from app.crystal.constants import BOHR
+
 MAX_VALUES = 20_000_000
 PICTURE_VALUES = 200_000
 """A surface drawn from more values looks the same."""

@@ -10,7 +10,7 @@ import numpy as np
 from ase.eos import EquationOfState
 from ase.units import GPa
 
-from app.crystal.outputs.results import HARTREE_EV
+from app.crystal.constants import HARTREE_EV
 
 
 def fit_eos(volumes: Sequence[float | None], energies: Sequence[float | None]) -> dict[str, float]:

@@ -6,8 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-HARTREE_PER_SQUARE_ANGSTROM = 435.9744722207
-"""J/m²: CODATA 2018's hartree in 1e-18 J, over 1e-20 m²."""
+from app.crystal.constants import HARTREE_PER_SQUARE_ANGSTROM
 
 
 def surface_energy(

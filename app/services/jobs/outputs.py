@@ -16,15 +16,6 @@ from app.errors import NotFound
 from app.library.kept import find, is_inside
 from app.services.context import Context
 
-SCF_LOG = "SCFOUT.LOG"
-"""Where an optimisation writes the SCFs of its second and later points, unless its deck says ONELOG."""
-
-
-def writes_scf_log(job: Job) -> bool:
-    """Whether the cycles of a job's later points stand in a file of their own."""
-    lines = {line.strip() for name, text in job.decks.items() if name.endswith(".d12") for line in text.split("\n")}
-    return "OPTGEOM" in lines and "ONELOG" not in lines
-
 
 @dataclass(frozen=True)
 class Output:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.crystal.outputs.results import HARTREE_EV
+from app.crystal.constants import HARTREE_EV
 from app.db.repositories import jobs
 from app.db.repositories.jobs import JobFilter, JobRow
 from app.db.tables import JobResult

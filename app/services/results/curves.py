@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from app.crystal.files import SCF_LOG
 from app.crystal.outputs.convergence import Hint, judge_optimization, judge_scf
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.series import OptimizationPoint, ScfRun, Series, scf_columns
@@ -14,7 +15,7 @@ from app.domain.drawing.charts import Chart, line_chart
 from app.domain.people.permissions import Actor
 from app.domain.states import TERMINAL, JobState
 from app.services.context import Context
-from app.services.jobs.outputs import SCF_LOG, Output, job_of, output_of
+from app.services.jobs.outputs import Output, job_of, output_of
 
 CRITERIA = ("max_gradient", "rms_gradient", "max_displacement", "rms_displacement")
 LAST_ROWS = 12

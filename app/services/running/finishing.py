@@ -1,51 +1,38 @@
-"""Ended jobs: bring their files home, read them, and decide how they ended. On failure too."""
+"""Ended jobs: their files are fetched and read, and how they ended is decided. On failure too."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import hashlib
 import logging
-import os
-import tarfile
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import BinaryIO, cast
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.crystal.decks.rendering import written_roles
-from app.crystal.files import output_name, role_of
-from app.crystal.outputs.diagnosis import diagnose
-from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.results import BandSummary, Results
-from app.crystal.properties.bands import BandError, read_bands
+from app.crystal.files import role_of
+from app.crystal.outputs.results import Results
 from app.db.engine import insert_rows
-from app.db.repositories import jobs, library
+from app.db.repositories import jobs
 from app.db.repositories.jobs import Move
-from app.db.tables import Job, JobAttachment, JobFile, JobResult, RemoteJob, now
+from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
-from app.domain.verdict import Marker, ProgramWord, SchedulerWord, conclude
-from app.errors import CrystalDeckError, RemoteFailure
+from app.domain.verdict import Marker, SchedulerWord, conclude
+from app.errors import CrystalDeckError
 from app.events.outbox import announce_jobs
-from app.library.kept import is_inside, link_inside, move_inside, open_inside, open_regular, put_inside
-from app.runners.base import BLOCK_SIZE, BaseRunner, Handle, Listing, RemoteFile, parse_marker
+from app.library.kept import is_inside
+from app.runners.base import BaseRunner, Handle, Listing, RemoteFile, parse_marker
 from app.services.context import Context
-from app.services.jobs.attachments import attached_path
-from app.services.jobs.faults import Faults, blame, mark_jobs
+from app.services.jobs.faults import Faults, mark_jobs
+from app.services.running.fetching import Fetcher, kept_folder
+from app.services.running.reading import output_names, program_word, read_outputs
 
 GRACE = 60.0
 """Seconds that the scheduler may take to confirm an end that the job's own marker shows."""
 ATTEMPTS = 3
+"""So often is a job's end tried whose files do not all arrive."""
 MOST_LEFT = 3
-"""So many files that were left on the cluster are named."""
-_READ = 1 << 20
-_LOG_BYTES, _LOG_LINES = 1 << 16, 200
-"""How much of the end of a log is looked at."""
+"""So many of the files left on the cluster are named."""
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +52,7 @@ class Finisher:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._fetcher = Fetcher(context)
         self._attempts: dict[str, int] = {}
         self._faults = Faults(log)
         """Jobs whose end could not be dealt with, for a reason that nobody foresaw."""
@@ -109,8 +97,8 @@ class Finisher:
     ) -> None:
         handles = [Handle(job.id, remote.scheduler_id, remote.directory) for job, remote in ready]
         listed = await runner.list_files(handles)
-        await self._link_attached(listed)
-        broken = await self._fetch(runner, handles, listed)
+        await self._fetcher.link_attached(listed)
+        broken = await self._fetcher.fetch(runner, handles, listed)
         over = [(job, remote) for job, remote in ready if job.id not in broken or not self._try_again(job.id)]
         endings = [
             Ended(
@@ -131,100 +119,11 @@ class Finisher:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
         return self._attempts[job_id] < ATTEMPTS
 
-    async def _link_attached(self, listed: dict[str, Listing]) -> None:
-        """What a job took along is here already and need not travel back."""
-        async with self._context.database.read() as session:
-            known = await library.attachments_of(session, list(listed))
-        await asyncio.to_thread(self._link, known, listed)
-
-    def _link(self, known: Mapping[str, Sequence[JobAttachment]], listed: Mapping[str, Listing]) -> None:
-        for job_id, rows in known.items():
-            sources = {row.sha256: attached_path(self._context, row) for row in rows}
-            for file in listed[job_id].files if job_id in listed else ():
-                source = sources.get(file.sha256)
-                if source is not None and source.is_file() and not self._is_here(file):
-                    with _alone(file):
-                        link_inside(self._folder(file), file.name, source)
-
-    # -- files -------------------------------------------------------------------------------------------------
-
-    async def _fetch(self, runner: BaseRunner, handles: Sequence[Handle], listed: dict[str, Listing]) -> dict[str, str]:
-        """Bring every file here and compare its checksum. Returns what went wrong, by job id."""
-        every = [file for listing in listed.values() for file in listing.files]
-        missing = await asyncio.to_thread(self._missing, [file for file in every if file.sha256])
-        small = [file for file in missing if file.size < BLOCK_SIZE]
-        large = [file for file in missing if file.size >= BLOCK_SIZE]
-        broken: dict[str, str] = {}
-        if small:
-            with tempfile.TemporaryFile(dir=self._scratch()) as archive:
-                try:
-                    await runner.fetch(handles, small, archive.write)
-                except RemoteFailure as error:
-                    # tar says so when a file changed or vanished meanwhile; what it did send is checked below.
-                    log.warning("%s", error.sentence)
-                await asyncio.to_thread(self._unpack, cast(BinaryIO, archive), handles, small)
-        by_id = {handle.job_id: handle for handle in handles}
-        for file in large:
-            # In a folder of its own, under its checksum: what came before a broken connection is part of this file alone.
-            part = self._context.job_folder(file.job_id) / "incoming" / file.sha256
-            part.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                await runner.fetch_large(by_id[file.job_id], file, part)
-            except RemoteFailure as error:
-                # It became a link, or cannot be read: this job lacks a file, and the others go on.
-                log.warning("%s", error.sentence)
-                continue
-            if await asyncio.to_thread(_sha256, part) == file.sha256:
-                with _alone(file):
-                    move_inside(self._folder(file), file.name, part)
-            else:
-                part.unlink()
-        changed = [file for file in every if not file.sha256]
-        for file in [*changed, *await asyncio.to_thread(self._missing, missing)]:
-            broken[file.job_id] = f"{file.name} changed while it was copied, or could not be read"
-        return broken
-
-    def _scratch(self) -> Path:
-        folder = self._context.settings.data / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def _folder(self, file: RemoteFile) -> Path:
-        return self._context.job_folder(file.job_id) / "files"
-
-    def _missing(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """Those whose bytes are not here yet."""
-        return [file for file in files if not self._is_here(file)]
-
-    def _is_here(self, file: RemoteFile) -> bool:
-        try:
-            with open_inside(self._folder(file), file.name) as kept:
-                same_size = os.fstat(kept.fileno()).st_size == file.size
-                return same_size and hashlib.file_digest(kept, "sha256").hexdigest() == file.sha256
-        except OSError:
-            return False
-
-    def _unpack(self, archive: BinaryIO, handles: Sequence[Handle], wanted: Sequence[RemoteFile]) -> None:
-        """Take only the files asked for out of the stream; their names were checked when they were listed."""
-        directories = {handle.job_id: handle.directory for handle in handles}
-        expected = {f"{directories[file.job_id]}/{file.name}": file for file in wanted}
-        archive.seek(0)
-        try:
-            with tarfile.open(fileobj=archive, mode="r|") as members:
-                for member in members:
-                    file = expected.get(member.name)
-                    source = members.extractfile(member) if file and member.isreg() else None
-                    if file and source:
-                        with _alone(file):
-                            put_inside(self._folder(file), file.name, cast(BinaryIO, source))
-        except tarfile.TarError as error:
-            log.warning("the file stream broke off: %s", error)
-
-    # -- reading and concluding ----------------------------------------------------------------------------------
+    # -- concluding ----------------------------------------------------------------------------------------------
 
     async def _conclude(self, endings: Sequence[Ended]) -> None:
         """Read the outputs, and write verdicts, results and files of all jobs in one transaction."""
-        read = await asyncio.to_thread(lambda: [self._read_outputs(end.job) for end in endings])
+        read = await asyncio.to_thread(self._read, [end.job for end in endings])
         ids = [end.job.id for end in endings]
         async with self._context.database.write() as session:
             rows = await jobs.get_all(session, ids)
@@ -247,38 +146,14 @@ class Finisher:
         # Room on the cluster, and perhaps the next step of a workflow.
         self._context.nudge.set()
 
-    def _read_outputs(self, job: Job) -> dict[str, Results]:
-        read = {}
-        for output in output_names(job):
-            path = self._context.job_folder(job.id) / "files" / output
-            if is_inside(path.parent, output):
-                try:
-                    read[output] = read_file(path)
-                except Exception as error:
-                    # Its files are here all the same, and the job must not stay `finishing` for it.
-                    reason = blame(log, f"reading {output} of job {job.id}", error)
-                    read[output] = Results(verdict="incomplete", diagnosis=f"The output cannot be read. {reason}")
-                    continue
-                if read[output].verdict != "completed" and not read[output].diagnosis_code:
-                    self._explain(job, read[output], path)
-                if output.endswith(".outp"):
-                    read[output].bands = bands_beside(path)
-        return read
-
-    def _explain(self, job: Job, results: Results, output: Path) -> None:
-        """What the output itself does not tell, the logs may: of the launcher, the scheduler and the file system."""
-        folder = self._context.job_folder(job.id) / "files"
-        lines = [line for path in (folder / "fort.87", folder / "job.log", output) for line in _last_lines(path)]
-        signature = diagnose(lines)
-        if signature is not None:
-            results.diagnosis_code, results.remedy = signature.code, signature.remedy
-            results.diagnosis = f"{results.diagnosis or ''} {signature.meaning}".strip()
+    def _read(self, ended: Sequence[Job]) -> list[dict[str, Results]]:
+        return [read_outputs(job, kept_folder(self._context, job.id)) for job in ended]
 
     async def _keep_files(self, session: AsyncSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
         known = await jobs.files_of(session, job_ids)
         fresh = []
         for file in files:
-            if not is_inside(self._folder(file), file.name):
+            if not is_inside(kept_folder(self._context, file.job_id), file.name):
                 continue
             row = known.get((file.job_id, file.name))
             if row is None:
@@ -286,21 +161,6 @@ class Finisher:
                 fresh.append(row)
             row.size, row.sha256, row.role, row.fetched_at = file.size, file.sha256, role_of(file.name), now()
         await insert_rows(session, fresh)
-
-
-@contextmanager
-def _alone(file: RemoteFile) -> Iterator[None]:
-    """One file that cannot be put in its place, such as `a/b` where `a` is a file, is missed; a full disk concerns all."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        log.warning("%s of job %s cannot be kept: %s", file.name, file.job_id, error)
-
-
-def output_names(job: Job) -> list[str]:
-    return [output_name(deck) for deck in written_roles(job.decks)]
 
 
 def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
@@ -338,49 +198,3 @@ def _times(row: Job, marker: Marker | None) -> dict[str, datetime | None]:
     began = datetime.fromtimestamp(marker.began_at, UTC) if marker and marker.began_at else row.started_at
     ended = datetime.fromtimestamp(marker.ended_at, UTC) if marker and marker.ended_at else now()
     return {"started_at": began, "ended_at": ended}
-
-
-def bands_beside(output: Path) -> BandSummary | None:
-    """What the BAND.DAT beside an output holds, where there is one that can be read."""
-    path = output.with_name("BAND.DAT")
-    try:
-        with open_regular(path) as file:
-            return read_bands(file.read().decode("utf-8", "replace")).summary()
-    except (BandError, OSError):
-        return None
-
-
-def _last_lines(path: Path) -> list[str]:
-    """The last lines of a text; none where it is not there."""
-    try:
-        with open_regular(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
-            return file.read().decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
-    except OSError:
-        return []
-
-
-def read_file(path: Path) -> Results:
-    """Read an output of any size in pieces."""
-    reader = OutputReader()
-    with open_regular(path) as file:
-        while data := file.read(_READ):
-            reader.feed(data)
-    return reader.results()
-
-
-def program_word(outputs: Sequence[str], read: dict[str, Results], directory_gone: bool) -> ProgramWord:
-    """One verdict from all outputs of a job: completed only if every program completed."""
-    if directory_gone:
-        return ProgramWord("incomplete", "The job's directory on the cluster is gone.")
-    for output in outputs:
-        if output not in read:
-            return ProgramWord("incomplete", f"The output {output} is missing.")
-        if read[output].verdict != "completed":
-            return ProgramWord(read[output].verdict, f"{output}: {read[output].diagnosis}")
-    return ProgramWord("completed")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from app.crystal.outputs.results import SCHEMA_VERSION
 from app.db.repositories import jobs
 from app.services.context import Context
 from app.services.jobs.faults import blame, mark_jobs
-from app.services.running.finishing import bands_beside, read_file
+from app.services.running.reading import bands_beside, read_file
 
 MOST = 20
 """Outputs in one go."""

@@ -411,7 +411,7 @@ async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, m
     program.chmod(0o755)
     settings = settings_for(tmp_path, data=tmp_path / "deck")
     settings.clusters["here"] = settings.clusters["here"].model_copy(update={"crystal": str(program)})
-    monkeypatch.setattr("app.services.running.finishing.BLOCK_SIZE", 1500)
+    monkeypatch.setattr("app.services.running.fetching.BLOCK_SIZE", 1500)
     fetch = DirectRunner.fetch_large
 
     async def hostile(self: DirectRunner, job: Handle, file: RemoteFile, local: Path) -> None:

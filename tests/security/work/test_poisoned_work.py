@@ -35,7 +35,7 @@ from app.services.jobs import actions, queue, setbacks
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.jobs.selections import Selection
 from app.services.jobs.views import get
-from app.services.running import finishing as results
+from app.services.running import reading as results
 from app.services.running import rereading
 from app.services.running.submission import Dispatcher
 from app.services.workflows import actions as workflow_actions

@@ -109,7 +109,7 @@ async def test_a_lost_directory_is_said_and_not_guessed(app: FastAPI, folder: Pa
 
 
 async def test_large_files_come_alone_and_whole(app: FastAPI, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.services.running.finishing.BLOCK_SIZE", 500)
+    monkeypatch.setattr("app.services.running.fetching.BLOCK_SIZE", 500)
     context: Context = app.state.context
     actor = await make_actor(context)
     [job] = await create_jobs(context, actor, [request("seconds=0.2")])
