@@ -42,11 +42,19 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     _S.SKIPPED: frozenset(),
 }
 
+FIRST = frozenset({_S.DRAFT, _S.QUEUED})
+"""States in which a job may begin."""
 TERMINAL = frozenset(state for state, targets in TRANSITIONS.items() if not targets)
 ON_CLUSTER = frozenset({_S.SUBMITTED, _S.RUNNING, _S.FINISHING})
 """States in which the batch system knows, or knew, the job."""
 OCCUPYING = ON_CLUSTER | {_S.STAGING}
 """States that count against a cluster's limit."""
+
+
+def check_first(state: JobState) -> None:
+    """Raise ValueError unless a job may begin in `state`."""
+    if state not in FIRST:
+        raise ValueError(f"no job begins as {state}")
 
 
 def check_transition(job: str, current: JobState, target: JobState) -> None:

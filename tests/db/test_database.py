@@ -17,6 +17,7 @@ from app.db.repositories import jobs
 from app.db.tables import Cluster, Job, JobResult, User
 from app.domain.states import JobState
 from app.errors import Conflict
+from app.services.jobs.transitions import transition_job
 from app.settings import Settings
 
 
@@ -133,7 +134,7 @@ async def test_a_transition_is_won_by_one(database: Database) -> None:
         assert own is not None
         async with database.write() as session:
             try:
-                won.append(await jobs.transition(session, own, JobState.STAGING, "mine"))
+                won.append(await transition_job(session, own, JobState.STAGING, "mine"))
             except Conflict:
                 won.append(False)
 

@@ -12,11 +12,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.engine import insert_rows
-from app.db.repositories import batches, workflows
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
 from app.domain.people.credentials import CredentialKey
-from app.domain.states import OCCUPYING, TERMINAL, JobState, check_transition
+from app.domain.states import OCCUPYING, TERMINAL, JobState
 from app.domain.verdict import Usage
 
 
@@ -243,62 +241,38 @@ async def unfinished(session: AsyncSession, cluster_id: int) -> dict[str, int]:
     return dict((await session.exec(query.group_by(col(Job.state)))).all())
 
 
-@dataclass(frozen=True)
-class Move:
-    """A transition to be made: the job as it was read, where it goes and why, and what else is set with it."""
-
-    job: Job
-    target: JobState
-    message: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
+async def states_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str, str]:
+    """The states of jobs in the database, by id."""
+    if not job_ids:
+        return {}
+    query = select(Job.id, Job.state).where(col(Job.id).in_(list(job_ids)))
+    return dict((await session.exec(query)).all())
 
 
-async def transition(
-    session: AsyncSession, job: Job, target: JobState, message: str, *, actor: str = "", **changes: object
-) -> bool:
-    """Move one job; see `transition_all`. False: another one moved it first."""
-    return bool(await transition_all(session, [Move(job, target, message, changes)], actor=actor))
+async def write_states(session: AsyncSession, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> None:
+    """Set the new states of jobs, and what else changes with them. Only `services.jobs.transitions` may do this."""
+    await session.exec(update(Job), params=[{"id": job.id, **values} for job, values in changes])
+    for job, values in changes:
+        for key, value in values.items():
+            # The row is what was just written: set it without marking it as changed once more.
+            set_committed_value(job, key, value)
 
 
-async def transition_all(session: AsyncSession, moves: Sequence[Move], *, actor: str = "") -> list[Move]:
-    """Move jobs by compare-and-set, and write their events, in three statements whatever their number.
-
-    Writers are serialised, so a state that is read in this transaction still holds when it is written. Returns the moves
-    that were made; the others lost to somebody who was quicker.
+async def update_jobs(session: AsyncSession, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set columns of jobs, by id; rows that the session holds keep what they have.
 
     Raises:
-        Conflict: the table of transitions does not allow one of them.
+        ValueError: a state is among them: `services.jobs.transitions` changes those.
     """
-    for move in moves:
-        check_transition(move.job.id, JobState(move.job.state), move.target)
-    query = select(Job.id, Job.state).where(col(Job.id).in_([move.job.id for move in moves]))
-    states = dict((await session.exec(query)).all())
-    won = [move for move in moves if states.get(move.job.id) == move.job.state]
-    if not won:
-        return []
-    moment = now()
-    events = [
-        JobEvent(
-            job_id=move.job.id, at=moment, from_state=move.job.state, to_state=str(move.target), message=move.message,
-            actor=actor,
-        )
-        for move in won
-    ]  # fmt: skip
-    rows: list[dict[str, Any]] = [
-        {"id": move.job.id, "state": str(move.target), "reason": move.message, "updated_at": moment, **move.changes}
-        for move in won
-    ]
-    await session.exec(update(Job), params=rows)
-    await insert_rows(session, events)
-    if ended := [move.job for move in won if move.target in TERMINAL]:
-        # Here, since every end of a job passes here: no workflow and no sweep misses it.
-        await workflows.wake_for_jobs(session, [job.id for job in ended])
-        await batches.wake_for_jobs(session, {job.batch_id for job in ended if job.batch_id})
-    for move, row in zip(won, rows, strict=True):
-        for key, value in row.items():
-            # The row is what was just written: set it without marking it as changed once more.
-            set_committed_value(move.job, key, value)
-    return won
+    if any("state" in values for values in changes.values()):
+        raise ValueError("states are changed by services.jobs.transitions")
+    if changes:
+        await session.exec(update(Job), params=[{"id": job_id, **values} for job_id, values in changes.items()])
+
+
+async def set_attention(session: AsyncSession, reasons: Mapping[str, str]) -> None:
+    """What a person should look at, by job id; empty: nothing."""
+    await update_jobs(session, {job_id: {"attention": reason} for job_id, reason in reasons.items()})
 
 
 async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:

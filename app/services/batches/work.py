@@ -24,7 +24,7 @@ from app.domain.sweeps import fill_name, label, settled
 from app.domain.templates.answers import FILE_REFERENCE
 from app.errors import CrystalDeckError, InvalidInput, NotFound
 from app.events.model import Topic
-from app.events.outbox import announce, announce_jobs
+from app.events.outbox import announce
 from app.library.drafting import Wanted
 from app.services.catalogue.templates import refresh
 from app.services.composing import forms
@@ -339,7 +339,6 @@ async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
             if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
                 rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]
                 await cancel_rows(session, actor, rest, "The sweep has converged: no longer needed.")
-                await announce_jobs(session, rest)
                 batch.sweep = {**batch.sweep, "stop": False}
                 batch.remark = f"It has converged; {len(rest)} jobs that were left were cancelled."
         batch.updated_at = now()

@@ -26,7 +26,7 @@ from app.domain.resources import read_resources
 from app.domain.states import TERMINAL, JobState, Priority
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
-from app.events.outbox import announce, announce_jobs
+from app.events.outbox import announce
 from app.services.context import Context
 from app.services.jobs.creation import check_fits, new_job_id
 from app.services.jobs.effects import WAITING, apply, moved
@@ -218,7 +218,6 @@ async def _outcomes_of(
     refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, wanted))}
     able = [job for job_id, job in rows.items() if job_id not in refused]
     notes: Mapping[str, str] = await apply(session, actor, batch.action, able, wanted) if able else {}
-    await announce_jobs(session, able)
     return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
 
 

@@ -17,20 +17,20 @@ from app.crystal.decks.rendering import content_digest
 from app.crystal.files import names_fault
 from app.db.engine import insert_rows
 from app.db.repositories import clusters, jobs
-from app.db.tables import Cluster, IdempotencyKey, Job, JobEvent
+from app.db.tables import Cluster, IdempotencyKey, Job
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Partition, Resources, read_resources
 from app.domain.states import JobState, Priority
 from app.domain.templates.metadata import refuse
 from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
-from app.events.outbox import announce_jobs
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
 from app.services.catalogue.templates import refresh
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
 from app.services.jobs.attachments import Gathered, gather
+from app.services.jobs.transitions import NewJob, begin_jobs
 from app.services.people.quotas import require_room
 from app.workers.pauses import with_pauses
 
@@ -190,26 +190,20 @@ async def queue_prepared(
     for parent in {one.request.parent for one in made if one.request.parent}:
         if await jobs.get(session, parent) is None:
             raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
-    created = []
+    beginnings = []
     async for one in with_pauses(made):
         cluster = targets[one.request.cluster]
         check_fits(cluster, one.resources)
-        created.append(_job(actor, one, cluster, batch))
+        first = JobState.DRAFT if one.request.draft else JobState.QUEUED
+        beginnings.append(NewJob(_job(actor, one, cluster, batch), first, "Created."))
+    created = [new.job for new in beginnings]
     if created and head:
         created[0].batch_head = True
-    await insert_rows(session, created)
-    await insert_rows(
-        session,
-        [
-            JobEvent(job_id=job.id, to_state=job.state, message="Created.", actor=actor.name)
-            async for job in with_pauses(created)
-        ],
-    )
+    await begin_jobs(session, beginnings, actor=actor.name)
     await insert_rows(
         session,
         [row for job, one in zip(created, made, strict=True) for row in one.found.rows(job.id, one.rendering.values)],
     )
-    await announce_jobs(session, created)
     return created
 
 
@@ -243,7 +237,6 @@ def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Jo
         atoms=one.atoms,
         resources=one.resources.model_dump(),
         priority=Priority(request.priority).rank,
-        state=str(JobState.DRAFT if request.draft else JobState.QUEUED),
         reason="Not submitted yet." if request.draft else WAITING_WORDS,
     )
 

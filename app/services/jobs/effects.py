@@ -6,20 +6,19 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.files import job_fault
 from app.db.engine import insert_rows
-from app.db.repositories import batches, jobs, library, queue
-from app.db.repositories.jobs import Move
-from app.db.tables import Cluster, Job, JobAttachment, JobEvent, JobTag, now
+from app.db.repositories import batches, library, queue
+from app.db.tables import Cluster, Job, JobAttachment, JobTag, now
 from app.domain.people.permissions import Actor
 from app.domain.resources import Resources, read_resources
 from app.domain.states import JobState, Priority
 from app.errors import InvalidInput
 from app.events.outbox import announce_jobs
 from app.services.jobs.creation import WAITING_WORDS, new_job_id
+from app.services.jobs.transitions import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
 
 WAITING = (JobState.DRAFT, JobState.QUEUED, JobState.HELD, JobState.WAITING)
 """Not handed over yet."""
@@ -39,12 +38,11 @@ async def apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence
     """Do it; returns what is worth telling of a job, by id."""
     match action:
         case "hold":
-            await jobs.transition_all(
-                session, [Move(job, JobState.HELD, f"Held by {actor.name}.") for job in rows], actor=actor.name
-            )
+            moves = [Move(job, JobState.HELD, f"Held by {actor.name}.") for job in rows]
+            await transition_jobs(session, moves, actor=actor.name)
         case "release" | "submit":
             moves = [Move(job, JobState.QUEUED, WAITING_WORDS, {"attention": ""}) for job in rows]
-            await jobs.transition_all(session, moves, actor=actor.name)
+            await transition_jobs(session, moves, actor=actor.name)
         case "cancel":
             await cancel_rows(session, actor, rows)
         case "priority":
@@ -72,7 +70,7 @@ async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job], 
     there = [job for job in rows if job not in here]
     ended = {"ended_at": now()}
     words = why or f"Cancelled by {actor.name}."
-    await jobs.transition_all(session, [Move(job, JobState.CANCELLED, words, ended) for job in here], actor=actor.name)
+    await transition_jobs(session, [Move(job, JobState.CANCELLED, words, ended) for job in here], actor=actor.name)
     if there:
         values = {"cancel_requested": True, "reason": "Being cancelled."}
         await _change(session, actor, there, why or "Cancellation requested.", values)
@@ -86,22 +84,19 @@ async def _reorder(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, 
     for index, job in enumerate(ordered):
         low, high = ends.get((job.cluster_id, job.priority), (job.place, job.place))
         place = low - len(ordered) + index if first else high + 1 + index
-        placed.append({"id": job.id, "place": place})
-    await session.exec(update(Job), params=placed)
+        placed.append((job, {"place": place}))
     words = f"Moved to the {'front' if first else 'end'} of its priority."
-    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
+    await amend_jobs(session, placed, words, actor=actor.name)
 
 
 async def _transfer(session: AsyncSession, actor: Actor, rows: Sequence[Job], cluster: Cluster, partition: str) -> None:
     """Let jobs wait for another cluster or partition; what they take along is looked for when they leave."""
-    values = [
-        {"id": job.id, "updated_at": now(), "cluster_id": cluster.id, "attention": "",
-         "resources": moved(job, cluster, partition).model_dump()}
-        for job in rows
-    ]  # fmt: skip
-    await session.exec(update(Job), params=values)
+    changes = []
+    for job in rows:
+        resources = moved(job, cluster, partition).model_dump()
+        changes.append((job, {"cluster_id": cluster.id, "attention": "", "resources": resources}))
     words = f"Moved to {cluster.name}{f', partition {partition}' if partition else ''}."
-    await insert_rows(session, [JobEvent(job_id=job.id, message=words, actor=actor.name) for job in rows])
+    await amend_jobs(session, changes, words, actor=actor.name)
 
 
 async def _tag(session: AsyncSession, rows: Sequence[Job], tag: str, *, remove: bool) -> None:
@@ -112,6 +107,7 @@ async def _tag(session: AsyncSession, rows: Sequence[Job], tag: str, *, remove: 
             await session.delete(await session.get(JobTag, (job.id, tag)))
         elif not remove and not has:
             session.add(JobTag(job_id=job.id, tag=tag))
+    await announce_jobs(session, rows)
 
 
 async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> dict[str, str]:
@@ -131,7 +127,8 @@ async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> di
         )
         for job in rows
     }  # fmt: skip
-    await insert_rows(session, list(made.values()))
+    beginnings = [NewJob(new, JobState.QUEUED, f"Created: {job_id} once more.") for job_id, new in made.items()]
+    await begin_jobs(session, beginnings, actor=actor.name)
     await insert_rows(
         session,
         [
@@ -140,19 +137,12 @@ async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> di
             for row in found
         ],
     )
-    await insert_rows(
-        session,
-        [
-            JobEvent(job_id=new.id, to_state=new.state, message=f"Created: {job_id} once more.", actor=actor.name)
-            for job_id, new in made.items()
-        ],
-    )
-    await announce_jobs(session, made.values())
+    # The pages of those that were copied show their copies.
+    await announce_jobs(session, rows)
     return {job_id: f"New job {new.id}." for job_id, new in made.items()}
 
 
 async def _change(
     session: AsyncSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
 ) -> None:
-    await session.exec(update(Job), params=[{"id": job.id, "updated_at": now(), **values} for job in rows])
-    await insert_rows(session, [JobEvent(job_id=job.id, message=message, actor=actor.name) for job in rows])
+    await amend_jobs(session, [(job, values) for job in rows], message, actor=actor.name)

@@ -6,10 +6,7 @@ import logging
 import time
 from collections.abc import Hashable, Mapping
 
-from sqlalchemy import update
-
 from app.db.repositories import jobs
-from app.db.tables import Job
 from app.domain.setbacks import Setbacks
 from app.errors import CrystalDeckError
 from app.events.outbox import announce_jobs
@@ -64,6 +61,6 @@ async def mark_jobs(context: Context, reasons: Mapping[str, str]) -> None:
         rows = await jobs.get_all(session, reasons)
         news = [job for job_id, job in rows.items() if job.attention != reasons[job_id]]
         if news:
-            await session.exec(update(Job), params=[{"id": job.id, "attention": reasons[job.id]} for job in news])
+            await jobs.set_attention(session, {job.id: reasons[job.id] for job in news})
             await announce_jobs(session, news)
     context.broker.wake()

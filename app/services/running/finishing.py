@@ -14,16 +14,15 @@ from app.crystal.files import role_of
 from app.crystal.outputs.results import Results
 from app.db.engine import insert_rows
 from app.db.repositories import jobs
-from app.db.repositories.jobs import Move
 from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, SchedulerWord, conclude
 from app.errors import CrystalDeckError
-from app.events.outbox import announce_jobs
 from app.library.kept import is_inside
 from app.runners.base import BaseRunner, Handle, Listing, RemoteFile, parse_marker
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
+from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.fetching import Fetcher, kept_folder
 from app.services.running.reading import output_names, program_word, read_outputs
 
@@ -132,7 +131,7 @@ class Finisher:
                 row = rows.get(end.job.id)
                 if row is not None and row.state == JobState.FINISHING:
                     moves.append(_verdict(row, end, outputs))
-            moved = {move.job.id for move in await jobs.transition_all(session, moves)}
+            moved = {move.job.id for move in await transition_jobs(session, moves)}
             await self._keep_files(
                 session,
                 [file for end in endings if end.job.id in moved and end.files for file in end.files.files],
@@ -141,8 +140,6 @@ class Finisher:
             await _keep_results(
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
             )
-            ended = [move.job for move in moves if move.job.id in moved]
-            await announce_jobs(session, ended)
         # Room on the cluster, and perhaps the next step of a workflow.
         self._context.nudge.set()
 

@@ -15,20 +15,19 @@ from dataclasses import dataclass, field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories import clusters, credentials, jobs
-from app.db.repositories.jobs import Move
 from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import Job, RemoteJob
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase
 from app.errors import Conflict, CrystalDeckError, RemoteFailure
-from app.events.outbox import announce_jobs
 from app.runners.base import BaseRunner
 from app.runners.slurm_states import asks_for_patience
 from app.services.clusters.access import note_problem, note_trouble, note_unwatched, runner_for
 from app.services.clusters.remote_accounts import Account, keys_of, submitted_as
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
+from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.finishing import Finisher
 from app.services.running.progress import LiveOutputs, log_key
 from app.services.running.sightings import Sight, is_news, write_witnesses
@@ -231,9 +230,7 @@ class Monitor:
             changed |= touched
             if move is not None:
                 moves.append(move)
-        moved = await jobs.transition_all(session, moves)
-        await announce_jobs(session, [move.job for move in moved])
-        return changed or bool(moved)
+        return bool(await transition_jobs(session, moves)) or changed
 
 
 async def cluster_ids(context: Context) -> list[int]:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks.rendering import for_trial, written_roles
-from app.db.repositories import batches, jobs, users
-from app.db.repositories.jobs import Move
+from app.db.repositories import batches, users
 from app.db.tables import Job, JobFile, now
 from app.domain.names import remote_name
 from app.domain.resources import Resources
 from app.domain.states import JobState
-from app.events.outbox import announce_jobs
 from app.library.kept import put_inside
 from app.runners.base import Attached, Package
 from app.runners.checks import package_fault
@@ -27,6 +25,7 @@ from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
 from app.services.jobs.attachments import attached_files
 from app.services.jobs.faults import Faults, blame, mark_jobs
+from app.services.jobs.transitions import Move, transition_jobs
 from app.settings import ClusterSettings
 
 log = logging.getLogger(__name__)
@@ -119,8 +118,7 @@ async def keep_back(context: Context, faulty: Sequence[Outgoing]) -> None:
         else:
             moves.append(Move(out.job, JobState.FAILED, message, {"ended_at": now()}))
     async with context.database.write() as session:
-        moved = await jobs.transition_all(session, moves)
-        await announce_jobs(session, [move.job for move in moved])
+        await transition_jobs(session, moves)
     context.broker.wake()
 
 

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, Phase, SchedulerWord, assess
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Glimpse
+from app.services.jobs.transitions import Move
 
 STATE_WORDS = {
     JobState.SUBMITTED: "The scheduler has it.",

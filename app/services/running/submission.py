@@ -16,20 +16,20 @@ from functools import partial
 
 from app.db.engine import insert_rows
 from app.db.repositories import jobs
-from app.db.repositories.jobs import Move
 from app.db.tables import Job, RemoteJob, now
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import JobState
 from app.domain.verdict import NOT_TAKEN
 from app.errors import CrystalDeckError, RemoteFailure
 from app.events.model import Topic
-from app.events.outbox import announce, announce_jobs
+from app.events.outbox import announce
 from app.runners.base import BaseRunner, Receipt
 from app.services.clusters.access import note_trouble, runner_for
 from app.services.clusters.registry import keep_partitions
 from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
 from app.services.jobs.faults import Faults, blame, mark_jobs
+from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.packages import Outgoing, keep_back, keep_sent, pack
 from app.services.running.turns import BATCH, Round, Turns, counts_elsewhere, read_round
 
@@ -159,7 +159,7 @@ class Dispatcher:
             for out in batch
         ]
         async with self._context.database.write() as session:
-            won = {move.job.id for move in await jobs.transition_all(session, moves)}
+            won = {move.job.id for move in await transition_jobs(session, moves)}
             own = [out for out in batch if out.job.id in won]
             known = await jobs.remotes(session, won)
             fresh = [out for out in own if out.job.id not in known]
@@ -172,7 +172,6 @@ class Dispatcher:
             # An earlier attempt left nothing on its cluster; this one may be made with another key.
             again = [{"job_id": job_id, "credential_id": key, "account": name} for job_id in known]
             await jobs.change_remotes(session, again)
-            await announce_jobs(session, [out.job for out in own])
         self._context.broker.wake()
         return own
 
@@ -258,7 +257,7 @@ class Dispatcher:
                     job.attention = f"Submission not confirmed yet ({reason}); checking again."
                     session.add(job)
                     announce(session, Topic.JOB, job.id, state=job.state)
-            moved = {move.job.id: move.job for move in await jobs.transition_all(session, moves)}
+            moved = {move.job.id for move in await transition_jobs(session, moves)}
             taken = [
                 {"job_id": job_id, "scheduler_id": scheduler_id, "last_seen": now()}
                 for job_id, scheduler_id in accepted.items()
@@ -266,7 +265,6 @@ class Dispatcher:
             ]
             await jobs.change_remotes(session, taken)
             await insert_rows(session, [file for file in files if file.job_id in moved])
-            await announce_jobs(session, moved.values())
         if taken:
             self._submitted(account.key)
         self._context.broker.wake()

@@ -18,7 +18,7 @@ from app.domain.workflows.definition import dependencies, read_workflow, with_pa
 from app.domain.workflows.orchestration import ENDED, RUN_ENDED, descendants
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
-from app.events.outbox import announce, announce_jobs
+from app.events.outbox import announce
 from app.services.context import Context
 from app.services.jobs.effects import cancel_rows
 from app.services.jobs.selections import refuse_unexpected
@@ -125,7 +125,6 @@ async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> 
             session.add(task)
     going = await _going(session, run)
     await cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
-    await announce_jobs(session, going)
     run.state, run.remark, run.ended_at, run.busy = "cancelled", f"Cancelled by {actor.name}.", now(), True
     session.add(run)
     if run.task_id is not None and (outer := await workflows.task(session, run.task_id)) is not None:
