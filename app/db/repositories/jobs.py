@@ -214,13 +214,6 @@ async def change_remotes(session: AsyncSession, rows: Sequence[Mapping[str, Any]
         await session.exec(update(RemoteJob), params=[dict(row) for row in rows])
 
 
-async def set_attention(session: AsyncSession, reasons: Mapping[str, str]) -> None:
-    """Let jobs say what a person should look at, by job id."""
-    if reasons:
-        rows = [{"id": job_id, "attention": reason} for job_id, reason in reasons.items()]
-        await session.exec(update(Job), params=rows)
-
-
 async def keep_usage(session: AsyncSession, usages: Mapping[str, Usage]) -> None:
     """What jobs took, by job id."""
     await change_remotes(session, [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()])
