@@ -25,3 +25,11 @@ def statements(database: Database) -> Iterator[list[str]]:
         yield sent
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+_FRAMES = ("BEGIN", "SELECT pg_advisory_xact_lock")
+
+
+def asked(sent: list[str]) -> list[str]:
+    """Those of the statements that ask or change something: SQLite is told of a beginning by one, PostgreSQL unseen."""
+    return [statement for statement in sent if not statement.startswith(_FRAMES)]
