@@ -22,6 +22,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 _READ_ONLY = "crystaldeck_read_only"
 _WRITERS = 0x43524459
+CHANNEL = "crystaldeck_writes"
+"""Of PostgreSQL's notifications: one is sent by every write transaction, and delivered with its commit."""
 
 
 class Database:
@@ -54,7 +56,8 @@ class Database:
                 yield session
         else:
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-                await session.exec(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_WRITERS))  # type: ignore[call-overload]
+                begin = text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')")
+                await session.exec(begin.bindparams(key=_WRITERS, channel=CHANNEL))  # type: ignore[call-overload]
                 yield session
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """Fan-out of outbox events to the open streams of this process.
 
-One task tails the table. It is woken by this process's own commits and, for other processes, looks again every
-second. Each subscriber has a bounded queue: one that is too slow loses its backlog and is told to resync.
+One task tails the table. It is woken by this process's own commits, and by word that another process has written
+(`db.changes`). Each subscriber has a bounded queue: one that is too slow loses its backlog and is told to resync.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from app.db.changes import watch_writes
 from app.db.engine import Database
 from app.events import outbox
 from app.events.model import Event, Topic
 
 QUEUE_LENGTH = 2048
 """A batch of jobs may change at once; a stream that falls behind by more is told to fetch everything again."""
-OTHER_PROCESS_INTERVAL = 1.0
+LOOK_ANYWAY = 60.0
+"""Seconds after which the table is looked at though nobody told of anything."""
+RETRY = 1.0
+"""Seconds after which a table that could not be read is looked at again."""
 log = logging.getLogger(__name__)
 
 
@@ -29,21 +33,23 @@ class Broker:
         self._subscribers: dict[asyncio.Queue[Event], int] = {}
         """Open streams, each with the id of the last event that it has had."""
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._last_id = 0
         self.stopping = asyncio.Event()
 
     async def start(self) -> None:
         async with self._database.read() as session:
             self._last_id = await outbox.newest_id(session)
-        self._task = asyncio.create_task(self._tail(), name="outbox tail")
+        self._tasks = [
+            asyncio.create_task(self._tail(), name="outbox tail"),
+            asyncio.create_task(watch_writes(self._database, self.wake), name="writes of other processes"),
+        ]
 
     async def stop(self) -> None:
         self.stopping.set()
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def wake(self) -> None:
         """Called after a commit that wrote events."""
@@ -52,7 +58,7 @@ class Broker:
     async def _tail(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(OTHER_PROCESS_INTERVAL):
+                async with asyncio.timeout(LOOK_ANYWAY):
                     await self._wake.wait()
             self._wake.clear()
             try:
@@ -60,7 +66,8 @@ class Broker:
                     events = await outbox.after(session, self._last_id)
             except Exception:
                 log.exception("the outbox cannot be read; trying again")
-                await asyncio.sleep(OTHER_PROCESS_INTERVAL)
+                await asyncio.sleep(RETRY)
+                self._wake.set()
                 continue
             if len(events) == outbox.PAGE:
                 self._wake.set()

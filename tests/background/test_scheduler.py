@@ -191,6 +191,7 @@ async def test_only_the_leader_works_and_another_process_follows_it(
         return []
 
     monkeypatch.setattr(scheduler, "cluster_ids", ids)
+    monkeypatch.setattr(scheduler, "LEAD_TICK", 0.02)
     first, second = make(dispatch_interval=0.02), make(dispatch_interval=0.02)
     leader, other = Background(first), Background(second)
     await leader.start()
@@ -312,7 +313,7 @@ async def test_the_cadence_is_that_of_the_settings(make: Make, monkeypatch: pyte
     Rounds(monkeypatch)
     background = Background(make(dispatch_interval=7.5))
     await background.start()
-    paces = {job.args[0].__name__: job.trigger.interval.total_seconds() for job in background._scheduler.get_jobs()}
+    paces = background._beats.paces
     await background.stop()
     assert paces["_dispatch"] == 7.5
     assert paces["_poll"] == scheduler.POLL_TICK and paces["_usage"] == scheduler.USAGE_TICK

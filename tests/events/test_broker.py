@@ -219,7 +219,7 @@ async def test_a_quiet_night_does_not_end_live_updates(database: Database, broke
 async def test_a_database_that_fails_for_a_while_loses_nothing(
     database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.events.broker.OTHER_PROCESS_INTERVAL", 0.01)
+    monkeypatch.setattr("app.events.broker.RETRY", 0.01)
     read, failed = outbox.after, asyncio.Event()
 
     async def fails(*args: object, **kwargs: object) -> list[Event]:

@@ -31,7 +31,14 @@ SETUP = "module load crystal/23\nexport TMPDIR=/scratch/$USER\n"
 RESOURCES = {
     "serial": Resources(ntasks=1, walltime_s=60),
     "parallel": Resources(
-        nodes=2, ntasks=64, cpus_per_task=2, memory_mb=8000, walltime_s=86400, partition="long", account="chem", qos="high"
+        nodes=2,
+        ntasks=64,
+        cpus_per_task=2,
+        memory_mb=8000,
+        walltime_s=86400,
+        partition="long",
+        account="chem",
+        qos="high",
     ),
 }
 
@@ -39,7 +46,12 @@ RESOURCES = {
 def scripts() -> Iterator[tuple[str, str]]:
     """Every job of the matrix: what it is, and its script."""
     matrix = product(
-        (DirectRunner, SlurmRunner), DECKS, RESOURCES, (False, True), ("", SETUP), ("", "mpirun -np {ntasks} --bind-to core")
+        (DirectRunner, SlurmRunner),
+        DECKS,
+        RESOURCES,
+        (False, True),
+        ("", SETUP),
+        ("", "mpirun -np {ntasks} --bind-to core"),
     )
     for kind, job, size, preflight, setup, launcher in matrix:
         settings = ClusterSettings(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.db.tables import Cluster
+from app.db.tables import Cluster, Job
+from app.domain.states import JobState
 
 
 async def all_active(session: AsyncSession) -> list[Cluster]:
@@ -30,3 +33,12 @@ async def names(session: AsyncSession) -> dict[int, str]:
 async def every(session: AsyncSession) -> list[Cluster]:
     """Those that were removed too: old jobs name them."""
     return list((await session.exec(select(Cluster))).all())
+
+
+async def with_jobs(session: AsyncSession, states: Iterable[JobState]) -> list[int]:
+    """Ids of clusters in use that have jobs in these states, in the order of their names."""
+    query = select(Cluster.id).where(
+        col(Cluster.removed_at).is_(None),
+        col(Cluster.id).in_(select(Job.cluster_id).where(col(Job.state).in_([str(state) for state in states]))),
+    )
+    return [found for found in (await session.exec(query.order_by(col(Cluster.name)))).all() if found is not None]

@@ -116,6 +116,13 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
     return list((await session.exec(query)).all())
 
 
+async def any_later(session: AsyncSession) -> bool:
+    """Is a task of a run that goes on put off?"""
+    query = select(WorkflowTask.id).join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id))
+    query = query.where(WorkflowTask.state == "later", WorkflowRun.state == "running").limit(1)
+    return (await session.exec(query)).first() is not None
+
+
 async def going_on(session: AsyncSession, cluster: str) -> int:
     """Runs that have not ended and whose jobs go to a cluster."""
     query = select(func.count()).select_from(WorkflowRun)

@@ -131,6 +131,7 @@ async def begin(context: Context, actor: Actor, action: str, selection: Selectio
         for position, item in enumerate(items, start=1):
             item.position = position
         await insert_rows(session, items)
+        announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
     return batch
 

@@ -62,6 +62,8 @@ class Monitor:
         self._cancelled: dict[str, float] = {}
         self._faults = Faults(log)
         """Jobs and accounts with which something went wrong that nobody foresaw."""
+        self.has_jobs = False
+        """Whether any job was on a cluster when `accounts` last looked, also where nobody can watch it now."""
 
     def hurry(self, key: CredentialKey) -> None:
         """Something happened at this account: look soon."""
@@ -71,8 +73,9 @@ class Monitor:
     async def accounts(self) -> list[Account]:
         """Accounts that have jobs on a cluster, each with the key that those were submitted with."""
         async with self._context.database.read() as session:
-            active = {cluster.id: cluster for cluster in await clusters.all_active(session)}
             ways = await credentials.submitters(session, OCCUPYING)
+            active = {cluster.id: cluster for cluster in await clusters.all_active(session)} if ways else {}
+        self.has_jobs = bool(ways)
         known = await keys_of(self._context, ways) if ways else {}
         found: dict[CredentialKey, Account] = {}
         for way in ways:
@@ -234,6 +237,6 @@ class Monitor:
 
 
 async def cluster_ids(context: Context) -> list[int]:
-    """Clusters whose queue is to be looked at."""
+    """Clusters whose queue is to be looked at: those with jobs that wait to be submitted, or whose submission has begun."""
     async with context.database.read() as session:
-        return [cluster.id for cluster in await clusters.all_active(session) if cluster.id is not None]
+        return await clusters.with_jobs(session, (JobState.QUEUED, JobState.STAGING))

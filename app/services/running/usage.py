@@ -31,10 +31,11 @@ class UsageReader:
         self._outputs = LiveOutputs(context)
         self._faults = Faults(log)
 
-    async def read(self) -> None:
-        """One question to each account that has such jobs; what it answers is kept with them."""
+    async def read(self) -> bool:
+        """One question to each account that has such jobs; what it answers is kept with them. Were there any?"""
         groups = await self._jobs_by_account()
         await asyncio.gather(*(self._keep(account, handles) for account, handles in groups))
+        return bool(groups)
 
     async def _jobs_by_account(self) -> list[tuple[Account, list[Handle]]]:
         async with self._context.database.read() as session:

@@ -55,6 +55,12 @@ async def busy(context: Context) -> list[str]:
         return await workflows.busy(session, now())
 
 
+async def any_later(context: Context) -> bool:
+    """Whether a task of a run waits for its time: nothing will be told when that has come."""
+    async with context.database.read() as session:
+        return await workflows.any_later(session)
+
+
 async def work(context: Context, run_id: str) -> None:
     """Go on until nothing is left to do for now."""
     while await advance(context, run_id):
