@@ -13,7 +13,6 @@ from sqlalchemy import text
 from app.background import beats, scheduler
 from app.background.scheduler import Background
 from app.db import changes
-from app.db.engine import CHANNEL
 from app.db.repositories import batches
 from app.db.repositories import jobs as job_rows
 from app.domain.states import JobState
@@ -167,9 +166,13 @@ async def test_a_listener_whose_connection_the_server_ended_listens_anew(setting
         # SQLite has no connection to lose.
         return
     async with at_rest(settings) as (context, _), process(settings) as other:
-        ended = text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN {CHANNEL}%'")
-        async with other.database.engine.connect() as connection:
-            assert (await connection.execute(ended)).all() == [(True,)]
+        ended = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
+        )
+        async with other.database.engine.connect() as connection, asyncio.timeout(30):
+            while (await connection.execute(ended)).all() != [(True,)]:
+                await asyncio.sleep(0.02)
         ada = await make_actor(other)
         [job] = await create_jobs(other, ada, [JobRequest("scf", mgo("replay mgo-scf/main.out"), "here", {})])
         await ends(context, job.id)
