@@ -22,6 +22,8 @@ from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
 from app.library.templates import TemplateLibrary
 from app.services.clusters import changes as cluster_changes
+from app.services.clusters import checks as cluster_checks
+from app.services.clusters import host_trust
 from app.services.clusters import registry as clusters
 from app.services.context import Context, make_context
 from app.services.jobs import actions, queue
@@ -255,14 +257,14 @@ def cluster_trust(
     name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as the centre publishes it.")]
 ) -> None:
     """Confirm a machine's host key by its fingerprint."""
-    _run(lambda context: clusters.trust_key(context, OPERATOR, name, fingerprint))
+    _run(lambda context: host_trust.trust_key(context, OPERATOR, name, fingerprint))
     typer.echo(f"The host key of {name} is trusted: {fingerprint}")
 
 
 @cluster_app.command("test")
 def cluster_test(name: str) -> None:
     """Check step by step all that a job will need on a machine; exit status 1 where something is wrong."""
-    checks = _run(lambda context: clusters.test(context, OPERATOR, name))
+    checks = _run(lambda context: cluster_checks.test_cluster(context, OPERATOR, name))
     for check in checks:
         typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
     if not all(check.ok for check in checks):

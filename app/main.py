@@ -37,7 +37,7 @@ from app.routes.pages import workflows as workflow_pages
 from app.routes.security import Security
 from app.routes.strict import refuse_unknown
 from app.services.clusters import changes as cluster_changes
-from app.services.clusters import registry as clusters
+from app.services.clusters import checks as cluster_checks
 from app.services.context import make_context
 from app.settings import Settings
 from app.workers.pool import Processes
@@ -65,7 +65,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
             yield
         finally:
             await background.stop()
-            await clusters.stop_tests()
+            await cluster_checks.stop_tests()
             await context.broker.stop()
             await context.workers.close()
             await context.pool.close()

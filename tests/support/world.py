@@ -26,7 +26,7 @@ from app.services.batches import drafts as batches
 from app.services.catalogue import templates as library
 from app.services.catalogue.shelves import STARTER
 from app.services.clusters import changes as cluster_changes
-from app.services.clusters import registry as clusters
+from app.services.clusters import checks
 from app.services.context import Context
 from app.services.jobs import actions
 from app.services.jobs.creation import JobRequest, create_jobs
@@ -93,7 +93,7 @@ class World:
 
     def close(self) -> None:
         async def end() -> None:
-            await clusters.stop_tests()
+            await checks.stop_tests()
             await self.client.aclose()
             await self.context.workers.close()
             await self.context.pool.close()

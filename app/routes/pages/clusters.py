@@ -12,7 +12,7 @@ from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
 from app.services.clusters import changes as cluster_changes
-from app.services.clusters import member_keys
+from app.services.clusters import checks, host_trust, member_keys
 from app.services.clusters import registry as clusters
 from app.services.jobs import queue
 from app.services.people.streams import newest_event
@@ -104,7 +104,7 @@ async def remove(context: ContextDep, actor: ActorDep, name: str, confirm: Text 
 
 @router.post("/clusters/{name}/test")
 async def test(context: ContextDep, actor: ActorDep, name: str) -> Response:
-    await clusters.test_in_background(context, actor, name)
+    await checks.test_in_background(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
@@ -122,13 +122,13 @@ async def resume(context: ContextDep, actor: ActorDep, name: str) -> Response:
 
 @router.post("/clusters/{name}/trust")
 async def trust(context: ContextDep, actor: ActorDep, name: str, fingerprint: Text) -> Response:
-    await clusters.trust_key(context, actor, name, fingerprint)
+    await host_trust.trust_key(context, actor, name, fingerprint)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/forget-key")
 async def forget_key(context: ContextDep, actor: ActorDep, name: str) -> Response:
-    await clusters.forget_key(context, actor, name)
+    await host_trust.forget_key(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 

@@ -27,6 +27,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 from app.library.drafting import Wanted
 from app.services.catalogue.templates import refresh
+from app.services.clusters.registry import usable_cluster
 from app.services.composing import forms
 from app.services.context import Context
 from app.services.jobs import actions
@@ -235,11 +236,9 @@ async def _prepared(
         found = await gather(context, actor, request.template, request.parameters)
         made = await prepare(context, actor.user_id, request, found, wanted=wanted, patient=True)
         async with context.database.read() as session:
-            cluster = await clusters.by_name(session, request.cluster)
+            cluster = await usable_cluster(session, request.cluster) if request.cluster else None
         if cluster is not None:
             check_fits(cluster, made.resources)
-        elif request.cluster:
-            return f"There is no cluster {request.cluster[:60]!r}."
         return made
     except CrystalDeckError as error:
         return error.sentence

@@ -20,9 +20,10 @@ from app.domain.names import CLUSTER_NAME
 from app.domain.people.credentials import is_account_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import read_resources
-from app.errors import Conflict, FieldError, InvalidInput, NotAllowed, NotFound
+from app.errors import Conflict, FieldError, InvalidInput, NotAllowed
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import legible_settings, setting_errors
 from app.services.context import Context
 from app.settings import ClusterSettings
@@ -227,9 +228,7 @@ def why_fixed(context: Context, name: str, settings: ClusterSettings) -> str:
 
 async def _own(context: Context, session: AsyncSession, name: str) -> Cluster:
     """A cluster that is kept in the database alone."""
-    row = await clusters.by_name(session, name)
-    if row is None:
-        raise NotFound(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.")
+    row = await usable_cluster(session, name)
     if name in context.settings.clusters:
         raise Conflict(
             f"{name} is written in the configuration file of the server.",

@@ -3,16 +3,75 @@
 from __future__ import annotations
 
 from app.db.repositories import clusters
-from app.errors import ConfigurationError, HostKeyUnknown
+from app.domain.people.credentials import CredentialKey
+from app.domain.people.permissions import Actor, require
+from app.errors import ConfigurationError, Conflict, CrystalDeckError, HostKeyUnknown
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.clusters.member_keys import secrets_of
-from app.services.clusters.remote_accounts import Account
+from app.services.clusters.registry import ClusterView, get, usable_cluster
+from app.services.clusters.remote_accounts import Account, account_of
 from app.services.context import Context
 from app.settings import JUMP
 from app.transport.host_keys import fingerprint, offered_key
 from app.transport.hosts import Visitor
 from app.transport.ssh import Endpoint, Login, connect, door_name
+
+
+async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> None:
+    """Confirm the fingerprint that the cluster offered.
+
+    Raises:
+        NotFound: no such cluster. Conflict: the machine now shows another key than the one confirmed.
+    """
+    require(actor, "cluster.change")
+    view = await get(context, actor, name)
+    if not view.offered:
+        await _ask_for_key(context, actor, view)
+        view = await get(context, actor, name)
+    if wanted.strip() != view.offered:
+        raise Conflict(
+            f"{name} shows the fingerprint {view.offered or '(none)'}, not {wanted.strip()[:80]}.",
+            hint="Compare it with the centre's web page; nothing was trusted.",
+        )
+    async with context.database.write() as session:
+        row = await usable_cluster(session, name)
+        if row.offered_key.startswith("proxy "):
+            row.proxy_host_key = row.offered_key.removeprefix("proxy ")
+        else:
+            row.host_key = row.offered_key
+        row.offered_key = row.problem = ""
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    context.pool.look_again(view.cluster.id or 0)
+    context.broker.wake()
+
+
+async def _ask_for_key(context: Context, actor: Actor, view: ClusterView) -> None:
+    account = Account(view.cluster.name, view.settings, CredentialKey(view.cluster.id or 0, view.settings.username))
+    if view.needs_own_key and view.credential:
+        account = await account_of(context, view.cluster, actor.user_id)
+    try:
+        await endpoints(context, account)
+    except CrystalDeckError:
+        # The offered key is stored now; what it is worth is the caller's question.
+        return
+
+
+async def forget_key(context: Context, actor: Actor, name: str) -> None:
+    """Stop trusting a cluster's host keys; the next contact shows the new fingerprint.
+
+    Raises:
+        NotFound: no such cluster.
+    """
+    require(actor, "cluster.change")
+    async with context.database.write() as session:
+        row = await usable_cluster(session, name)
+        row.host_key = row.proxy_host_key = row.offered_key = ""
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    await context.pool.drop(row.id or 0)
+    context.broker.wake()
 
 
 async def endpoints(context: Context, account: Account) -> tuple[Endpoint, Endpoint | None]:

@@ -14,9 +14,10 @@ from app.db.tables import Credential, now
 from app.domain.people.credentials import CredentialKey, is_account_name, key_fingerprint
 from app.domain.people.permissions import Actor, require
 from app.domain.states import OCCUPYING
-from app.errors import ConfigurationError, Conflict, FieldError, InvalidInput, NotFound
+from app.errors import ConfigurationError, Conflict, FieldError, InvalidInput
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import Account, cluster_settings, needs_own_key, stamp_of
 from app.services.context import Context
 from app.transport.environment import agent_socket
@@ -31,9 +32,8 @@ async def make_key(context: Context, actor: Actor, name: str, username: str) -> 
     """
     require(actor, "cluster.use")
     async with context.database.read() as session:
-        cluster = await clusters.by_name(session, name)
-    if cluster is None or cluster.id is None:
-        raise NotFound(f"There is no cluster {name!r}.", hint="See the clusters page.")
+        cluster = await usable_cluster(session, name)
+    assert cluster.id is not None
     settings = cluster_settings(cluster)
     if not needs_own_key(settings):
         raise Conflict(f"{name} uses the key of its configuration.", hint="Nothing needs to be done.")
@@ -67,9 +67,8 @@ async def remove_keys(context: Context, actor: Actor, name: str) -> int:
     """
     require(actor, "cluster.use")
     async with context.database.write() as session:
-        cluster = await clusters.by_name(session, name)
-        if cluster is None or cluster.id is None:
-            raise NotFound(f"There is no cluster {name!r}.", hint="See the clusters page.")
+        cluster = await usable_cluster(session, name)
+        assert cluster.id is not None
         rows = await credentials.kept(session, cluster.id, actor.user_id)
         if row := await credentials.retire(session, cluster.id, actor.user_id):
             rows.append(row)

@@ -20,13 +20,13 @@ from app.db.engine import insert_rows
 from app.db.repositories import batches, clusters, jobs, users
 from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import Batch, BatchItem, Cluster, Job, now
-from app.domain.names import CLUSTER_NAME
 from app.domain.people.permissions import Actor, can, require
 from app.domain.resources import read_resources
 from app.domain.states import TERMINAL, JobState, Priority
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.services.clusters.registry import usable_cluster
 from app.services.context import Context
 from app.services.jobs.creation import check_fits, new_job_id
 from app.services.jobs.effects import WAITING, apply, moved
@@ -241,11 +241,7 @@ async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
             return value.strip()
         case "move":
             name, _, partition = value.partition(":")
-            known = CLUSTER_NAME.fullmatch(name.strip())
-            cluster = await clusters.by_name(session, name.strip()) if known else None
-            if cluster is None:
-                raise InvalidInput(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.",
-                                   fields=[FieldError("value", "must name a cluster", value[:60])])  # fmt: skip
+            cluster = await usable_cluster(session, name.strip(), field="value")
             # A word that cannot name a partition is refused here, not job by job.
             return cluster, read_resources({"partition": partition.strip()}).partition
         case "rerun":

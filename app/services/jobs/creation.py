@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.decks.rendering import content_digest
 from app.crystal.files import names_fault
 from app.db.engine import insert_rows
-from app.db.repositories import clusters, jobs
+from app.db.repositories import jobs
 from app.db.tables import Cluster, IdempotencyKey, Job
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.people.permissions import Actor, require
@@ -27,6 +27,7 @@ from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, Not
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
 from app.services.catalogue.templates import refresh
+from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
 from app.services.jobs.attachments import Gathered, gather
@@ -186,7 +187,9 @@ async def queue_prepared(
     Raises:
         InvalidInput: no such cluster, or the job does not fit it. NotFound: no such parent.
     """
-    targets = {name: await _cluster(session, name) for name in {one.request.cluster for one in made}}
+    targets = {
+        name: await usable_cluster(session, name, field="cluster") for name in {one.request.cluster for one in made}
+    }
     for parent in {one.request.parent for one in made if one.request.parent}:
         if await jobs.get(session, parent) is None:
             raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
@@ -205,18 +208,6 @@ async def queue_prepared(
         [row for job, one in zip(created, made, strict=True) for row in one.found.rows(job.id, one.rendering.values)],
     )
     return created
-
-
-async def _cluster(session: AsyncSession, name: str) -> Cluster:
-    cluster = await clusters.by_name(session, name)
-    if cluster is None:
-        known = ", ".join(row.name for row in await clusters.all_active(session))
-        raise InvalidInput(
-            f"There is no cluster {name[:60]!r}.",
-            hint=f"Known clusters: {known or 'none; add one on the clusters page'}.",
-            fields=[FieldError("cluster", "is not known", name[:60])],
-        )
-    return cluster
 
 
 def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Job:

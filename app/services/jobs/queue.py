@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 
-from app.db.repositories import clusters, jobs, queue
+from app.db.repositories import jobs, queue
 from app.db.tables import Cluster, Job, now
 from app.domain.people.permissions import Actor, require
 from app.domain.queueing import DEFAULT_LIMIT
 from app.domain.states import JobState, Priority
-from app.errors import ClusterBroken, NotFound
+from app.errors import ClusterBroken
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
 
@@ -33,9 +34,7 @@ async def _set_pause(context: Context, actor: Actor, name: str, words: str) -> N
     require(actor, "cluster.change")
     async with context.database.write() as session:
         if name:
-            cluster = await clusters.by_name(session, name)
-            if cluster is None:
-                raise NotFound(f"There is no cluster {name[:60]!r}.", hint="See the list of clusters.")
+            cluster = await usable_cluster(session, name)
             cluster.paused = words
             session.add(cluster)
             announce(session, Topic.CLUSTER, cluster.name)

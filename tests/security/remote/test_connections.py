@@ -16,6 +16,7 @@ from app.db.repositories import clusters as cluster_rows
 from app.domain.people.permissions import Actor, Role
 from app.errors import CrystalDeckError
 from app.runners.base import BaseRunner, Check, Package, Receipt
+from app.services.clusters import checks as cluster_checks
 from app.services.clusters import member_keys
 from app.services.clusters import registry as clusters
 from app.services.clusters.access import runner_for
@@ -138,7 +139,7 @@ async def test_a_key_file_that_is_not_there_is_said(start: Start, sshd: Sshd, tm
     way = {"proxy_jump": f"{sshd.username}@127.0.0.1:{sshd.port}", "proxy_host_key": sshd.fingerprint} if jump else {}
     async with start(username=sshd.username, key_path=tmp_path / "nowhere", **way) as app:
         context: Context = app.state.context
-        checks = await clusters.test(context, await make_actor(context), "lab")
+        checks = await cluster_checks.test_cluster(context, await make_actor(context), "lab")
         assert "cannot be read: No such file or directory" in failed(checks)
         assert "No such file" in (await clusters.get(context, await make_actor(context, "bob"), "lab")).cluster.problem
 
@@ -155,7 +156,7 @@ async def test_an_agent_that_is_not_there_is_said(
     way = {"proxy_jump": f"{sshd.username}@127.0.0.1:{sshd.port}", "proxy_host_key": sshd.fingerprint} if jump else {}
     async with start(username=sshd.username, use_agent=True, **way) as app:
         context: Context = app.state.context
-        assert words in failed(await clusters.test(context, await make_actor(context), "lab"))
+        assert words in failed(await cluster_checks.test_cluster(context, await make_actor(context), "lab"))
         assert not sshd.refused()
 
 
@@ -163,9 +164,9 @@ async def test_a_member_without_a_key_is_no_trouble_of_the_cluster(start: Start,
     async with start() as app:
         context: Context = app.state.context
         ada = await make_actor(context, "ada", Role.MEMBER)
-        assert "You have no key" in failed(await clusters.test(context, ada, "lab"))
+        assert "You have no key" in failed(await cluster_checks.test_cluster(context, ada, "lab"))
         await member_keys.make_key(context, ada, "lab", sshd.username)
-        assert "does not accept the key" in failed(await clusters.test(context, ada, "lab"))
+        assert "does not accept the key" in failed(await cluster_checks.test_cluster(context, ada, "lab"))
         assert not (await clusters.get(context, ada, "lab")).cluster.problem
 
 

@@ -16,6 +16,7 @@ from app.db.tables import Credential, JobAttachment
 from app.domain.people.permissions import Actor, Role
 from app.errors import Conflict, InvalidInput
 from app.services.clusters import changes as cluster_changes
+from app.services.clusters import checks as cluster_checks
 from app.services.clusters import member_keys
 from app.services.clusters import registry as clusters
 from app.services.clusters.remote_accounts import account_of
@@ -130,13 +131,13 @@ async def test_a_new_key_takes_the_jobs_over_once_it_is_accepted(app: FastAPI, s
     running_job = await submit(context, ada, "wait")
     await until(context, ada, running_job, "running")
     second = await member_keys.make_key(context, ada, "lab", sshd.username)
-    checks = await clusters.test(context, ada, "lab")
+    checks = await cluster_checks.test_cluster(context, ada, "lab")
     assert [check.name for check in checks if not check.ok] == ["login"]
     # Not accepted yet: the job is watched with the key that it was submitted with.
     assert (await credential_of(context, running_job)).id == first.id
     sshd.allow(second.public_key)
     sshd.refuse(first.public_key)
-    checks = await clusters.test(context, ada, "lab")
+    checks = await cluster_checks.test_cluster(context, ada, "lab")
     assert "login" in [check.name for check in checks if check.ok]
     assert (await credential_of(context, running_job)).id == second.id
     async with context.database.read() as session:
@@ -212,7 +213,7 @@ async def test_a_key_that_the_cluster_takes_back_is_said_on_its_jobs_only(
     assert not (await clusters.get(context, bob, "lab")).cluster.problem
     sshd.allow(hers.public_key)
     (tmp_path / "go").touch()
-    await clusters.test(context, ada, "lab")
+    await cluster_checks.test_cluster(context, ada, "lab")
     assert not (await until(context, ada, one)).job.attention
 
 

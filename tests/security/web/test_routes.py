@@ -22,7 +22,7 @@ from sqlmodel import col
 
 from app.db.tables import ApiToken
 from app.domain.people.permissions import Role, Scope
-from app.services.clusters import registry as clusters
+from app.services.clusters import checks
 from app.services.context import Context
 from app.services.people import accounts
 from tests.support.route_table import ROUTES, Entry
@@ -108,7 +108,7 @@ def test_who_may(world: World, name: str) -> None:
                 foreign = owner != who and PEOPLE.get(who, Role.VIEWER).rank < Role.MAINTAINER.rank
                 if problem := judged(world, entry, answer, allowed, foreign):
                     wrong.append(f"{who or 'nobody'} by {way or 'nothing'} at an object of {owner} {problem}")
-                world.run(clusters.stop_tests())
+                world.run(checks.stop_tests())
                 world.restore()
     assert wrong == []
 

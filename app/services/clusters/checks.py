@@ -1,0 +1,106 @@
+"""The test of a cluster: everything that a job will need, step by step, as a report for its page and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.db.repositories import clusters
+from app.db.tables import now
+from app.domain.people.permissions import Actor, require
+from app.errors import CrystalDeckError
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.runners.base import Check, step
+from app.services.clusters.access import concerns_everybody, lasting, note_problem, runner_for
+from app.services.clusters.host_trust import endpoints
+from app.services.clusters.registry import ClusterView, get, keep_partitions
+from app.services.clusters.remote_accounts import Account, account_of
+from app.services.context import Context
+from app.transport.host_keys import fingerprint
+
+
+async def test_cluster(context: Context, actor: Actor, name: str) -> list[Check]:
+    """Check everything that a job will need; stops at the first step without which the next makes no sense.
+
+    Raises:
+        NotFound: no such cluster.
+    """
+    require(actor, "cluster.use")
+    view = await get(context, actor, name)
+    checks = await _check_steps(context, actor, view)
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, name)
+        assert row is not None
+        row.report, row.reported_at = [check.as_dict() for check in checks], now()
+        session.add(row)
+        announce(session, Topic.CLUSTER, name)
+    context.broker.wake()
+    return checks
+
+
+async def _check_steps(context: Context, actor: Actor, view: ClusterView) -> list[Check]:
+    checks: list[Check] = []
+    stage, account = "login", None
+    try:
+        account = await account_of(context, view.cluster, actor.user_id)
+        if not account.is_local:
+            stage = "reachable"
+            context.pool.ask_again(account.key)
+            target, _ = await endpoints(context, account)
+            checks.append(Check("reachable", True, f"{target.hostname}:{target.port} answers"))
+            checks.append(Check("host key", True, fingerprint(target.host_key)))
+            stage = "login"
+        runner = await runner_for(context, account)
+        checks.append(Check("login", True, runner.transport.where))
+        stage = "commands"
+        checks += await _probe_account(context, account)
+        checks += await runner.probe()
+        await keep_partitions(context, account.cluster, await runner.partitions())
+        await note_problem(context, account.cluster, "")
+    except CrystalDeckError as error:
+        name = {"host-key-unknown": "host key", "host-key-changed": "host key", "login-refused": "login"}.get(
+            error.code, stage
+        )
+        checks.append(Check(name, False, error.sentence))
+        # A member's own key that is refused is no trouble of the cluster.
+        if account is not None and concerns_everybody(account, error):
+            await note_problem(context, account.cluster, f"{name}: {lasting(error).sentence}")
+    return checks
+
+
+async def _probe_account(context: Context, account: Account) -> list[Check]:
+    runner = await runner_for(context, account)
+    settings = account.settings
+    programs = [command.split()[0] for command in (settings.crystal, settings.properties) if command.split()]
+    # Start-up files that print would break a naive client; here it is only worth a remark.
+    done = await runner.transport.run(step("probe_account"), [settings.workdir, settings.setup, *programs])
+    checks = [Check("commands", done.status == 0, "standard output is read after a marker, noise is ignored")]
+    for line in done.text.splitlines():
+        name, _, rest = line.partition("\t")
+        word, _, detail = rest.partition("\t")
+        if name in ("workdir", "program"):
+            checks.append(Check(name, word == "ok", f"{settings.workdir}: {detail}" if name == "workdir" else detail))
+    return checks
+
+
+async def test_in_background(context: Context, actor: Actor, name: str) -> None:
+    """Start a test; the page shows its report once it is there.
+
+    Raises:
+        NotFound: no such cluster.
+    """
+    await get(context, actor, name)
+    require(actor, "cluster.use")
+    task = asyncio.create_task(test_cluster(context, actor, name), name=f"test of {name}")
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+_running: set[asyncio.Task[list[Check]]] = set()
+
+
+async def stop_tests() -> None:
+    """End the tests that are still going on, when the service stops."""
+    for task in _running:
+        task.cancel()
+    await asyncio.gather(*_running, return_exceptions=True)
