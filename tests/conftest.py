@@ -18,6 +18,7 @@ from tests.support.hashing import cheap_passwords
 from tests.support.lab import Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service, replayed
+from tests.support.templates import read_once
 
 
 def refuse_or_skip(reason: str) -> None:
@@ -134,6 +135,13 @@ def postgres() -> Iterator[Postgres]:
 def passwords_cost_little() -> Iterator[None]:
     """A hundred tests make accounts in this process: what argon2 costs there proves nothing."""
     with cheap_passwords():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_are_read_once() -> Iterator[None]:
+    """Each application reads and compiles the templates of the installation: the same texts make the same template."""
+    with read_once():
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from app.domain.people.permissions import Actor, Role, Scope
 from app.main import create_app
@@ -61,11 +63,28 @@ def processes() -> Processes:
     return made
 
 
+@cache
+def _routes() -> list[BaseRoute]:
+    with tempfile.TemporaryDirectory(prefix="crystaldeck-routes-") as folder:
+        return create_app(settings_for(Path(folder)), processes()).router.routes
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application, with the worker processes and the routes of the first one that this process made.
+
+    Routes know nothing of settings, yet FastAPI works out their parameters anew for each application, at its first requests: a
+    sixth of a second, a hundred times over.
+    """
+    app = create_app(settings, processes())
+    app.router.routes[:] = _routes()
+    return app
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     """The application with its background work, on a database that is up to date already."""
     databases.prepare(settings)
-    app = create_app(settings, processes())
+    app = make_app(settings)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -59,7 +59,11 @@ class Postgres:
         if self._template is None:
             self._template = self._create()
             migrate(self._template)
-        return self._create(f"--template={self._template.rpartition('/')[2]}")
+        copied = [f"--template={self._template.rpartition('/')[2]}"]
+        if int(self._bin.parent.name) >= 15:
+            # Through its log, as it would by itself, a copy costs the server a seventh of a second instead of a fiftieth.
+            copied.append("--strategy=file_copy")
+        return self._create(*copied)
 
     def _create(self, *options: str) -> str:
         name = f"deck{next(self._numbers)}"

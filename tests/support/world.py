@@ -21,7 +21,6 @@ from sqlmodel import select
 from app.db.tables import Batch, JobFile, OneTimeLink, Session, User, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.people.permissions import Actor, Role, Scope
 from app.domain.workflows.definition import read_workflow
-from app.main import create_app
 from app.services.batches import drafts as batches
 from app.services.catalogue import templates as library
 from app.services.catalogue.shelves import STARTER
@@ -36,7 +35,7 @@ from app.services.workflows import library as workflow_library
 from app.services.workflows import starts as workflow_starts
 from app.settings import ClusterSettings
 from tests.support import databases
-from tests.support.app import processes, settings_for
+from tests.support.app import make_app, settings_for
 from tests.support.service import lih, mgo
 
 PEOPLE: dict[str, Role] = {
@@ -75,7 +74,7 @@ class World:
         presets: dict[str, dict[str, str | int]] = {"small": {"ntasks": 2, "walltime": "01:00:00"}}
         settings.clusters = {"far": far, "here": settings.clusters["here"].model_copy(update={"presets": presets})}
         databases.prepare(settings)
-        self.app = create_app(settings, processes())
+        self.app = make_app(settings)
         self.context: Context = self.app.state.context
         self.run(self._people())
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://testserver")

@@ -16,7 +16,6 @@ from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Credential, Job, now
 from app.domain.people.permissions import Actor, Role
 from app.errors import Conflict, InvalidInput
-from app.main import create_app
 from app.services.clusters import changes as cluster_changes
 from app.services.clusters import member_keys
 from app.services.clusters import registry as clusters
@@ -28,7 +27,7 @@ from app.services.jobs.views import get, listing
 from app.services.provenance.lineage import of_job
 from app.transport.keys import make_key_pair
 from tests.support import databases
-from tests.support.app import make_actor, make_client, processes, settings_for
+from tests.support.app import make_actor, make_app, make_client, settings_for
 from tests.support.service import mgo
 
 
@@ -37,7 +36,7 @@ async def app(tmp_path: Path, database_url: str) -> AsyncIterator[FastAPI]:
     """The application without its background: nothing connects by itself."""
     settings = settings_for(tmp_path, data=tmp_path / "deck", database_url=database_url)
     databases.prepare(settings)
-    app = create_app(settings, processes())
+    app = make_app(settings)
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     try:

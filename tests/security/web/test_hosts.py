@@ -12,9 +12,8 @@ from fastapi import FastAPI, Request
 from pydantic import ValidationError
 
 from app.domain.people.addresses import network_of
-from app.main import create_app
 from app.settings import Settings, host_name
-from tests.support.app import PASSWORD, make_client, running, settings_for
+from tests.support.app import PASSWORD, make_app, make_client, running, settings_for
 
 Start = Callable[..., AbstractAsyncContextManager[FastAPI]]
 
@@ -41,7 +40,7 @@ def client_of(app: FastAPI, base: str = "http://testserver", peer: str = "192.0.
 )
 @pytest.mark.parametrize("path", ["/login", "/api/v1/jobs", "/static/css/tokens.css", "/healthz"])
 async def test_a_foreign_host_is_refused(tmp_path: Path, host: str, path: str) -> None:
-    app = create_app(settings_for(tmp_path, base_url="https://deck.example.org"))
+    app = make_app(settings_for(tmp_path, base_url="https://deck.example.org"))
     async with client_of(app) as client:
         answer = await client.get(path, headers={"host": host})
     assert answer.status_code == 400
@@ -54,7 +53,7 @@ async def test_a_foreign_host_is_refused(tmp_path: Path, host: str, path: str) -
     "host", ["deck.example.org", "DECK.example.org:443", "localhost:8000", "127.0.0.1", "[::1]:8000", "deck.local"]
 )
 async def test_own_names_and_loopback_are_answered(tmp_path: Path, host: str) -> None:
-    app = create_app(settings_for(tmp_path, base_url="https://deck.example.org", allowed_hosts=["deck.local"]))
+    app = make_app(settings_for(tmp_path, base_url="https://deck.example.org", allowed_hosts=["deck.local"]))
     async with client_of(app) as client:
         assert (await client.get("/healthz", headers={"host": host})).status_code == 200
 
@@ -75,7 +74,7 @@ def test_what_a_browser_is_told_can_be_opened() -> None:
 
 
 async def address_seen(settings: Settings, peer: str, **headers: str) -> str:
-    app = create_app(settings)
+    app = make_app(settings)
 
     @app.get("/address")
     async def address(request: Request) -> str:

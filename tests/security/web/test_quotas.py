@@ -12,11 +12,10 @@ from fastapi import FastAPI
 
 from app.db.tables import JobFile
 from app.domain.people.permissions import Role
-from app.main import create_app
 from app.services.context import Context
 from app.settings import LimitSettings
 from tests.support import databases
-from tests.support.app import make_client, processes, settings_for
+from tests.support.app import make_app, make_client, settings_for
 from tests.support.service import mgo
 
 
@@ -25,7 +24,7 @@ async def app(tmp_path: Path, database_url: str) -> AsyncIterator[FastAPI]:
     limits = LimitSettings.model_validate({"uploads_per_hour": 5, "upload_mb_per_hour": 1, "disk_gb_per_user": 0.002})
     settings = settings_for(tmp_path, database_url=database_url, limits=limits)
     databases.prepare(settings)
-    app = create_app(settings, processes())
+    app = make_app(settings)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -18,14 +18,13 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from app.domain.people.permissions import Role
-from app.main import create_app
 from app.services.batches.drafts import begin as begin_batch
 from app.services.clusters import changes as cluster_changes
 from app.services.context import Context
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.people import accounts
 from tests.support import databases
-from tests.support.app import PASSWORD, make_actor, make_client, processes, settings_for
+from tests.support.app import PASSWORD, make_actor, make_app, make_client, settings_for
 from tests.support.service import mgo
 
 
@@ -34,7 +33,7 @@ async def still(tmp_path: Path, **changes: object) -> AsyncIterator[FastAPI]:
     """The application without its background work, so that nothing but requests changes anything."""
     settings = settings_for(tmp_path, **changes)
     databases.prepare(settings)
-    app = create_app(settings, processes())
+    app = make_app(settings)
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     yield app

@@ -25,7 +25,6 @@ from app.domain.people.permissions import Actor, Role
 from app.domain.setbacks import FIRST, LONGEST, SET_ASIDE, Setbacks
 from app.domain.workflows.definition import read_workflow
 from app.errors import InvalidInput
-from app.main import create_app
 from app.runners.base import BaseRunner
 from app.services.batches import drafts as batches
 from app.services.batches import work as batch_work
@@ -44,7 +43,7 @@ from app.services.workflows import orchestrator
 from app.services.workflows import starts as workflow_starts
 from app.settings import ClusterSettings
 from tests.support import databases
-from tests.support.app import make_actor, make_client, processes, running, settings_for
+from tests.support.app import make_actor, make_app, make_client, running, settings_for
 from tests.support.service import mgo
 from tests.support.world import workflow
 
@@ -66,7 +65,7 @@ async def quiet(folder: Path, database_url: str) -> AsyncIterator[Context]:
     """The services without their background: each step is taken by the test itself."""
     settings = settings_for(folder, data=folder / "deck", database_url=database_url)
     databases.prepare(settings)
-    app = create_app(settings, processes())
+    app = make_app(settings)
     context: Context = app.state.context
     await cluster_changes.sync_configuration(context)
     try:

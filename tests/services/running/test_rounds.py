@@ -10,14 +10,13 @@ import pytest
 from app.db.repositories import jobs, users
 from app.db.tables import Credential
 from app.domain.people.permissions import Role
-from app.main import create_app
 from app.services.clusters import changes, member_keys
 from app.services.context import Context
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.running.submission import Dispatcher
 from app.settings import ClusterSettings
 from tests.support import databases
-from tests.support.app import make_actor, processes, settings_for
+from tests.support.app import make_actor, make_app, settings_for
 from tests.support.service import mgo
 from tests.support.statements import statements
 
@@ -28,7 +27,7 @@ async def context(tmp_path: Path, database_url: str) -> AsyncIterator[Context]:
     far = ClusterSettings(runner_type="slurm", hostname="far.example.org", crystal="crystal")
     settings = settings_for(tmp_path, database_url=database_url, clusters={"far": far})
     databases.prepare(settings)
-    context: Context = create_app(settings, processes()).state.context
+    context: Context = make_app(settings).state.context
     await changes.sync_configuration(context)
     try:
         yield context
