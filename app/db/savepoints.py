@@ -1,4 +1,4 @@
-"""Work inside a transaction that may fail without taking the rest of the transaction with it."""
+"""Work inside a transaction: rows that belong to it, and parts that may fail without taking the rest with them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 NOT_THE_ITEM = (OperationalError, InterfaceError)
 """The database itself fails: no single item is to blame, and none may be marked as failed for it."""
+
+
+def require_current(session: AsyncSession, row: SQLModel) -> None:
+    """Raise LookupError unless `row` was read or added in the running transaction: what it says may be of yesterday."""
+    if row not in session:
+        raise LookupError(f"a {type(row).__name__} of another session is to be changed; read it in this one")
 
 
 @asynccontextmanager

@@ -1,8 +1,10 @@
-"""The life of a job: its states and the one table of allowed transitions."""
+"""The life of a job: its states and the one table of allowed transitions; and what holds for every such table."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from app.errors import Conflict
 
@@ -51,19 +53,27 @@ OCCUPYING = ON_CLUSTER | {_S.STAGING}
 """States that count against a cluster's limit."""
 
 
-def check_first(state: JobState) -> None:
-    """Raise ValueError unless a job may begin in `state`."""
-    if state not in FIRST:
-        raise ValueError(f"no job begins as {state}")
-
-
 def check_transition(job: str, current: JobState, target: JobState) -> None:
     """Raise Conflict unless `job` may go from `current` to `target`."""
-    if target not in TRANSITIONS[current]:
+    check_move(TRANSITIONS, f"Job {job}", current, target)
+
+
+State = TypeVar("State", bound=StrEnum)
+
+
+def check_move(table: Mapping[State, Collection[State]], what: str, current: State, target: State) -> None:
+    """Raise Conflict unless `table` lets `what`, the name of a job, a run or the like, go from `current` to `target`."""
+    if target not in table[current]:
         raise Conflict(
-            f"Job {job} is {current} and cannot become {target}.",
-            hint="Reload the page: the job has moved on since you looked.",
+            f"{what} is {current} and cannot become {target}.",
+            hint=f"Reload the page: the {what.partition(' ')[0].lower()} has moved on since you looked.",
         )
+
+
+def check_first(states: Collection[State], what: str, state: State) -> None:
+    """Raise ValueError unless the life of a `what` may begin in `state`."""
+    if state not in states:
+        raise ValueError(f"no {what} begins as {state}")
 
 
 class Priority(StrEnum):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 APP = Path("app")
-TRANSITIONS = "app/services/jobs/transitions.py"
+TRANSITIONS = "app/services/transitions/jobs.py"
 REPOSITORY = "app/db/repositories/jobs.py"
 STATEMENTS = {"update", "delete", "insert"}
 

@@ -17,7 +17,7 @@ from app.db.repositories import jobs
 from app.db.tables import Cluster, Job, JobResult, User
 from app.domain.states import JobState
 from app.errors import Conflict
-from app.services.jobs.transitions import transition_job
+from app.services.transitions.jobs import transition_job
 from app.settings import Settings
 
 

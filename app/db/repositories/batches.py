@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.tables import Batch, BatchItem, Cluster, Job, JobResult, JobTag, RemoteJob, User
+from app.domain.batches import BatchState, ItemState
 from app.domain.estimates import Past
 from app.domain.states import JobState
 
@@ -31,7 +32,7 @@ async def busy(session: AsyncSession) -> list[str]:
 async def listing(session: AsyncSession, kind: str, limit: int = 100) -> list[tuple[Batch, str]]:
     """Batches with their owners' names, the newest first; discarded ones are left out."""
     query = select(Batch, User.name).join(User, col(User.id) == col(Batch.owner_id))
-    query = query.where(Batch.kind == kind, Batch.state != "discarded")
+    query = query.where(Batch.kind == kind, Batch.state != str(BatchState.DISCARDED))
     found = (await session.exec(query.order_by(col(Batch.created_at).desc()).limit(limit))).all()
     return [(batch, owner) for batch, owner in found]
 
@@ -68,10 +69,16 @@ async def next_position(session: AsyncSession, batch_id: str) -> int:
     return (last or 0) + 1
 
 
-async def renew(session: AsyncSession, batch_id: str) -> None:
-    """All items that are not jobs yet have to be checked again."""
+async def renew(session: AsyncSession, batch_id: str, state: ItemState) -> None:
+    """Set the state of all items that are not jobs yet. Only `services.transitions` may do this."""
     query = update(BatchItem).where(col(BatchItem.batch_id) == batch_id, col(BatchItem.job_id).is_(None))
-    await session.exec(query.values(state="new", message=""), execution_options={"synchronize_session": False})
+    await session.exec(query.values(state=str(state), message=""), execution_options={"synchronize_session": False})
+
+
+async def write_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set id, state and message of receipts. Only `services.transitions` may do this."""
+    if rows:
+        await session.exec(update(BatchItem), params=[dict(row) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -242,14 +249,14 @@ async def owner_name(session: AsyncSession, batch: Batch) -> str | None:
 
 async def sizes(session: AsyncSession, batch_id: str) -> list[int]:
     """Atoms of each job that is to be computed."""
-    query = select(BatchItem.atoms).where(BatchItem.batch_id == batch_id, BatchItem.state == "ready")
+    query = select(BatchItem.atoms).where(BatchItem.batch_id == batch_id, BatchItem.state == str(ItemState.READY))
     return list((await session.exec(query)).all())
 
 
 async def by_digest(session: AsyncSession, batch_id: str, digests: Collection[str]) -> dict[str, int]:
     """First position of rows of a batch that compute these, by digest."""
     query = select(BatchItem.digest, func.min(BatchItem.position)).where(
-        BatchItem.batch_id == batch_id, col(BatchItem.digest).in_(list(digests)), col(BatchItem.state) != "new"
+        BatchItem.batch_id == batch_id, col(BatchItem.digest).in_(list(digests)), col(BatchItem.state) != str(ItemState.NEW)
     )
     return dict((await session.exec(query.group_by(col(BatchItem.digest)))).all())
 

@@ -243,7 +243,7 @@ async def states_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str
 
 
 async def write_states(session: AsyncSession, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> None:
-    """Set the new states of jobs, and what else changes with them. Only `services.jobs.transitions` may do this."""
+    """Set the new states of jobs, and what else changes with them. Only `services.transitions.jobs` may do this."""
     await session.exec(update(Job), params=[{"id": job.id, **values} for job, values in changes])
     for job, values in changes:
         for key, value in values.items():
@@ -255,10 +255,10 @@ async def update_jobs(session: AsyncSession, changes: Mapping[str, Mapping[str, 
     """Set columns of jobs, by id; rows that the session holds keep what they have.
 
     Raises:
-        ValueError: a state is among them: `services.jobs.transitions` changes those.
+        ValueError: a state is among them: `services.transitions.jobs` changes those.
     """
     if any("state" in values for values in changes.values()):
-        raise ValueError("states are changed by services.jobs.transitions")
+        raise ValueError("states are changed by services.transitions.jobs")
     if changes:
         await session.exec(update(Job), params=[{"id": job_id, **values} for job_id, values in changes.items()])
 

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.tables import User, WorkflowRun, WorkflowStep, WorkflowTask, WorkflowVersion
+from app.domain.workflows.states import RunState, TaskState
 
 # -- the library -----------------------------------------------------------------------------------------------------------
 
@@ -110,7 +111,7 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
     due = (
         select(WorkflowTask.run_id)
         .join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id))
-        .where(WorkflowTask.state == "later", col(WorkflowTask.not_before) <= moment, WorkflowRun.state == "running")
+        .where(WorkflowTask.state == str(TaskState.LATER), col(WorkflowTask.not_before) <= moment, WorkflowRun.state == str(RunState.RUNNING))
     )
     query = select(WorkflowRun.id).where(or_(col(WorkflowRun.busy), col(WorkflowRun.id).in_(due)))
     return list((await session.exec(query)).all())
@@ -119,14 +120,14 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
 async def any_later(session: AsyncSession) -> bool:
     """Is a task of a run that goes on put off?"""
     query = select(WorkflowTask.id).join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id))
-    query = query.where(WorkflowTask.state == "later", WorkflowRun.state == "running").limit(1)
+    query = query.where(WorkflowTask.state == str(TaskState.LATER), WorkflowRun.state == str(RunState.RUNNING)).limit(1)
     return (await session.exec(query)).first() is not None
 
 
 async def going_on(session: AsyncSession, cluster: str) -> int:
     """Runs that have not ended and whose jobs go to a cluster."""
     query = select(func.count()).select_from(WorkflowRun)
-    query = query.where(WorkflowRun.cluster == cluster, col(WorkflowRun.state).in_(["running", "paused"]))
+    query = query.where(WorkflowRun.cluster == cluster, col(WorkflowRun.state).in_([str(RunState.RUNNING), str(RunState.PAUSED)]))
     return (await session.exec(query)).one()
 
 
@@ -141,6 +142,6 @@ async def wake(session: AsyncSession, run_ids: Iterable[str]) -> None:
 async def wake_for_jobs(session: AsyncSession, job_ids: Sequence[str]) -> None:
     """Jobs have ended: let the runs that wait for them go on. Two statements whatever their number."""
     query = select(WorkflowTask.run_id).where(
-        col(WorkflowTask.job_id).in_(list(job_ids)), WorkflowTask.state == "active"
+        col(WorkflowTask.job_id).in_(list(job_ids)), WorkflowTask.state == str(TaskState.ACTIVE)
     )
     await wake(session, set((await session.exec(query)).all()))

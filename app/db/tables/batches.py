@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.domain.batches import BatchState, ItemState
 
 
 class Batch(SQLModel, table=True):
@@ -24,8 +25,7 @@ class Batch(SQLModel, table=True):
     """`jobs` or `action`."""
     name: str
     owner_id: int = Field(foreign_key="users.id", index=True)
-    state: str
-    """Of jobs: `draft`, `making`, `made`, `discarded`. Of an action: `doing`, `done`."""
+    state: str = BatchState.DRAFT.value
     busy: bool = Field(default=False, index=True)
     template_id: str = ""
     form: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -41,7 +41,7 @@ class Batch(SQLModel, table=True):
 
 
 class BatchItem(SQLModel, table=True):
-    """One of them. States of a job to be made: new, ready, known, wrong, made, reused; of an action: open, done, left."""
+    """One of them: a row that becomes a job (`ItemState`), or the receipt of a job on which an action is done (`ReceiptState`)."""
 
     __tablename__ = "batch_items"
     __table_args__ = (Index("ix_batch_items_work", "batch_id", "state", "position"),)
@@ -56,7 +56,7 @@ class BatchItem(SQLModel, table=True):
     """Values on the axes of a sweep."""
     source: str = ""
     """An uploaded structure, as `upload:<sha256>/<name>`."""
-    state: str = "new"
+    state: str = ItemState.NEW.value
     message: str = Field(default="", sa_column=Column(Text, nullable=False))
     digest: str = ""
     atoms: int = 0

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.domain.states import JobState
 
 
 class Job(SQLModel, table=True):
@@ -44,7 +45,7 @@ class Job(SQLModel, table=True):
     atoms: int = 0
     """In the cell that is computed; 0: not known. What a job costs is told from jobs of its size."""
     archived: bool = False
-    state: str = "queued"
+    state: str = JobState.QUEUED.value
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     attention: str = Field(default="", sa_column=Column(Text, nullable=False))
     progress: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.domain.workflows.states import RunState, StepState, TaskState
 
 
 class WorkflowVersion(SQLModel, table=True):
@@ -46,8 +47,7 @@ class WorkflowRun(SQLModel, table=True):
     priority: str = "normal"
     reuse: bool = True
     """Take what was computed before, by its content, instead of computing it again."""
-    state: str = "running"
-    """running, paused, completed, failed, cancelled."""
+    state: str = RunState.RUNNING.value
     busy: bool = Field(default=True, index=True)
     remark: str = Field(default="", sa_column=Column(Text, nullable=False))
     outputs: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -61,7 +61,7 @@ class WorkflowRun(SQLModel, table=True):
 
 
 class WorkflowStep(SQLModel, table=True):
-    """One step of a run. States: see `domain.orchestration`."""
+    """One step of a run."""
 
     __tablename__ = "workflow_steps"
     __table_args__ = (UniqueConstraint("run_id", "name"),)
@@ -70,7 +70,7 @@ class WorkflowStep(SQLModel, table=True):
     run_id: str = Field(foreign_key="workflow_runs.id", index=True)
     name: str
     position: int
-    state: str = "waiting"
+    state: str = StepState.WAITING.value
     message: str = Field(default="", sa_column=Column(Text, nullable=False))
     fresh: bool = False
     """Compute it, whatever was computed before."""
@@ -94,7 +94,7 @@ class WorkflowTask(SQLModel, table=True):
     number: int = 0
     item: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """Its row of a fan-out."""
-    state: str = "ready"
+    state: str = TaskState.READY.value
     message: str = Field(default="", sa_column=Column(Text, nullable=False))
     job_id: str | None = Field(default=None, foreign_key="jobs.id", index=True)
     child_id: str | None = Field(default=None, foreign_key="workflow_runs.id", index=True)

@@ -31,8 +31,8 @@ from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
 from app.services.jobs.attachments import Gathered, gather
-from app.services.jobs.transitions import NewJob, begin_jobs
 from app.services.people.quotas import require_room
+from app.services.transitions.jobs import NewJob, begin_jobs
 from app.workers.pauses import with_pauses
 
 MAX_JOBS_PER_REQUEST = 1000

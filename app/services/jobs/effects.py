@@ -18,7 +18,7 @@ from app.domain.states import JobState, Priority
 from app.errors import InvalidInput
 from app.events.outbox import announce_jobs
 from app.services.jobs.creation import WAITING_WORDS, new_job_id
-from app.services.jobs.transitions import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
+from app.services.transitions.jobs import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
 
 WAITING = (JobState.DRAFT, JobState.QUEUED, JobState.HELD, JobState.WAITING)
 """Not handed over yet."""

@@ -22,9 +22,9 @@ from app.library.kept import is_inside
 from app.runners.base import BaseRunner, Handle, Listing, RemoteFile, parse_marker
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
-from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.fetching import Fetcher, kept_folder
 from app.services.running.reading import output_names, program_word, read_outputs
+from app.services.transitions.jobs import Move, transition_jobs
 
 GRACE = 60.0
 """Seconds that the scheduler may take to confirm an end that the job's own marker shows."""

@@ -27,10 +27,10 @@ from app.services.clusters.access import note_problem, note_trouble, note_unwatc
 from app.services.clusters.remote_accounts import Account, keys_of, submitted_as
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
-from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.finishing import Finisher
 from app.services.running.progress import LiveOutputs, log_key
 from app.services.running.sightings import Sight, is_news, write_witnesses
+from app.services.transitions.jobs import Move, transition_jobs
 
 HURRY = 0.5
 """Seconds between rounds where they are needed often or cost nothing."""

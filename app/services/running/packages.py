@@ -25,7 +25,7 @@ from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
 from app.services.jobs.attachments import attached_files
 from app.services.jobs.faults import Faults, blame, mark_jobs
-from app.services.jobs.transitions import Move, transition_jobs
+from app.services.transitions.jobs import Move, transition_jobs
 from app.settings import ClusterSettings
 
 log = logging.getLogger(__name__)

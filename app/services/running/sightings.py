@@ -16,7 +16,7 @@ from app.domain.verdict import Marker, Phase, SchedulerWord, assess
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Glimpse
-from app.services.jobs.transitions import Move
+from app.services.transitions.jobs import Move
 
 STATE_WORDS = {
     JobState.SUBMITTED: "The scheduler has it.",

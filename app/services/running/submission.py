@@ -29,9 +29,9 @@ from app.services.clusters.registry import keep_partitions
 from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
 from app.services.jobs.faults import Faults, blame, mark_jobs
-from app.services.jobs.transitions import Move, transition_jobs
 from app.services.running.packages import Outgoing, keep_back, keep_sent, pack
 from app.services.running.turns import BATCH, Round, Turns, counts_elsewhere, read_round
+from app.services.transitions.jobs import Move, transition_jobs
 
 PARTITIONS_KEPT = 3600.0
 """Seconds after which a cluster's partitions are asked for again."""

@@ -1,6 +1,6 @@
 """Running workflows: a step that has ended starts the next.
 
-The end of a job marks its run as busy in the same transaction (see `services.jobs.transitions`), and the orchestrator looks at busy
+The end of a job marks its run as busy in the same transaction (see `services.transitions.jobs`), and the orchestrator looks at busy
 runs at once. Each look first settles what has ended and decides what begins, in one transaction; then it makes the jobs of
 what has begun, and the transaction that queues a job also writes it to its task. So a service that is killed anywhere goes on
 where the rows say, and no task gets two jobs.

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db.engine import insert_rows
 from app.db.repositories import batches, jobs, workflows
 from app.db.tables import Job, JobEvent, now
-from app.domain.states import TERMINAL, JobState, check_first, check_transition
+from app.domain.states import FIRST, TERMINAL, JobState, check_first, check_transition
 from app.events.outbox import announce_jobs
 from app.workers.pauses import with_pauses
 
@@ -52,7 +52,7 @@ async def begin_jobs(session: AsyncSession, beginnings: Sequence[NewJob], *, act
     """
     events = []
     async for new in with_pauses(beginnings):
-        check_first(new.state)
+        check_first(FIRST, "job", new.state)
         new.job.state = str(new.state)
         events.append(JobEvent(job_id=new.job.id, to_state=str(new.state), message=new.message, actor=actor))
     await insert_rows(session, [new.job for new in beginnings])

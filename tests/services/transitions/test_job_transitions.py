@@ -13,7 +13,7 @@ from app.db.repositories import jobs
 from app.db.tables import Batch, Cluster, Job, JobEvent, OutboxEvent, User, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.states import JobState
 from app.errors import Conflict
-from app.services.jobs.transitions import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
+from app.services.transitions.jobs import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
 from app.settings import Settings
 
 
