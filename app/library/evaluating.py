@@ -21,6 +21,7 @@ from app.domain.templates.metadata import TemplateSpec
 from app.domain.workflows.checks import Checked, Known, check, rows_of
 from app.domain.workflows.definition import OutputSpec, StepSpec, WorkflowSpec
 from app.domain.workflows.expressions import paths
+from app.domain.workflows.states import StepState
 
 MAX_TOLD = 200
 """Characters of a value that is kept beside the expression that gave it."""
@@ -32,7 +33,7 @@ MAX_OUTCOME = 200_000
 class Begun:
     """How a step begins: skipped or failed with its reason, or with tasks: a row of parameters for each."""
 
-    state: str = "running"
+    state: StepState = StepState.RUNNING
     message: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)
     uses: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -47,7 +48,7 @@ def begin(
     """The beginning of a step whose turn has come."""
     try:
         if step.when and not LANGUAGE.condition(step.when).value(names):
-            return Begun("skipped", f"The condition {step.when} does not hold.")
+            return Begun(StepState.SKIPPED, f"The condition {step.when} does not hold.")
         if step.kind == "values":
             outcome = {key: LANGUAGE.computed(text).value(names) for key, text in step.values.items()}
             _refuse_large(outcome, "its values")
@@ -58,9 +59,9 @@ def begin(
             rows = rows_of(step, {one.key: one for one in fields}, value)
             _refuse_large(rows, "its rows")
     except ConditionError as error:
-        return Begun("failed", f"The step {step.name} cannot begin: {error}.")
+        return Begun(StepState.FAILED, f"The step {step.name} cannot begin: {error}.")
     except ValueError as error:
-        return Begun("failed", f"{error}.")
+        return Begun(StepState.FAILED, f"{error}.")
     return Begun(rows=rows, uses=[uses_of(step, names, row, jobs_of) for row in rows])
 
 

@@ -256,7 +256,9 @@ async def sizes(session: AsyncSession, batch_id: str) -> list[int]:
 async def by_digest(session: AsyncSession, batch_id: str, digests: Collection[str]) -> dict[str, int]:
     """First position of rows of a batch that compute these, by digest."""
     query = select(BatchItem.digest, func.min(BatchItem.position)).where(
-        BatchItem.batch_id == batch_id, col(BatchItem.digest).in_(list(digests)), col(BatchItem.state) != str(ItemState.NEW)
+        BatchItem.batch_id == batch_id,
+        col(BatchItem.digest).in_(list(digests)),
+        col(BatchItem.state) != str(ItemState.NEW),
     )
     return dict((await session.exec(query.group_by(col(BatchItem.digest)))).all())
 

@@ -111,7 +111,11 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
     due = (
         select(WorkflowTask.run_id)
         .join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id))
-        .where(WorkflowTask.state == str(TaskState.LATER), col(WorkflowTask.not_before) <= moment, WorkflowRun.state == str(RunState.RUNNING))
+        .where(
+            WorkflowTask.state == str(TaskState.LATER),
+            col(WorkflowTask.not_before) <= moment,
+            WorkflowRun.state == str(RunState.RUNNING),
+        )
     )
     query = select(WorkflowRun.id).where(or_(col(WorkflowRun.busy), col(WorkflowRun.id).in_(due)))
     return list((await session.exec(query)).all())
@@ -127,7 +131,9 @@ async def any_later(session: AsyncSession) -> bool:
 async def going_on(session: AsyncSession, cluster: str) -> int:
     """Runs that have not ended and whose jobs go to a cluster."""
     query = select(func.count()).select_from(WorkflowRun)
-    query = query.where(WorkflowRun.cluster == cluster, col(WorkflowRun.state).in_([str(RunState.RUNNING), str(RunState.PAUSED)]))
+    query = query.where(
+        WorkflowRun.cluster == cluster, col(WorkflowRun.state).in_([str(RunState.RUNNING), str(RunState.PAUSED)])
+    )
     return (await session.exec(query)).one()
 
 

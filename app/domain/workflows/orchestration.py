@@ -1,8 +1,4 @@
-"""What a running workflow does next, from the states of its steps and tasks. Pure: no clock, no database.
-
-A step is `waiting`, `running`, `asking`, or ended: `completed`, `failed`, `skipped`, `cancelled`. A task, one job of a step,
-is `ready` (to be made), `active`, `later` (waits before it is tried again), `asking`, or ended in one of the same ways.
-"""
+"""What a running workflow does next, from the states of its steps and tasks. Pure: no clock, no database."""
 
 from __future__ import annotations
 
@@ -11,51 +7,58 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.workflows.definition import WorkflowSpec
-
-ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
-RUN_ENDED = frozenset({"completed", "failed", "cancelled"})
+from app.domain.workflows.states import STEP_ENDED, RunState, StepState, TaskState
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StepVerdict:
     """A step that has ended, or that asks: its state and why."""
 
-    state: str
+    state: StepState
     message: str = ""
 
 
-def step_verdict(tasks: Sequence[str], on_failure: str) -> Verdict | None:
+@dataclass(frozen=True)
+class RunVerdict:
+    """How a run ended, and why."""
+
+    state: RunState
+    message: str = ""
+
+
+def step_verdict(tasks: Sequence[str], on_failure: str) -> StepVerdict | None:
     """How a step stands by the states of its tasks; None: nothing changes."""
     counted = Counter(tasks)
-    if any(counted[state] for state in ("ready", "active", "later")):
+    if any(counted[state] for state in (TaskState.READY, TaskState.ACTIVE, TaskState.LATER)):
         return None
-    if counted["asking"]:
-        return Verdict("asking", "Waiting for a decision.")
+    if counted[TaskState.ASKING]:
+        return StepVerdict(StepState.ASKING, "Waiting for a decision.")
     total = len(tasks)
-    if counted["completed"] == total:
-        return Verdict("completed")
-    if counted["failed"] == 0 and counted["completed"] == 0 and counted["cancelled"]:
-        return Verdict("cancelled", "Cancelled.")
-    lost = total - counted["completed"]
+    completed = counted[TaskState.COMPLETED]
+    if completed == total:
+        return StepVerdict(StepState.COMPLETED)
+    if counted[TaskState.FAILED] == 0 and completed == 0 and counted[TaskState.CANCELLED]:
+        return StepVerdict(StepState.CANCELLED, "Cancelled.")
+    lost = total - completed
     message = f"{lost} of {total} did not complete." if total > 1 else ""
     if on_failure == "continue":
-        return Verdict(
-            "completed" if counted["completed"] else "failed", f"{message} Dependent steps continue.".strip()
-        )
-    return Verdict("failed", message)
+        state = StepState.COMPLETED if completed else StepState.FAILED
+        return StepVerdict(state, f"{message} Dependent steps continue.".strip())
+    return StepVerdict(StepState.FAILED, message)
 
 
 def passes(state: str, on_failure: str) -> bool:
     """May the steps that depend on this one begin?"""
-    return state == "completed" or (state == "failed" and on_failure == "continue")
+    return state == StepState.COMPLETED or (state == StepState.FAILED and on_failure == "continue")
 
 
 def blocked_by(spec: WorkflowSpec, parents: Iterable[str], states: Mapping[str, str]) -> str:
     """Why a waiting step will never begin; empty: nothing speaks against it."""
     for name in parents:
         state = states[name]
-        if state in ENDED and not passes(state, spec.step(name).on_failure):
-            return f"The step {name} {'was ' if state in ('skipped', 'cancelled') else ''}{state}."
+        if state in STEP_ENDED and not passes(state, spec.step(name).on_failure):
+            was = "was " if state in (StepState.SKIPPED, StepState.CANCELLED) else ""
+            return f"The step {name} {was}{state}."
     return ""
 
 
@@ -64,20 +67,20 @@ def may_begin(spec: WorkflowSpec, parents: Collection[str], states: Mapping[str,
     return all(passes(states[name], spec.step(name).on_failure) for name in parents)
 
 
-def run_verdict(spec: WorkflowSpec, states: Mapping[str, str], messages: Mapping[str, str]) -> Verdict | None:
+def run_verdict(spec: WorkflowSpec, states: Mapping[str, str], messages: Mapping[str, str]) -> RunVerdict | None:
     """How a whole run ended; None: it goes on."""
-    if any(state not in ENDED for state in states.values()):
+    if any(state not in STEP_ENDED for state in states.values()):
         return None
-    failed = [name for name in spec.names if states[name] == "failed"]
+    failed = [name for name in spec.names if states[name] == StepState.FAILED]
     fatal = [name for name in failed if spec.step(name).on_failure != "continue"]
     if fatal:
-        return Verdict("failed", f"Failed: {', '.join(fatal)}.")
-    if any(state == "cancelled" for state in states.values()):
-        return Verdict("cancelled", "Cancelled.")
+        return RunVerdict(RunState.FAILED, f"Failed: {', '.join(fatal)}.")
+    if any(state == StepState.CANCELLED for state in states.values()):
+        return RunVerdict(RunState.CANCELLED, "Cancelled.")
     remarks = [f"{', '.join(failed)} failed (allowed by the workflow)."] if failed else []
-    skipped = [name for name in spec.names if states[name] == "skipped"]
+    skipped = [name for name in spec.names if states[name] == StepState.SKIPPED]
     remarks += [f"{name} was skipped: {messages[name]}" for name in skipped[:3]]
-    return Verdict("completed", " ".join(remarks))
+    return RunVerdict(RunState.COMPLETED, " ".join(remarks))
 
 
 def descendants(before: Mapping[str, Sequence[str]], name: str) -> set[str]:

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db.engine import insert_rows
 from app.db.repositories import batches, clusters
 from app.db.tables import Batch, BatchItem, now
+from app.domain.batches import BatchState, ItemState
 from app.domain.names import suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.sweeps import Axis, Combination, corners, points, read_axis
@@ -31,10 +32,10 @@ from app.services.jobs.attachments import keep_upload
 from app.services.jobs.creation import new_job_id
 from app.services.jobs.selections import refuse_unexpected
 from app.services.people.quotas import require_room
+from app.services.transitions.batches import move_batch, move_item, renew_items
 from app.workers.pauses import with_pauses
 
 MAX_ITEMS = 1000
-EDITABLE = ("draft",)
 ROW_KEYS = ("name", "cluster", "priority")
 NAMINGS = {"structure": "{source}-{template}", "row": "{name}", "sweep": "{template}-{point}"}
 
@@ -65,7 +66,6 @@ def new_draft(actor: Actor, template_id: str, form: Mapping[str, str], name: str
         kind="jobs",
         name=suggest_name(name or f"{template_id}-batch"),
         owner_id=actor.user_id,
-        state="draft",
         template_id=template_id,
         form=kept,
         reuse=reuse,
@@ -100,7 +100,7 @@ async def editable(session: AsyncSession, actor: Actor, batch_id: str) -> Batch:
     if batch is None or batch.kind != "jobs":
         raise NotFound(f"There is no batch {batch_id[:40]!r}.", hint="See the list of batches.")
     require(actor, "job.change", batch.owner_id)
-    if batch.state not in EDITABLE:
+    if batch.state != BatchState.DRAFT:
         raise Conflict(
             f"The batch {batch.name} is {batch.state}.", hint="Make a new one; this one's rows can be copied."
         )
@@ -302,7 +302,7 @@ async def change(
             batch.form = {k: v for k, v in form.items() if k.startswith(("p_", "r_")) or k in ("cluster", "priority")}
         batch.busy, batch.updated_at = True, now()
         session.add(batch)
-        await batches.renew(session, batch_id)
+        await renew_items(session, batch_id)
         announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
     return batch
@@ -322,8 +322,8 @@ async def change_item(
         batch = await editable(session, actor, batch_id)
         item = await _item(session, batch, position)
         item.given = {key: value for key, value in given.items() if value not in ("", None)}
-        item.anyway, item.state, item.message = anyway, "new", ""
-        session.add(item)
+        item.anyway = anyway
+        move_item(session, item, ItemState.NEW)
         batch.busy = True
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
@@ -380,17 +380,16 @@ async def begin_making(session: AsyncSession, batch: Batch) -> None:
             hint="Choose one under the common settings.",
             fields=[FieldError("cluster", "must be chosen")],
         )
-    batch.state, batch.busy, batch.updated_at = "making", True, now()
-    session.add(batch)
-    announce(session, Topic.BATCH, batch.id)
+    batch.busy = True
+    move_batch(session, batch, BatchState.MAKING)
 
 
 async def discard(context: Context, actor: Actor, batch_id: str) -> None:
     """Forget a draft; nothing was submitted from it."""
     async with context.database.write() as session:
         batch = await editable(session, actor, batch_id)
-        batch.state, batch.busy = "discarded", False
-        session.add(batch)
+        batch.busy = False
+        move_batch(session, batch, BatchState.DISCARDED)
 
 
 def combination(text: str) -> Combination:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from app.db.repositories import batches, clusters
 from app.db.repositories.batches import Cell, Row
 from app.db.tables import Batch
+from app.domain.batches import BatchState, ItemState
 from app.domain.drawing.charts import Chart, line_chart
 from app.domain.estimates import Estimate, Past, estimate
 from app.domain.people.permissions import Actor, require
@@ -50,11 +51,11 @@ class BatchView:
 
     @property
     def is_draft(self) -> bool:
-        return self.batch.state == "draft"
+        return self.batch.state == BatchState.DRAFT
 
     @property
     def ended(self) -> int:
-        return sum(1 for cell in self.strip if cell.state in TERMINAL or cell.state == "wrong")
+        return sum(1 for cell in self.strip if cell.state in TERMINAL or cell.state == ItemState.WRONG)
 
     @property
     def axes(self) -> list[dict[str, str]]:
@@ -79,7 +80,7 @@ async def would_make(context: Context, actor: Actor, batch_id: str) -> BatchPrev
     """
     async with context.database.read() as session:
         batch = await editable(session, actor, batch_id)
-        states = ["new", "ready"] if batch.reuse else ["new", "ready", "known"]
+        states = [ItemState.NEW, ItemState.READY] + ([] if batch.reuse else [ItemState.KNOWN])
         items = await batches.items(session, batch_id, states)
     return BatchPreview(len(items), [{"name": item.name, **item.given} for item in items[:SAMPLE]])
 
@@ -102,8 +103,10 @@ async def view(context: Context, actor: Actor, batch_id: str, *, offset: int = 0
         counts = await batches.counts(session, batch_id)
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         history = await batches.history(session, batch.template_id, cluster.id or 0) if cluster else []
-        sizes = await batches.sizes(session, batch_id) if batch.state == "draft" else []
-        whole = await batches.rows(session, batch_id) if batch.sweep.get("axes") and batch.state != "draft" else []
+        sizes = await batches.sizes(session, batch_id) if batch.state == BatchState.DRAFT else []
+        whole = (
+            await batches.rows(session, batch_id) if batch.sweep.get("axes") and batch.state != BatchState.DRAFT else []
+        )
     hours, estimated, similar = _cost(history, sizes, _cores(batch))
     return BatchView(
         batch,

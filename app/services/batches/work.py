@@ -17,6 +17,7 @@ from app.db.repositories import batches, clusters, users
 from app.db.repositories.batches import Twin
 from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import Batch, BatchItem, Job, now
+from app.domain.batches import BatchState, ItemState
 from app.domain.names import MAX_NAME, suggest_name
 from app.domain.people.permissions import Actor
 from app.domain.states import TERMINAL, JobState
@@ -35,6 +36,7 @@ from app.services.jobs.attachments import gather, upload_path
 from app.services.jobs.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
 from app.services.jobs.effects import cancel_rows
 from app.services.jobs.faults import blame
+from app.services.transitions.batches import move_batch, move_item
 
 CHECKED = 25
 """Rows of a draft that are checked in one transaction: few, so that their author sees how it gets on."""
@@ -62,20 +64,21 @@ async def advance(context: Context, batch_id: str) -> bool:
         if batch is None or not batch.busy:
             return False
         actor = await users.actor(session, batch.owner_id)
-        chunk = MADE if batch.state == "making" else CHECKED
-        fresh = await batches.items(session, batch_id, ["new"], limit=chunk)
-        ready = await batches.items(session, batch_id, ["ready", "known"], limit=chunk)
+        making = batch.state == BatchState.MAKING
+        chunk = MADE if making else CHECKED
+        fresh = await batches.items(session, batch_id, [ItemState.NEW], limit=chunk)
+        ready = await batches.items(session, batch_id, [ItemState.READY, ItemState.KNOWN], limit=chunk)
     if batch.kind == "action":
         return await actions.advance(context, batch_id)
     if actor is None:
         return await _give_up(context, batch_id)
     await refresh(context)
     if fresh:
-        prepared = await _check(context, actor, batch, fresh)
-        if batch.state == "making":
+        checked, prepared = await _check(context, actor, batch, fresh)
+        if making:
             # What was just rendered need not be rendered again.
-            await _make(context, actor, batch, fresh, prepared)
-    elif ready and batch.state == "making":
+            await _make(context, actor, batch, checked, prepared)
+    elif ready and making:
         await _make(context, actor, batch, ready, {})
     else:
         return await _rest(context, actor, batch_id)
@@ -146,8 +149,14 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
 # -- checking --------------------------------------------------------------------------------------------------------------
 
 
-async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]) -> dict[int, Prepared | str]:
-    """Read structures, render decks, look for jobs that computed the same. Returns what was rendered, by position."""
+async def _check(
+    context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem]
+) -> tuple[list[BatchItem], dict[int, Prepared | str]]:
+    """Read structures, render decks, look for jobs that computed the same.
+
+    Returns:
+        The rows that were checked, and what was rendered, by position.
+    """
     asked = {item.position: dict(item.given) for item in items}
     read = [await _read_source(context, actor, item) for item in items]
     prepared = [wrong or await _prepared(context, actor, batch, item) for item, wrong in zip(items, read, strict=True)]
@@ -155,12 +164,13 @@ async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[B
         current = await batches.get(session, batch.id)
         if current is None or current.updated_at != batch.updated_at:
             # Somebody changed what is common meanwhile: what was found here no longer counts.
-            return {}
+            return [], {}
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         digests = [one.digest for one in prepared if isinstance(one, Prepared)]
         twins = await batches.twins(session, digests, cluster.id or 0 if cluster else 0)
         siblings = await batches.by_digest(session, batch.id, digests)
-        rows = {row.position: row for row in await batches.items(session, batch.id, ["new"])}
+        rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.NEW])}
+        checked = []
         for item, one in zip(items, prepared, strict=True):
             row = rows.get(item.position)
             if row is None or (row.given, row.anyway) != (asked[item.position], item.anyway):
@@ -170,27 +180,26 @@ async def _check(context: Context, actor: Actor, batch: Batch, items: Sequence[B
             if isinstance(one, Prepared):
                 row.name, row.digest, row.atoms = one.request.name, one.digest, one.atoms
                 first = siblings.setdefault(one.digest, row.position)
-                row.state, row.message = _standing(twins.get(one.digest), first, row.position)
+                move_item(session, row, *_standing(twins.get(one.digest), first, row.position))
             else:
-                row.state, row.message = "wrong", one
+                move_item(session, row, ItemState.WRONG, one)
                 row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
-            session.add(row)
-            item.state, item.digest = row.state, row.digest
+            checked.append(row)
         announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
-    return {item.position: one for item, one in zip(items, prepared, strict=True)}
+    return checked, {item.position: one for item, one in zip(items, prepared, strict=True)}
 
 
-def _standing(twin: Twin | None, first: int, position: int) -> tuple[str, str]:
+def _standing(twin: Twin | None, first: int, position: int) -> tuple[ItemState, str]:
     if twin is not None:
         done = twin.job.state == JobState.COMPLETED
         engine = " with the preview engine" if twin.preview else ""
         when = twin.job.ended_at if done and twin.job.ended_at else twin.job.created_at
         words = "Already computed" if done else "Being computed"
-        return "known", f"{words}{engine} by {twin.owner} on {twin.cluster}, {when:%d %b %Y}: {twin.job.id}"
+        return ItemState.KNOWN, f"{words}{engine} by {twin.owner} on {twin.cluster}, {when:%d %b %Y}: {twin.job.id}"
     if first != position:
-        return "known", f"The same as row {first} of this batch."
-    return "ready", ""
+        return ItemState.KNOWN, f"The same as row {first} of this batch."
+    return ItemState.READY, ""
 
 
 async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
@@ -253,13 +262,13 @@ async def _make(
     context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem], rendered: Mapping[int, Prepared | str]
 ) -> None:
     """Rows become jobs; what was computed before is linked, unless it is to be computed all the same."""
-    reused = [item for item in items if item.state == "known" and not _compute(batch, item)]
+    reused = [item for item in items if item.state == ItemState.KNOWN and not _compute(batch, item)]
     wanted = [item for item in items if item not in reused]
     prepared = {
         item.position: rendered.get(item.position) or await _prepared(context, actor, batch, item) for item in wanted
     }
     async with context.database.write() as session:
-        rows = {row.position: row for row in await batches.items(session, batch.id, ["ready", "known"])}
+        rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.READY, ItemState.KNOWN])}
         good: list[tuple[BatchItem, Prepared]] = []
         for item in wanted:
             row, one = rows.get(item.position), prepared[item.position]
@@ -268,17 +277,15 @@ async def _make(
             if isinstance(one, Prepared):
                 good.append((row, one))
             else:
-                row.state, row.message = "wrong", one
-                session.add(row)
+                move_item(session, row, ItemState.WRONG, one)
         head = not await batches.has_head(session, batch.id)
         made = await _queued(session, actor, batch, {row.position: one for row, one in good}, head=head)
         for row, _ in good:
             found = made[row.position]
             if isinstance(found, str):
-                row.state, row.message = "wrong", found
+                move_item(session, row, ItemState.WRONG, found)
             else:
-                row.state, row.job_id, row.message = "made", found.id, ""
-            session.add(row)
+                move_item(session, row, ItemState.MADE, job_id=found.id)
         # Now, since a row may be the same as another one that has just become a job.
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         twins = await batches.twins(session, [item.digest for item in reused], cluster.id or 0 if cluster else 0)
@@ -287,11 +294,10 @@ async def _make(
             if row is None:
                 continue
             if twin is not None:
-                row.state, row.job_id = "reused", twin.job.id
+                move_item(session, row, ItemState.REUSED, row.message, twin.job.id)
             else:
                 # The other one is gone or failed meanwhile: compute it after all.
-                row.state, row.message = "ready", ""
-            session.add(row)
+                move_item(session, row, ItemState.READY)
         announce(session, Topic.BATCH, batch.id)
     context.broker.wake()
 
@@ -328,12 +334,13 @@ async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
         batch = await batches.get(session, batch_id)
         assert batch is not None
         counts = await batches.counts(session, batch_id)
-        if counts.get("new") or (batch.state == "making" and (counts.get("ready") or counts.get("known"))):
+        making = batch.state == BatchState.MAKING
+        if counts.get(ItemState.NEW) or (making and (counts.get(ItemState.READY) or counts.get(ItemState.KNOWN))):
             return True
-        if batch.state == "making":
-            batch.state = "made"
+        if making:
+            move_batch(session, batch, BatchState.MADE)
         batch.busy = False
-        if batch.sweep.get("stop") and batch.state == "made":
+        if batch.sweep.get("stop") and batch.state == BatchState.MADE:
             rows = await batches.rows(session, batch_id)
             if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
                 rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]

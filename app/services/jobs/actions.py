@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
 from app.db.repositories import batches, clusters, jobs, users
 from app.db.savepoints import NOT_THE_ITEM, savepoint
-from app.db.tables import Batch, BatchItem, Cluster, Job, now
+from app.db.tables import Batch, BatchItem, Cluster, Job
+from app.domain.batches import BatchState, ReceiptState
 from app.domain.people.permissions import Actor, can, require
 from app.domain.resources import read_resources
 from app.domain.states import TERMINAL, JobState, Priority
@@ -32,6 +32,7 @@ from app.services.jobs.creation import check_fits, new_job_id
 from app.services.jobs.effects import WAITING, apply, moved
 from app.services.jobs.faults import blame
 from app.services.jobs.selections import Selection, count, selected
+from app.services.transitions.batches import begin_batch, begin_receipt, move_batch, move_receipts
 
 CHUNK = 500
 SAMPLE = 20
@@ -118,15 +119,25 @@ async def begin(context: Context, actor: Actor, action: str, selection: Selectio
         known = {job_id for job_id, _ in listed}
         unknown = [job_id for job_id in dict.fromkeys(selection.ids) if job_id not in known]
         batch = Batch(
-            id=new_job_id(), kind="action", name=ACTIONS[action], owner_id=actor.user_id, state="doing", busy=True,
-            action=action, value=value,
-        )  # fmt: skip
-        session.add(batch)
+            id=new_job_id(),
+            kind="action",
+            name=ACTIONS[action],
+            owner_id=actor.user_id,
+            busy=True,
+            action=action,
+            value=value,
+        )
+        session.add(begin_batch(batch, BatchState.DOING))
         await session.flush()
-        items = [BatchItem(batch_id=batch.id, position=0, name=name, state="open", job_id=key) for key, name in listed]
+        items = [
+            begin_receipt(BatchItem(batch_id=batch.id, position=0, name=name, job_id=job_id), ReceiptState.OPEN)
+            for job_id, name in listed
+        ]
         items += [
-            BatchItem(batch_id=batch.id, position=0, name=key[:40], state="left", message="There is no such job.")
-            for key in unknown
+            begin_receipt(
+                BatchItem(batch_id=batch.id, position=0, name=job_id[:40]), ReceiptState.LEFT, "There is no such job."
+            )
+            for job_id in unknown
         ]
         for position, item in enumerate(items, start=1):
             item.position = position
@@ -141,7 +152,9 @@ async def outcomes(context: Context, actor: Actor, batch_id: str) -> list[Outcom
     require(actor, "job.read")
     async with context.database.read() as session:
         found = await batches.items(session, batch_id)
-    return [Outcome(item.job_id or item.name, item.name, item.state == "done", item.message) for item in found]
+    return [
+        Outcome(item.job_id or item.name, item.name, item.state == ReceiptState.DONE, item.message) for item in found
+    ]
 
 
 async def progress(context: Context, actor: Actor, batch_id: str) -> dict[str, int]:
@@ -158,13 +171,16 @@ async def advance(context: Context, batch_id: str) -> bool:
         if batch is None or not batch.busy:
             return False
         # Who is to come first is moved last.
-        items = await batches.items(session, batch_id, ["open"], limit=CHUNK, last_first=batch.action == "first")
+        items = await batches.items(
+            session, batch_id, [ReceiptState.OPEN], limit=CHUNK, last_first=batch.action == "first"
+        )
         if items:
             await _work(session, batch, items)
         if len(items) < CHUNK:
-            batch.busy, batch.state, batch.updated_at = False, "done", now()
-            session.add(batch)
-        announce(session, Topic.BATCH, batch.id)
+            batch.busy = False
+            move_batch(session, batch, BatchState.DONE)
+        else:
+            announce(session, Topic.BATCH, batch.id)
         more = batch.busy
     context.broker.wake()
     return more
@@ -173,20 +189,19 @@ async def advance(context: Context, batch_id: str) -> bool:
 async def _work(session: AsyncSession, batch: Batch, items: Sequence[BatchItem]) -> None:
     """All at once; where that fails, each job alone, so that the one that cannot be done stops none of the others."""
     actor = await users.actor(session, batch.owner_id)
-    open_items = {item.id: item.job_id or "" for item in items}
+    job_ids = [item.job_id or "" for item in items]
     try:
         async with savepoint(session):
-            told = await _outcomes_of(session, actor, batch, list(open_items.values()))
+            told = await _outcomes_of(session, actor, batch, job_ids)
     except NOT_THE_ITEM:
         raise
     except Exception:
-        told = await _one_by_one(session, actor, batch, list(open_items.values()))
-    rows = [
-        {"id": item_id, "state": "done" if done else "left", "message": words}
-        for item_id, job_id in open_items.items()
-        for done, words in [told.get(job_id, (False, "It is gone."))]
-    ]
-    await session.exec(update(BatchItem), params=rows)
+        told = await _one_by_one(session, actor, batch, job_ids)
+    outcomes = {}
+    for item, job_id in zip(items, job_ids, strict=True):
+        done, message = told.get(job_id, (False, "It is gone."))
+        outcomes[item.position] = (ReceiptState.DONE if done else ReceiptState.LEFT, message)
+    await move_receipts(session, items, outcomes)
 
 
 async def _one_by_one(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from app.db.repositories import batches, workflows
 from app.db.tables import Batch, Cluster, now
+from app.domain.batches import UNFINISHED
 from app.domain.people.permissions import Actor, require
+from app.domain.workflows.states import RunState
 from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.clusters.access import note_problem
 from app.services.context import Context
+from app.services.transitions.runs import move_run
 
 TRYING = "Trying again: "
 ASIDE = "Set aside after several failures: "
@@ -17,7 +20,7 @@ ASIDE = "Set aside after several failures: "
 
 def is_set_aside(batch: Batch) -> bool:
     """True for a batch or an action that has work left, and on which nobody works."""
-    return not batch.busy and batch.state in ("making", "doing")
+    return not batch.busy and batch.state in UNFINISHED
 
 
 async def tell_batch(context: Context, batch_id: str, reason: str, final: bool) -> None:
@@ -44,13 +47,15 @@ async def tell_run(context: Context, run_id: str, reason: str, final: bool) -> N
             return
         if reason:
             run.remark = f"{ASIDE if final else TRYING}{reason}"
-            if final:
-                run.busy, run.state = False, "paused" if run.state == "running" else run.state
+            run.busy = run.busy and not final
         elif run.remark.startswith((TRYING, ASIDE)):
             run.remark = ""
-        run.updated_at = now()
-        session.add(run)
-        announce(session, Topic.WORKFLOW, run.id, state=run.state)
+        if final and run.state == RunState.RUNNING:
+            await move_run(session, run, RunState.PAUSED, run.remark)
+        else:
+            run.updated_at = now()
+            session.add(run)
+            announce(session, Topic.WORKFLOW, run.id, state=run.state)
     context.broker.wake()
 
 

@@ -90,7 +90,7 @@ async def move_receipts(
     """Write what became of the jobs of an action, in one statement.
 
     Args:
-        outcomes: state and message of each, by the id of its row.
+        outcomes: state and message of each, by its position.
 
     Raises:
         Conflict: the table of transitions does not allow one of them; nothing was written.
@@ -98,9 +98,7 @@ async def move_receipts(
     rows = []
     for item in items:
         require_current(session, item)
-        if item.id is None or item.id not in outcomes:
-            continue
-        target, message = outcomes[item.id]
+        target, message = outcomes[item.position]
         check_move(RECEIPT_TRANSITIONS, f"Receipt {item.position}", ReceiptState(item.state), target)
         rows.append({"id": item.id, "state": target.value, "message": message})
     await batches.write_receipts(session, rows)

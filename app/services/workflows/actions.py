@@ -11,17 +11,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, workflows
-from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.people.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.domain.workflows.definition import dependencies, read_workflow, with_parameters
-from app.domain.workflows.orchestration import ENDED, RUN_ENDED, descendants
+from app.domain.workflows.orchestration import descendants
+from app.domain.workflows.states import RUN_ENDED, RunState, StepState, TaskState
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
 from app.services.jobs.effects import cancel_rows
 from app.services.jobs.selections import refuse_unexpected
+from app.services.transitions.runs import begin_task, move_run, move_step, move_task
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
 from app.services.workflows.starts import RunRequest, write_run
@@ -51,24 +53,23 @@ def _told(context: Context) -> None:
 
 async def pause(context: Context, actor: Actor, run_id: str) -> None:
     """Let no further step begin; jobs that are there go on."""
-    await _turn(context, actor, run_id, "running", "paused", f"Paused by {actor.name}.")
+    await _turn(context, actor, run_id, RunState.RUNNING, RunState.PAUSED, f"Paused by {actor.name}.")
 
 
 async def resume(context: Context, actor: Actor, run_id: str) -> None:
     """Go on after a pause."""
-    await _turn(context, actor, run_id, "paused", "running", "")
+    await _turn(context, actor, run_id, RunState.PAUSED, RunState.RUNNING, "")
 
 
-async def _turn(context: Context, actor: Actor, run_id: str, before: str, after: str, remark: str) -> None:
+async def _turn(context: Context, actor: Actor, run_id: str, before: RunState, after: RunState, remark: str) -> None:
     async with context.database.write() as session:
         run = await owned(session, actor, run_id)
         if run.state != before:
             raise Conflict(f"The run {run.name} is {run.state}, not {before}.", hint="Reload its page.")
         for one in (run, *await _inner_runs(session, run)):
             if one.state == before:
-                one.state, one.remark, one.busy, one.updated_at = after, remark, True, now()
-                session.add(one)
-                announce(session, Topic.WORKFLOW, one.id, state=one.state)
+                one.busy = True
+                await move_run(session, one, after, remark)
     _told(context)
 
 
@@ -101,7 +102,7 @@ async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int
 
 async def _going(session: AsyncSession, run: WorkflowRun) -> list[Job]:
     """Jobs of a run that are still to be ended."""
-    listed = await workflows.tasks(session, run.id, ["active"])
+    listed = await workflows.tasks(session, run.id, [TaskState.ACTIVE])
     rows = await jobs.get_all(session, [task.job_id for task in listed if task.job_id])
     return [
         job
@@ -118,18 +119,12 @@ def _refuse_ended(run: WorkflowRun) -> None:
 
 
 async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> None:
-    listed = await workflows.tasks(session, run.id, ["ready", "later", "asking", "active"])
-    for task in listed:
-        if task.state != "active":
-            task.state, task.message = "cancelled", "The run was cancelled."
-            session.add(task)
+    for task in await workflows.tasks(session, run.id, [TaskState.READY, TaskState.LATER, TaskState.ASKING]):
+        move_task(session, task, TaskState.CANCELLED, "The run was cancelled.")
     going = await _going(session, run)
     await cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
-    run.state, run.remark, run.ended_at, run.busy = "cancelled", f"Cancelled by {actor.name}.", now(), True
-    session.add(run)
-    if run.task_id is not None and (outer := await workflows.task(session, run.task_id)) is not None:
-        await workflows.wake(session, [outer.run_id])
-    announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    run.busy = True
+    await move_run(session, run, RunState.CANCELLED, f"Cancelled by {actor.name}.")
 
 
 async def _inner_runs(session: AsyncSession, run: WorkflowRun) -> list[WorkflowRun]:
@@ -168,17 +163,16 @@ async def decide(
         row = next((step for step in await workflows.steps(session, run_id) if step.name == step_name), None)
         if row is None:
             raise NotFound(f"The run {run.name} has no step {step_name[:40]!r}.", hint="See its page.")
-        asking = [task for task in await workflows.tasks(session, run_id, ["asking"]) if task.step_id == row.id]
+        asking = [task for task in await workflows.tasks(session, run_id, [TaskState.ASKING]) if task.step_id == row.id]
         if not asking or run.state in RUN_ENDED:
             raise Conflict(f"The step {step_name} does not ask anything now.", hint="Reload the page of the run.")
         given = changes or {}
         _refuse_unknown(context, read_workflow(run.definition).step(step_name).template, given.get("parameters", {}))
         for task in asking:
             if choice == "give_up":
-                task.state, task.message = "failed", f"{task.message} Given up by {actor.name}."
+                move_task(session, task, TaskState.FAILED, f"{task.message} Given up by {actor.name}.")
             else:
                 await _once_more(session, actor, task, given)
-            session.add(task)
         run.busy = True
         session.add(run)
         announce(session, Topic.WORKFLOW, run.id, state=run.state)
@@ -197,7 +191,8 @@ async def _once_more(
     }
     task.earlier = [*task.earlier, {key: value for key, value in entry.items() if value}]
     task.changes = {kind: {**task.changes.get(kind, {}), **given.get(kind, {})} for kind in ("parameters", "resources")}
-    task.job_id, task.child_id, task.state, task.message = None, None, "ready", ""
+    task.job_id, task.child_id = None, None
+    move_task(session, task, TaskState.READY, "")
 
 
 def _refuse_unknown(context: Context, template_id: str, parameters: Mapping[str, Any]) -> None:
@@ -270,11 +265,7 @@ async def rerun(
         # The same again without a word of what for: compute all of it.
         request = replace(request, reuse=False)
     fresh = descendants(dependencies(LANGUAGE, spec), step) if step else set()
-    kept = {
-        name
-        for name, row in old.items()
-        if step and name not in fresh and row.state in ENDED and row.state == "completed"
-    }
+    kept = {name for name, row in old.items() if step and name not in fresh and row.state == StepState.COMPLETED}
     async with context.database.write() as session:
         made = await write_run(session, actor.user_id, request, run.inputs, origin_id=run.id)
         await _take_over(session, made, old, tasks, kept, fresh)
@@ -296,21 +287,23 @@ async def _take_over(
             row.fresh = True
         if row.name in kept:
             before = old[row.name]
-            row.state, row.message = "completed", f"Taken over from run {before.run_id}."
+            move_step(session, row, StepState.COMPLETED, f"Taken over from run {before.run_id}.")
             row.started_at, row.ended_at = before.started_at, before.ended_at
             copies = [
-                WorkflowTask(
-                    run_id=run.id,
-                    step_id=row.id or 0,
-                    number=task.number,
-                    item=task.item,
-                    state=task.state,
-                    job_id=task.job_id,
-                    child_id=task.child_id,
-                    outcome=task.outcome,
-                    uses=task.uses,
-                    reused=True,
-                    message=task.message,
+                begin_task(
+                    WorkflowTask(
+                        run_id=run.id,
+                        step_id=row.id or 0,
+                        number=task.number,
+                        item=task.item,
+                        job_id=task.job_id,
+                        child_id=task.child_id,
+                        outcome=task.outcome,
+                        uses=task.uses,
+                        reused=True,
+                        message=task.message,
+                    ),
+                    TaskState(task.state),
                 )
                 for task in tasks
                 if task.step_id == before.id

@@ -12,9 +12,11 @@ from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import Job, WorkflowTask, now
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Ending, ending_of
-from app.domain.workflows.orchestration import RUN_ENDED
+from app.domain.workflows.definition import StepSpec
+from app.domain.workflows.states import RUN_ENDED, RunState, TaskState
 from app.services.jobs.faults import blame
 from app.services.results.remedies import code_of, files_left
+from app.services.transitions.runs import move_task
 from app.services.workflows.tasks import Scene
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ MACHINE = (Ending.NODE, Ending.PREEMPTED)
 
 async def settle(scene: Scene) -> None:
     """Give every active task whose job or inner run has ended its next state."""
-    active = [task for task in scene.all_tasks if task.state == "active"]
+    active = [task for task in scene.all_tasks if task.state == TaskState.ACTIVE]
     rows = await jobs.get_all(scene.session, [task.job_id for task in active if task.job_id])
     for task in active:
         step = scene.spec_of(task)
@@ -33,8 +35,8 @@ async def settle(scene: Scene) -> None:
         except NOT_THE_ITEM:
             raise
         except Exception as error:
-            task.state = "asking" if step.on_failure == "ask" else "failed"
-            task.message = blame(log, f"the end of a task of step {step.name} of run {scene.run.id}", error)
+            message = blame(log, f"the end of a task of step {step.name} of run {scene.run.id}", error)
+            move_task(scene.session, task, failed_state(step), message)
 
 
 async def _settle_one(scene: Scene, task: WorkflowTask, job: Job | None) -> None:
@@ -43,23 +45,24 @@ async def _settle_one(scene: Scene, task: WorkflowTask, job: Job | None) -> None
     elif job is not None:
         state = JobState(job.state)
         if state is JobState.COMPLETED:
-            task.state, task.message = "completed", ""
+            move_task(scene.session, task, TaskState.COMPLETED, "")
         elif state is JobState.FAILED:
             await _failed(scene, task, job)
         elif state in TERMINAL:
-            task.state, task.message = "cancelled", f"{job.name}: {job.reason}"
+            move_task(scene.session, task, TaskState.CANCELLED, f"{job.name}: {job.reason}")
 
 
 async def _settle_inner(scene: Scene, task: WorkflowTask) -> None:
     inner = await workflows.run(scene.session, task.child_id or "")
     if inner is None or inner.state not in RUN_ENDED:
         return
-    if inner.state == "completed":
-        task.state, task.message = "completed", ""
+    if inner.state == RunState.COMPLETED:
         task.outcome = {name: entry.get("value") for name, entry in inner.outputs.items()}
+        move_task(scene.session, task, TaskState.COMPLETED, "")
     else:
-        asks = inner.state == "failed" and scene.spec_of(task).on_failure == "ask"
-        task.state, task.message = "asking" if asks else inner.state, f"{inner.name}: {inner.remark}"
+        failed = inner.state == RunState.FAILED
+        target = failed_state(scene.spec_of(task)) if failed else TaskState.CANCELLED
+        move_task(scene.session, task, target, f"{inner.name}: {inner.remark}")
 
 
 async def _failed(scene: Scene, task: WorkflowTask, job: Job) -> None:
@@ -70,7 +73,8 @@ async def _failed(scene: Scene, task: WorkflowTask, job: Job) -> None:
         wait = step.backoff * 2**task.retries
         _again(task, job, f"Restarted after a machine failure ({task.retries + 1} of {step.retries}).")
         task.retries += 1
-        task.state, task.not_before = "later", now() + timedelta(seconds=wait)
+        task.not_before = now() + timedelta(seconds=wait)
+        move_task(scene.session, task, TaskState.LATER)
         return
     if change := await _remedy(scene, task, job):
         name, remedy = change
@@ -80,10 +84,14 @@ async def _failed(scene: Scene, task: WorkflowTask, job: Job) -> None:
             "parameters": {**changes.get("parameters", {}), **remedy.parameters},
             "resources": {**changes.get("resources", {}), **remedy.resources},
         }
-        task.state = "ready"
+        move_task(scene.session, task, TaskState.READY)
         return
-    task.state = "asking" if step.on_failure == "ask" else "failed"
-    task.message = f"{job.name}: {job.reason}"
+    move_task(scene.session, task, failed_state(step), f"{job.name}: {job.reason}")
+
+
+def failed_state(step: StepSpec) -> TaskState:
+    """What a task becomes that failed and that nothing helps: a step may want a person to decide."""
+    return TaskState.ASKING if step.on_failure == "ask" else TaskState.FAILED
 
 
 def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:

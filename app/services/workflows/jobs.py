@@ -10,12 +10,15 @@ from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.tables import WorkflowTask
 from app.domain.people.permissions import Actor
 from app.domain.states import JobState
+from app.domain.workflows.states import RunState, TaskState
 from app.errors import CrystalDeckError, InvalidInput
 from app.services.context import Context
 from app.services.jobs.attachments import gather
 from app.services.jobs.creation import Prepared, prepare, queue_prepared
 from app.services.jobs.faults import blame
+from app.services.transitions.runs import move_task
 from app.services.workflows import starts as workflow_starts
+from app.services.workflows.endings import failed_state
 from app.services.workflows.tasks import InnerRequest, Scene, inner_request_for, needed, read_scene, request_for
 
 CHUNK = 50
@@ -33,14 +36,14 @@ async def make(context: Context, run_id: str) -> None:
         assert run is not None
         actor = await users.actor(session, run.owner_id)
         scene = await read_scene(context, session, run)
-        ready = [task for task in scene.all_tasks if task.state == "ready"][:CHUNK]
+        ready = [task for task in scene.all_tasks if task.state == TaskState.READY][:CHUNK]
         scene.names = await scene.read_names({name for task in ready for name in needed(scene.spec_of(task))})
     made = {task.id or 0: await _prepare(context, scene, actor, task) for task in ready}
     async with context.database.write() as session:
         run = await workflows.run(session, run_id)
         # A run that was paused or cancelled meanwhile gets no jobs.
-        if run is not None and run.state == "running":
-            scene = await read_scene(context, session, run, ["ready"])
+        if run is not None and run.state == RunState.RUNNING:
+            scene = await read_scene(context, session, run, [TaskState.READY])
             await _write(context, scene, actor, ready, made)
     context.broker.wake()
 
@@ -81,18 +84,19 @@ async def _write(
         except NOT_THE_ITEM:
             raise
         except Exception as error:
-            task.state = "asking" if spec.on_failure == "ask" else "failed"
             if isinstance(error, CrystalDeckError):
-                task.message = error.sentence.strip()
+                message = error.sentence.strip()
             else:
-                task.message = blame(log, f"a task of step {spec.name} of run {scene.run.id}", error)
+                message = blame(log, f"a task of step {spec.name} of run {scene.run.id}", error)
+            move_task(scene.session, task, failed_state(spec), message)
         scene.session.add(task)
 
 
 async def _begin(context: Context, scene: Scene, actor: Actor | None, task: WorkflowTask, made: Made) -> None:
     if isinstance(made, InnerRequest):
         child = await workflow_starts.begin_inner(context, scene, task, made)
-        task.child_id, task.state, task.message = child.id, "active", ""
+        task.child_id = child.id
+        move_task(scene.session, task, TaskState.ACTIVE, "")
     elif isinstance(made, Prepared) and actor is not None:
         await _queue(scene, actor, task, made)
     else:
@@ -106,8 +110,10 @@ async def _queue(scene: Scene, actor: Actor, task: WorkflowTask, prepared: Prepa
         cluster_id = cluster.id or 0 if cluster else 0
         twin = (await batches.twins(scene.session, [prepared.digest], cluster_id)).get(prepared.digest)
         if twin is not None and twin.job.state == JobState.COMPLETED:
-            task.job_id, task.state, task.reused = twin.job.id, "completed", True
-            task.message = f"Computed before by {twin.owner} on {twin.cluster}."
+            task.job_id, task.reused = twin.job.id, True
+            message = f"Computed before by {twin.owner} on {twin.cluster}."
+            move_task(scene.session, task, TaskState.COMPLETED, message)
             return
     [job] = await queue_prepared(scene.session, actor, [prepared])
-    task.job_id, task.state, task.message = job.id, "active", task.message if task.earlier else ""
+    task.job_id = job.id
+    move_task(scene.session, task, TaskState.ACTIVE, task.message if task.earlier else "")

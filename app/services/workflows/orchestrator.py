@@ -19,7 +19,7 @@ from app.db.repositories import workflows
 from app.db.savepoints import NOT_THE_ITEM
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.workflows import orchestration
-from app.domain.workflows.orchestration import ENDED, RUN_ENDED, Verdict
+from app.domain.workflows.states import RUN_ENDED, STEP_ENDED, RunState, StepState, TaskState
 from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -28,6 +28,7 @@ from app.library.evaluating import Begun
 from app.services.catalogue.templates import refresh
 from app.services.context import Context
 from app.services.jobs.faults import blame
+from app.services.transitions.runs import begin_task, move_run, move_step, move_task
 from app.services.workflows import endings as workflow_endings
 from app.services.workflows import jobs as workflow_jobs
 from app.services.workflows.tasks import Scene, needed, read_scene
@@ -85,10 +86,12 @@ async def advance(context: Context, run_id: str) -> bool:
                 scene = await read_scene(context, session, run)
             except (CrystalDeckError, ValueError) as error:
                 # Its definition was right when it began; a newer release may no longer read it.
-                await _end(session, run, Verdict("failed", f"This workflow can no longer be read: {error}"))
+                await _give_up(session, run, f"This workflow can no longer be read: {error}")
                 return False
+            before = run.state
             ready = await _decide(scene, evaluations)
-            announce(session, Topic.WORKFLOW, run.id, state=run.state)
+            if run.state == before:
+                announce(session, Topic.WORKFLOW, run.id, state=run.state)
             owner = run.owner_id
         if not evaluations.questions:
             break
@@ -109,7 +112,7 @@ async def _begun(context: Context, owner: int, question: tuple[Any, ...]) -> Beg
     try:
         return await context.workers.run(owner, evaluating.begin, *question, patient=True)
     except Exception as error:
-        return Begun("failed", blame(log, f"step {question[0].name}", error))
+        return Begun(StepState.FAILED, blame(log, f"step {question[0].name}", error))
 
 
 async def _outputs(context: Context, owner: int, question: tuple[Any, ...]) -> dict[str, Any]:
@@ -125,23 +128,23 @@ async def _decide(scene: Scene, evaluations: Evaluations) -> bool:
     """Settle what has ended, begin what may begin. True: there are tasks whose jobs are to be made."""
     run = scene.run
     await workflow_endings.settle(scene)
-    if run.state == "running":
+    if run.state == RunState.RUNNING:
         _ready_again(scene)
     # In this order each step finds those before it settled, so that one pass is enough.
     for name in scene.plan.order:
         step = scene.step_named(name)
-        if step.state in ("running", "asking"):
+        if step.state in (StepState.RUNNING, StepState.ASKING):
             _update_state(scene, step)
-        if step.state == "waiting" and run.state != "paused":
+        if step.state == StepState.WAITING and run.state != RunState.PAUSED:
             await _try_begin(scene, step, evaluations)
-            if step.state == "running":
+            if step.state == StepState.RUNNING:
                 # Values are there at once; what has begun with nothing to do has ended.
                 _update_state(scene, step)
     for row in (*scene.steps, *scene.all_tasks):
         scene.session.add(row)
     if run.state not in RUN_ENDED:
         await _decide_run(scene, evaluations)
-    ready = run.state == "running" and any(task.state == "ready" for task in scene.all_tasks)
+    ready = run.state == RunState.RUNNING and any(task.state == TaskState.READY for task in scene.all_tasks)
     # What is worked out after this look would be forgotten by whoever is killed meanwhile.
     run.busy = ready or bool(evaluations.questions)
     run.updated_at = now()
@@ -153,8 +156,9 @@ def _ready_again(scene: Scene) -> None:
     """Tasks whose wait before the next try is over."""
     moment = now()
     for task in scene.all_tasks:
-        if task.state == "later" and (task.not_before is None or task.not_before <= moment):
-            task.state, task.not_before = "ready", None
+        if task.state == TaskState.LATER and (task.not_before is None or task.not_before <= moment):
+            task.not_before = None
+            move_task(scene.session, task, TaskState.READY)
 
 
 async def _decide_run(scene: Scene, evaluations: Evaluations) -> None:
@@ -163,12 +167,12 @@ async def _decide_run(scene: Scene, evaluations: Evaluations) -> None:
     verdict = orchestration.run_verdict(spec, scene.states, {step.name: step.message for step in scene.steps})
     if verdict is not None and (evaluations.outputs is not None or not spec.outputs):
         run.outputs = evaluations.outputs or {}
-        await _end(scene.session, run, verdict)
+        await move_run(scene.session, run, verdict.state, verdict.message)
     elif verdict is not None:
         evaluations.questions[OUTPUTS] = (spec.outputs, await scene.read_names(spec.names))
-    elif asking := [step.name for step in scene.steps if step.state == "asking"]:
+    elif asking := [step.name for step in scene.steps if step.state == StepState.ASKING]:
         run.remark = f"Waiting for a decision on {', '.join(asking)}."
-    elif run.state == "running":
+    elif run.state == RunState.RUNNING:
         run.remark = ""
 
 
@@ -177,24 +181,23 @@ def _update_state(scene: Scene, step: WorkflowStep) -> None:
     tasks = scene.tasks_of(step)
     verdict = orchestration.step_verdict([task.state for task in tasks], scene.plan.spec.step(step.name).on_failure)
     if verdict is None:
-        step.state = "running"
+        move_step(scene.session, step, StepState.RUNNING)
         return
-    step.state = verdict.state
-    reasons = [task.message for task in tasks if task.state in ("failed", "asking", "cancelled") and task.message]
-    step.message = " ".join(part for part in (verdict.message, reasons[0] if reasons else "") if part)
-    if step.state in ENDED:
-        step.ended_at = now()
+    telling = (TaskState.FAILED, TaskState.ASKING, TaskState.CANCELLED)
+    reasons = [task.message for task in tasks if task.state in telling and task.message]
+    message = " ".join(part for part in (verdict.message, reasons[0] if reasons else "") if part)
+    move_step(scene.session, step, verdict.state, message)
 
 
 async def _try_begin(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> None:
     """A step whose turn may have come: it begins, or never will, or goes on waiting."""
     spec = scene.plan.spec
     parents = scene.plan.before[step.name]
-    if scene.run.state != "running":
-        _end_step(step, "cancelled", "The run was cancelled.")
+    if scene.run.state != RunState.RUNNING:
+        move_step(scene.session, step, StepState.CANCELLED, "The run was cancelled.")
         return
     if reason := orchestration.blocked_by(spec, parents, scene.states):
-        _end_step(step, "skipped", reason)
+        move_step(scene.session, step, StepState.SKIPPED, reason)
         return
     if not orchestration.may_begin(spec, parents, scene.states):
         return
@@ -202,10 +205,10 @@ async def _try_begin(scene: Scene, step: WorkflowStep, evaluations: Evaluations)
     if begun is None:
         await _ask(scene, step, evaluations)
         return
-    if begun.state in ENDED:
-        _end_step(step, begun.state, begun.message)
+    if begun.state in STEP_ENDED:
+        move_step(scene.session, step, begun.state, begun.message)
         return
-    step.state, step.started_at, step.message = "running", now(), ""
+    move_step(scene.session, step, StepState.RUNNING, "")
     await insert_rows(scene.session, _new_tasks(scene, step, begun))
     tasks = await workflows.tasks(scene.session, scene.run.id)
     scene.tasks[step.id or 0] = [task for task in tasks if task.step_id == step.id]
@@ -222,28 +225,23 @@ async def _ask(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> No
     except NOT_THE_ITEM:
         raise
     except Exception as error:
-        _end_step(step, "failed", blame(log, f"step {step.name} of run {scene.run.id}", error))
-
-
-def _end_step(step: WorkflowStep, state: str, message: str) -> None:
-    step.state, step.message, step.ended_at = state, message, now()
+        move_step(scene.session, step, StepState.FAILED, blame(log, f"step {step.name} of run {scene.run.id}", error))
 
 
 def _new_tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
     """The tasks of a step that begins: one, or one for each row of its fan-out; values are there at once."""
     common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
     if scene.plan.spec.step(step.name).kind == "values":
-        return [WorkflowTask(**common, state="completed", outcome=begun.outcome, uses=begun.uses[0])]
+        return [begin_task(WorkflowTask(**common, outcome=begun.outcome, uses=begun.uses[0]), TaskState.COMPLETED)]
     return [
         WorkflowTask(**common, number=number, item=dict(row), uses=uses)
         for number, (row, uses) in enumerate(zip(begun.rows, begun.uses, strict=True))
     ]
 
 
-async def _end(session: AsyncSession, run: WorkflowRun, verdict: Verdict) -> None:
-    """A run is over; the run above goes on."""
-    run.state, run.remark, run.busy, run.ended_at, run.updated_at = verdict.state, verdict.message, False, now(), now()
+async def _give_up(session: AsyncSession, run: WorkflowRun, reason: str) -> None:
+    """A run of which nothing can be decided any more has failed; one that had ended before stays what it is."""
+    run.busy = False
     session.add(run)
-    if run.task_id is not None and (task := await workflows.task(session, run.task_id)) is not None:
-        await session.flush()
-        await workflows.wake(session, [task.run_id])
+    if run.state not in RUN_ENDED:
+        await move_run(session, run, RunState.FAILED, reason)

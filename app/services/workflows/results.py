@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.drawing.bands import BandChart
 from app.domain.people.permissions import Actor, require
+from app.domain.workflows.states import TaskState
 from app.services.context import Context
 from app.services.results import electronic
 from app.services.workflows.views import RunView
@@ -30,7 +31,7 @@ async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]
     found: list[Figure] = []
     for one in view.steps:
         for task in one.tasks:
-            if task.job is None or task.task.state != "completed" or len(found) >= MOST:
+            if task.job is None or task.task.state != TaskState.COMPLETED or len(found) >= MOST:
                 continue
             drawn = await electronic.shown(context, actor.user_id, task.job)
             chart = await electronic.chart(context, actor.user_id, drawn) if drawn is not None else None

@@ -16,6 +16,7 @@ from app.domain.names import MAX_NAME, suggest_name
 from app.domain.templates.conditions import ConditionError
 from app.domain.templates.metadata import TemplateSpec
 from app.domain.workflows.definition import StepSpec, WorkflowSpec, dependencies, in_order, named_steps, read_workflow
+from app.domain.workflows.states import TaskState
 from app.domain.workflows.wiring import BESIDE, STRUCTURE, Wired, inherited_parameters, wire
 from app.errors import FieldError, InvalidInput
 from app.library import evaluating
@@ -155,7 +156,7 @@ def _facts(
     results: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any] | None:
     """What is known of one task, by the parameters and results of jobs; None where it did not complete."""
-    if task.state != "completed":
+    if task.state != TaskState.COMPLETED:
         return None
     facts: dict[str, Any] = {"state": task.state, "item": task.item, "index": task.number}
     if step.kind == "values":

@@ -13,6 +13,7 @@ from app.domain.drawing.graphs import Drawing, draw
 from app.domain.drawing.timelines import Timeline, timeline
 from app.domain.people.permissions import Actor, can, require
 from app.domain.workflows.definition import StepSpec, WorkflowSpec
+from app.domain.workflows.states import StepState, TaskState
 from app.domain.workflows.wiring import Wired, drawn
 from app.errors import NotFound
 from app.services.catalogue.templates import refresh
@@ -36,7 +37,7 @@ class TaskView:
     @property
     def state(self) -> str:
         """That of its job while it is under way."""
-        return self.job.state if self.job is not None and self.task.state == "active" else self.task.state
+        return self.job.state if self.job is not None and self.task.state == TaskState.ACTIVE else self.task.state
 
     @property
     def row(self) -> str:
@@ -61,8 +62,10 @@ class StepView:
     @property
     def state(self) -> str:
         """Of a step with one task under way, what its job does."""
-        if self.step.state == "running" and self.single is not None:
-            return {"ready": "queued", "later": "waiting"}.get(self.single.state, self.single.state)
+        if self.step.state == StepState.RUNNING and self.single is not None:
+            return {TaskState.READY.value: "queued", TaskState.LATER.value: "waiting"}.get(
+                self.single.state, self.single.state
+            )
         return self.step.state
 
     @property
@@ -75,7 +78,7 @@ class StepView:
     @property
     def counted(self) -> str:
         """How far a step with several tasks is."""
-        done = sum(task.task.state == "completed" for task in self.tasks)
+        done = sum(task.task.state == TaskState.COMPLETED for task in self.tasks)
         return f"{done} of {len(self.tasks)}" if len(self.tasks) > 1 else ""
 
 
@@ -112,7 +115,7 @@ class RunView:
 
     @property
     def asking(self) -> list[StepView]:
-        return [one for one in self.steps if any(task.task.state == "asking" for task in one.tasks)]
+        return [one for one in self.steps if any(task.task.state == TaskState.ASKING for task in one.tasks)]
 
     def passing(self, source: str, target: str) -> str:
         """What passes along an edge, in words."""
