@@ -6,6 +6,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 from fastapi import Request
@@ -56,6 +57,11 @@ def file_size(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+def px(length: float) -> str:
+    """A coordinate in a drawing."""
+    return f"{length:.1f}"
 
 
 def hartree(value: float | None) -> str:
@@ -111,6 +117,7 @@ pages.env.filters |= {
     "ago": ago,
     "file_size": file_size,
     "hartree": hartree,
+    "px": px,
     "in_ev": in_ev,
     "walltime": format_walltime,
     "axis_value": axis_value,
@@ -132,8 +139,11 @@ pages.env.globals |= {
     "lights": lights,
 }
 pages.env.trim_blocks = pages.env.lstrip_blocks = True
-# A block that is rendered alone does not run the imports of its page.
-pages.env.globals["ui"] = pages.env.get_template("macros/common.html").module
+_UI = SimpleNamespace()
+pages.env.globals["ui"] = _UI
+for _subject in ("icons", "fields", "charts", "decks"):
+    _macros = pages.env.get_template(f"macros/{_subject}.html").module
+    vars(_UI).update({name: macro for name, macro in vars(_macros).items() if not name.startswith("_")})
 
 
 def is_fragment(request: Request) -> bool:

@@ -201,8 +201,8 @@ async def test_a_deck_is_taken_over_by_hand(app: FastAPI) -> None:
     ada = await log_in(app)
     page = (await ada.post("/new/scf/detach", data=form_of(geometry_as="external"))).text
     assert "Edited by hand" in page and "EXTERNAL" in page
-    origin = json.loads(re.search(r'name="origin" value="([^"]*)"', page)[1].replace("&#34;", '"'))  # type: ignore[index]
-    reference = re.search(r'name="p_geometry_file" value="(upload:[^"]*)"', page)
+    origin = json.loads(re.search(r'name="origin"\s+value="([^"]*)"', page)[1].replace("&#34;", '"'))  # type: ignore[index]
+    reference = re.search(r'name="p_geometry_file"\s+value="(upload:[^"]*)"', page)
     assert reference is not None
     edited = origin["raw.d12"].replace("TOLDEE\n", "TOLDEP\n8\nTOLDEE\n")
     data = {"p_deck": edited, "p_geometry_file": reference[1], "origin": json.dumps(origin), "origin_of": "scf"}

@@ -240,7 +240,7 @@ async def test_many_jobs_are_acted_on_from_the_list(browser: httpx.AsyncClient) 
         form = structure | method | {"cluster": "here", "key": str(number)}
         assert (await browser.post("/new/scf", data=form)).status_code == 303
     listed = (await browser.get("/jobs")).text
-    ids = re.findall(r'name="id" value="([a-z2-7]+)"', listed)
+    ids = re.findall(r'name="id"\s+value="([a-z2-7]+)"', listed)
     assert len(ids) == 3
     assert "Paused by ada: upgrade." in (await browser.get(f"/jobs/{ids[0]}")).text
     held = await browser.post("/jobs/actions", data={"id": ids[:2], "action": "hold"}, follow_redirects=True)
