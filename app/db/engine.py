@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.sessions import ReadSession, WriteSession
 
 _READ_ONLY = "crystaldeck_read_only"
 _WRITERS = 0x43524459
@@ -38,6 +40,7 @@ class Database:
             connect_args={"factory": _Connection} if self.is_sqlite else {},
         )
         self._readers = self.engine.execution_options(**{_READ_ONLY: True})
+        self._listeners: list[Callable[[], None]] = []
         # Coroutines of this process queue here rather than in SQLite's busy timeout.
         self._writing = asyncio.Lock()
         if self.is_sqlite:
@@ -45,26 +48,38 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A unit of work: all of it is kept, or nothing."""
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """A unit of work: all of it is kept, or nothing. Once it is kept, its news are told: see `on_news`."""
+        async with self._begin() as session:
+            yield session
+        if session.has_news:
+            for tell in self._listeners:
+                tell()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[WriteSession]:
         if self.is_sqlite:
             async with (
                 self._writing,
                 AsyncSession(self.engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
-                yield session
+                yield WriteSession(session)
         else:
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
                 begin = text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')")
                 await session.exec(begin.bindparams(key=_WRITERS, channel=CHANNEL))  # type: ignore[call-overload]
-                yield session
+                yield WriteSession(session)
+
+    def on_news(self, tell: Callable[[], None]) -> None:
+        """Call `tell` after every commit of this process that wrote events."""
+        self._listeners.append(tell)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncIterator[ReadSession]:
         """A consistent view that never blocks a writer."""
         async with AsyncSession(self._readers, expire_on_commit=False) as session:
-            yield session
+            yield ReadSession(session)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -74,7 +89,7 @@ AT_ONCE = 50
 """Rows of one statement."""
 
 
-async def insert_rows(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
+async def insert_rows(session: WriteSession, rows: Sequence[SQLModel]) -> None:
     """Insert many rows of one table by few statements; ids are given in the order of the rows, and are not read back."""
     unset = {"id"} if rows and getattr(rows[0], "id", "") is None else set()
     for first in range(0, len(rows), AT_ONCE):

@@ -8,33 +8,33 @@ from contextlib import asynccontextmanager
 from sqlalchemy import inspect
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import SQLModel
-from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.sessions import WriteSession
 
 NOT_THE_ITEM = (OperationalError, InterfaceError)
 """The database itself fails: no single item is to blame, and none may be marked as failed for it."""
 
 
-def require_current(session: AsyncSession, row: SQLModel) -> None:
+def require_current(session: WriteSession, row: SQLModel) -> None:
     """Raise LookupError unless `row` was read or added in the running transaction: what it says may be of yesterday."""
     if row not in session:
         raise LookupError(f"a {type(row).__name__} of another session is to be changed; read it in this one")
 
 
 @asynccontextmanager
-async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
+async def savepoint(session: WriteSession) -> AsyncIterator[None]:
     """Undo the block where it raises.
 
     Rows that it read are forgotten, since they may hold what was undone; those that were there before are read again.
     """
-    known = set(session.identity_map.keys())
+    known = set(session.rows())
     try:
         async with session.begin_nested():
             yield
     except Exception:
-        for key in list(session.identity_map.keys()):
-            row = session.identity_map[key]
+        for key, row in session.rows().items():
             if key not in known:
-                session.expunge(row)
+                session.forget(row)
             elif inspect(row).expired_attributes:
                 await session.refresh(row)
         raise

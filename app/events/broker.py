@@ -36,6 +36,7 @@ class Broker:
         self._tasks: list[asyncio.Task[None]] = []
         self._last_id = 0
         self.stopping = asyncio.Event()
+        database.on_news(self.wake)
 
     async def start(self) -> None:
         async with self._database.read() as session:
@@ -52,7 +53,7 @@ class Broker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def wake(self) -> None:
-        """Called after a commit that wrote events."""
+        """Look at the table now: called after every commit that wrote events."""
         self._wake.set()
 
     async def _tail(self) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, update
+from sqlalchemy import Integer, cast, delete, func, update
 from sqlalchemy.orm import load_only
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Batch, BatchItem, Cluster, Job, JobResult, JobTag, RemoteJob, User
 from app.domain.batches import BatchState, ItemState
 from app.domain.estimates import Past
@@ -20,16 +20,16 @@ HISTORY = 300
 """Finished jobs that an estimate looks at, the newest first."""
 
 
-async def get(session: AsyncSession, batch_id: str) -> Batch | None:
+async def get(session: ReadSession, batch_id: str) -> Batch | None:
     return await session.get(Batch, batch_id)
 
 
-async def busy(session: AsyncSession) -> list[str]:
+async def busy(session: ReadSession) -> list[str]:
     """Batches with something left to do."""
     return list((await session.exec(select(Batch.id).where(col(Batch.busy)))).all())
 
 
-async def listing(session: AsyncSession, kind: str, limit: int = 100) -> list[tuple[Batch, str]]:
+async def listing(session: ReadSession, kind: str, limit: int = 100) -> list[tuple[Batch, str]]:
     """Batches with their owners' names, the newest first; discarded ones are left out."""
     query = select(Batch, User.name).join(User, col(User.id) == col(Batch.owner_id))
     query = query.where(Batch.kind == kind, Batch.state != str(BatchState.DISCARDED))
@@ -38,7 +38,7 @@ async def listing(session: AsyncSession, kind: str, limit: int = 100) -> list[tu
 
 
 async def items(
-    session: AsyncSession,
+    session: ReadSession,
     batch_id: str,
     states: Collection[str] = (),
     *,
@@ -53,29 +53,29 @@ async def items(
     return list((await session.exec(query.order_by(order).limit(limit))).all())
 
 
-async def item(session: AsyncSession, batch_id: str, position: int) -> BatchItem | None:
+async def item(session: ReadSession, batch_id: str, position: int) -> BatchItem | None:
     query = select(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.position == position)
     return (await session.exec(query)).first()
 
 
-async def counts(session: AsyncSession, batch_id: str) -> dict[str, int]:
+async def counts(session: ReadSession, batch_id: str) -> dict[str, int]:
     """Items by state."""
     query = select(BatchItem.state, func.count()).where(BatchItem.batch_id == batch_id)
     return dict((await session.exec(query.group_by(col(BatchItem.state)))).all())
 
 
-async def next_position(session: AsyncSession, batch_id: str) -> int:
+async def next_position(session: ReadSession, batch_id: str) -> int:
     last = (await session.exec(select(func.max(BatchItem.position)).where(BatchItem.batch_id == batch_id))).one()
     return (last or 0) + 1
 
 
-async def renew(session: AsyncSession, batch_id: str, state: ItemState) -> None:
+async def renew(session: WriteSession, batch_id: str, state: ItemState) -> None:
     """Set the state of all items that are not jobs yet. Only `services.transitions` may do this."""
     query = update(BatchItem).where(col(BatchItem.batch_id) == batch_id, col(BatchItem.job_id).is_(None))
     await session.exec(query.values(state=str(state), message=""), execution_options={"synchronize_session": False})
 
 
-async def write_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+async def write_receipts(session: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Set id, state and message of receipts. Only `services.transitions` may do this."""
     if rows:
         await session.exec(update(BatchItem), params=[dict(row) for row in rows])
@@ -98,7 +98,7 @@ _LIGHT: tuple[Any, ...] = (
 """What a list of many jobs needs of each."""
 
 
-async def rows(session: AsyncSession, batch_id: str, *, offset: int = 0, limit: int | None = None) -> list[Row]:
+async def rows(session: ReadSession, batch_id: str, *, offset: int = 0, limit: int | None = None) -> list[Row]:
     """Items in their order, each with its job (without decks and parameters) and that job's energy."""
     energy = (
         select(func.min(col(JobResult.energy_total))).where(col(JobResult.job_id) == col(BatchItem.job_id))
@@ -131,7 +131,7 @@ class Cell:
     job_id: str | None
 
 
-async def strip(session: AsyncSession, batch_id: str) -> list[Cell]:
+async def strip(session: ReadSession, batch_id: str) -> list[Cell]:
     state = func.coalesce(col(Job.state), col(BatchItem.state))
     query = (
         select(col(BatchItem.position), col(BatchItem.name), state, col(BatchItem.job_id))
@@ -141,7 +141,7 @@ async def strip(session: AsyncSession, batch_id: str) -> list[Cell]:
     return [Cell(*row) for row in (await session.exec(query.order_by(col(BatchItem.position)))).all()]
 
 
-async def tallies(session: AsyncSession, batch_ids: Collection[str]) -> dict[str, dict[str, int]]:
+async def tallies(session: ReadSession, batch_ids: Collection[str]) -> dict[str, dict[str, int]]:
     """Jobs by state, for each of some batches."""
     if not batch_ids:
         return {}
@@ -152,12 +152,12 @@ async def tallies(session: AsyncSession, batch_ids: Collection[str]) -> dict[str
     return found
 
 
-async def names(session: AsyncSession, batch_ids: Iterable[str]) -> dict[str, str]:
+async def names(session: ReadSession, batch_ids: Iterable[str]) -> dict[str, str]:
     query = select(Batch.id, Batch.name).where(col(Batch.id).in_(list(batch_ids)))
     return dict((await session.exec(query)).all())
 
 
-async def wake(session: AsyncSession, batch_ids: Collection[str]) -> None:
+async def wake(session: WriteSession, batch_ids: Collection[str]) -> None:
     """Something happened to their jobs: look at them again."""
     if batch_ids:
         await session.exec(update(Batch).where(col(Batch.id).in_(list(batch_ids))).values(busy=True))
@@ -176,7 +176,7 @@ class Twin:
     preview: bool
 
 
-async def twins(session: AsyncSession, digests: Collection[str], cluster_id: int) -> dict[str, Twin]:
+async def twins(session: ReadSession, digests: Collection[str], cluster_id: int) -> dict[str, Twin]:
     """By digest the job that computed the same, or that is about to: a completed one first, the newest of them.
 
     What the preview engine computed counts for the same cluster only.
@@ -205,7 +205,7 @@ async def twins(session: AsyncSession, digests: Collection[str], cluster_id: int
 # -- what finished jobs took -----------------------------------------------------------------------------------------------
 
 
-async def history(session: AsyncSession, template_id: str, cluster_id: int) -> list[Past]:
+async def history(session: ReadSession, template_id: str, cluster_id: int) -> list[Past]:
     """The newest completed jobs of one template on one cluster, and what they took."""
     query = (
         select(  # type: ignore[call-overload]
@@ -234,7 +234,7 @@ def _past(atoms: int, resources: dict[str, Any], started: Any, ended: Any, wall_
     )
 
 
-async def tags_of(session: AsyncSession, job_ids: Sequence[str]) -> dict[str, list[str]]:
+async def tags_of(session: ReadSession, job_ids: Sequence[str]) -> dict[str, list[str]]:
     """Tags by job, in the order of the alphabet."""
     query = select(JobTag).where(col(JobTag.job_id).in_(list(job_ids))).order_by(JobTag.tag)
     found: dict[str, list[str]] = {}
@@ -243,17 +243,22 @@ async def tags_of(session: AsyncSession, job_ids: Sequence[str]) -> dict[str, li
     return found
 
 
-async def owner_name(session: AsyncSession, batch: Batch) -> str | None:
+async def untag(session: WriteSession, job_ids: Collection[str], tag: str) -> None:
+    """Take a tag from those of these jobs that have it."""
+    await session.exec(delete(JobTag).where(col(JobTag.job_id).in_(list(job_ids)), col(JobTag.tag) == tag))
+
+
+async def owner_name(session: ReadSession, batch: Batch) -> str | None:
     return (await session.exec(select(User.name).where(User.id == batch.owner_id))).first()
 
 
-async def sizes(session: AsyncSession, batch_id: str) -> list[int]:
+async def sizes(session: ReadSession, batch_id: str) -> list[int]:
     """Atoms of each job that is to be computed."""
     query = select(BatchItem.atoms).where(BatchItem.batch_id == batch_id, BatchItem.state == str(ItemState.READY))
     return list((await session.exec(query)).all())
 
 
-async def by_digest(session: AsyncSession, batch_id: str, digests: Collection[str]) -> dict[str, int]:
+async def by_digest(session: ReadSession, batch_id: str, digests: Collection[str]) -> dict[str, int]:
     """First position of rows of a batch that compute these, by digest."""
     query = select(BatchItem.digest, func.min(BatchItem.position)).where(
         BatchItem.batch_id == batch_id,
@@ -263,13 +268,13 @@ async def by_digest(session: AsyncSession, batch_id: str, digests: Collection[st
     return dict((await session.exec(query.group_by(col(BatchItem.digest)))).all())
 
 
-async def has_head(session: AsyncSession, batch_id: str) -> bool:
+async def has_head(session: ReadSession, batch_id: str) -> bool:
     """Does a job stand for the batch in lists already?"""
     query = select(func.count()).select_from(Job).where(Job.batch_id == batch_id, col(Job.batch_head))
     return bool((await session.exec(query)).one())
 
 
-async def wake_for_jobs(session: AsyncSession, batch_ids: Collection[str]) -> None:
+async def wake_for_jobs(session: WriteSession, batch_ids: Collection[str]) -> None:
     """Jobs of these batches have ended: let the sweeps that want to stop early look at them."""
     stopping = [
         batch_id for batch_id in batch_ids if (batch := await get(session, batch_id)) and batch.sweep.get("stop")

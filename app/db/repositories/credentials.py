@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import func, update
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Credential, Job, RemoteJob, now
 from app.domain.states import OCCUPYING, JobState
 
@@ -15,7 +15,7 @@ Submitter = tuple[int, int, int | None, str]
 """Cluster, owner, credential and account of jobs that were submitted the same way."""
 
 
-async def current(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
+async def current(session: ReadSession, cluster_id: int, user_id: int) -> Credential | None:
     """The key that this user's next jobs are submitted with."""
     query = select(Credential).where(
         Credential.cluster_id == cluster_id, Credential.user_id == user_id, col(Credential.retired_at).is_(None)
@@ -23,7 +23,7 @@ async def current(session: AsyncSession, cluster_id: int, user_id: int) -> Crede
     return (await session.exec(query)).first()
 
 
-async def current_by_user(session: AsyncSession, cluster_id: int, user_ids: Collection[int]) -> dict[int, Credential]:
+async def current_by_user(session: ReadSession, cluster_id: int, user_ids: Collection[int]) -> dict[int, Credential]:
     """The keys that these users' next jobs are submitted with, by user; who has none is absent."""
     query = select(Credential).where(
         Credential.cluster_id == cluster_id,
@@ -33,12 +33,12 @@ async def current_by_user(session: AsyncSession, cluster_id: int, user_ids: Coll
     return {row.user_id: row for row in (await session.exec(query)).all()}
 
 
-async def by_ids(session: AsyncSession, ids: Collection[int]) -> dict[int, Credential]:
+async def by_ids(session: ReadSession, ids: Collection[int]) -> dict[int, Credential]:
     query = select(Credential).where(col(Credential.id).in_(list(ids)))
     return {row.id: row for row in (await session.exec(query)).all() if row.id is not None}
 
 
-async def kept(session: AsyncSession, cluster_id: int, user_id: int) -> list[Credential]:
+async def kept(session: ReadSession, cluster_id: int, user_id: int) -> list[Credential]:
     """Earlier keys of a user that can still be used, the oldest first."""
     query = select(Credential).where(
         Credential.cluster_id == cluster_id, Credential.user_id == user_id,
@@ -47,7 +47,7 @@ async def kept(session: AsyncSession, cluster_id: int, user_id: int) -> list[Cre
     return list((await session.exec(query.order_by(col(Credential.id)))).all())
 
 
-async def retire(session: AsyncSession, cluster_id: int, user_id: int) -> Credential | None:
+async def retire(session: WriteSession, cluster_id: int, user_id: int) -> Credential | None:
     """Make room for another current key."""
     row = await current(session, cluster_id, user_id)
     if row is not None:
@@ -57,12 +57,12 @@ async def retire(session: AsyncSession, cluster_id: int, user_id: int) -> Creden
     return row
 
 
-async def forget_secrets(session: AsyncSession, ids: Iterable[int]) -> None:
+async def forget_secrets(session: WriteSession, ids: Iterable[int]) -> None:
     """Throw the private halves away; the rows stay, since jobs name them."""
     await session.exec(update(Credential).where(col(Credential.id).in_(list(ids))).values(private_key=""))
 
 
-async def forget_cluster(session: AsyncSession, cluster_id: int) -> None:
+async def forget_cluster(session: WriteSession, cluster_id: int) -> None:
     """Throw away what opens a cluster that was removed; its jobs go on naming their keys."""
     of_it = update(Credential).where(col(Credential.cluster_id) == cluster_id)
     plain = {"synchronize_session": False}
@@ -72,7 +72,7 @@ async def forget_cluster(session: AsyncSession, cluster_id: int) -> None:
     await session.exec(of_it.values(private_key=""), execution_options=plain)
 
 
-async def adopt(session: AsyncSession, heir: Credential) -> list[int]:
+async def adopt(session: WriteSession, heir: Credential) -> list[int]:
     """The jobs that its owner submitted to the same account with earlier keys are its own now. Ids of those keys."""
     query = select(Credential.id).where(
         Credential.cluster_id == heir.cluster_id, Credential.user_id == heir.user_id,
@@ -86,7 +86,7 @@ async def adopt(session: AsyncSession, heir: Credential) -> list[int]:
     return earlier
 
 
-async def unneeded(session: AsyncSession) -> list[Credential]:
+async def unneeded(session: ReadSession) -> list[Credential]:
     """Earlier keys whose secret is still here although no unfinished job needs it."""
     needed = (
         select(RemoteJob.credential_id)
@@ -100,7 +100,7 @@ async def unneeded(session: AsyncSession) -> list[Credential]:
 
 
 async def submitters(
-    session: AsyncSession, states: Iterable[JobState], cluster_id: int | None = None
+    session: ReadSession, states: Iterable[JobState], cluster_id: int | None = None
 ) -> list[Submitter]:
     """How the jobs in these states were submitted, each way once."""
     query = (
@@ -114,7 +114,7 @@ async def submitters(
     return [(row[0], row[1], row[2], row[3]) for row in (await session.exec(query)).all()]
 
 
-async def jobs_of(session: AsyncSession, credential_ids: Collection[int], states: Iterable[JobState]) -> int:
+async def jobs_of(session: ReadSession, credential_ids: Collection[int], states: Iterable[JobState]) -> int:
     """How many jobs in these states were submitted with these keys."""
     query = (
         select(func.count())
@@ -126,7 +126,7 @@ async def jobs_of(session: AsyncSession, credential_ids: Collection[int], states
 
 
 async def jobs_submitted(
-    session: AsyncSession, way: Submitter, states: Iterable[JobState], attention_not: str
+    session: ReadSession, way: Submitter, states: Iterable[JobState], attention_not: str
 ) -> list[Job]:
     """Jobs in these states that were submitted so, and whose attention says something else."""
     cluster_id, owner_id, credential_id, account = way

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Device, User
 
 KEPT = 30
 """Of one user; the one that was not used for longest goes."""
 
 
-async def of_user_named(session: AsyncSession, token_hash: str, name: str, since: datetime) -> Device | None:
+async def of_user_named(session: ReadSession, token_hash: str, name: str, since: datetime) -> Device | None:
     """The device, if this user has logged in on it since then."""
     query = (
         select(Device)
@@ -24,11 +24,11 @@ async def of_user_named(session: AsyncSession, token_hash: str, name: str, since
     return (await session.exec(query)).first()
 
 
-async def use(session: AsyncSession, token_hash: str, at: datetime) -> None:
+async def use(session: WriteSession, token_hash: str, at: datetime) -> None:
     await session.exec(update(Device).where(col(Device.token_hash) == token_hash).values(last_used_at=at))
 
 
-async def add(session: AsyncSession, user_id: int, token_hash: str, at: datetime) -> None:
+async def add(session: WriteSession, user_id: int, token_hash: str, at: datetime) -> None:
     session.add(Device(token_hash=token_hash, user_id=user_id, created_at=at, last_used_at=at))
     await session.flush()
     newest = (
@@ -41,5 +41,5 @@ async def add(session: AsyncSession, user_id: int, token_hash: str, at: datetime
     await session.exec(delete(Device).where(col(Device.user_id) == user_id, col(Device.id).not_in(kept)))
 
 
-async def forget_older(session: AsyncSession, before: datetime) -> None:
+async def forget_older(session: WriteSession, before: datetime) -> None:
     await session.exec(delete(Device).where(col(Device.last_used_at) < before))

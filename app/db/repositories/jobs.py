@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Integer, cast, func, or_, tuple_, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState
@@ -97,7 +97,7 @@ def restricted(query: Any, wanted: JobFilter) -> Any:
     return query
 
 
-async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
+async def listing(session: ReadSession, wanted: JobFilter) -> list[JobRow]:
     """Newest first."""
     own = col(JobResult.job_id) == col(Job.id)
     energy = select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery()
@@ -113,38 +113,38 @@ async def listing(session: AsyncSession, wanted: JobFilter) -> list[JobRow]:
     return [JobRow(job, owner, cluster, value, bool(preview)) for job, owner, cluster, value, preview in rows]
 
 
-async def counts(session: AsyncSession) -> dict[str, int]:
+async def counts(session: ReadSession) -> dict[str, int]:
     """Jobs by state, those in the archive left out."""
     query = select(col(Job.state), func.count()).where(col(Job.archived).is_(False)).group_by(col(Job.state))
     return dict((await session.exec(query)).all())
 
 
-async def get(session: AsyncSession, job_id: str) -> Job | None:
+async def get(session: ReadSession, job_id: str) -> Job | None:
     return await session.get(Job, job_id)
 
 
-async def row(session: AsyncSession, job_id: str) -> JobRow | None:
+async def row(session: ReadSession, job_id: str) -> JobRow | None:
     return next(iter(await listing(session, JobFilter(id=job_id))), None)
 
 
-async def get_all(session: AsyncSession, job_ids: Iterable[str]) -> dict[str, Job]:
+async def get_all(session: ReadSession, job_ids: Iterable[str]) -> dict[str, Job]:
     """Jobs by id; those that do not exist are absent."""
     query = select(Job).where(col(Job.id).in_(list(job_ids)))
     return {job.id: job for job in (await session.exec(query)).all()}
 
 
-async def remotes(session: AsyncSession, job_ids: Iterable[str]) -> dict[str, RemoteJob]:
+async def remotes(session: ReadSession, job_ids: Iterable[str]) -> dict[str, RemoteJob]:
     """What clusters know of these jobs, by job id."""
     query = select(RemoteJob).where(col(RemoteJob.job_id).in_(list(job_ids)))
     return {remote.job_id: remote for remote in (await session.exec(query)).all()}
 
 
-async def remote(session: AsyncSession, job_id: str) -> RemoteJob | None:
+async def remote(session: ReadSession, job_id: str) -> RemoteJob | None:
     return await session.get(RemoteJob, job_id)
 
 
 async def in_states(
-    session: AsyncSession,
+    session: ReadSession,
     cluster_id: int,
     states: Iterable[JobState],
     *,
@@ -164,21 +164,21 @@ async def in_states(
     return list((await session.exec(query)).all())
 
 
-async def owners_in_states(session: AsyncSession, cluster_id: int, states: Iterable[JobState]) -> list[int]:
+async def owners_in_states(session: ReadSession, cluster_id: int, states: Iterable[JobState]) -> list[int]:
     """Users who have jobs in these states on a cluster."""
     query = select(Job.owner_id).distinct()
     query = query.where(Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in states]))
     return list((await session.exec(query)).all())
 
 
-async def mark_seen(session: AsyncSession, job_ids: Iterable[str]) -> None:
+async def mark_seen(session: WriteSession, job_ids: Iterable[str]) -> None:
     """The cluster still lists these jobs, in the same words as before."""
     query = update(RemoteJob).where(col(RemoteJob.job_id).in_(list(job_ids))).values(last_seen=now())
     await session.exec(query, execution_options={"synchronize_session": False})
 
 
 async def with_remote(
-    session: AsyncSession, key: CredentialKey, states: Iterable[JobState]
+    session: ReadSession, key: CredentialKey, states: Iterable[JobState]
 ) -> list[tuple[Job, RemoteJob]]:
     """Jobs in these states that were submitted with this credential, the oldest first."""
     query = (
@@ -195,7 +195,7 @@ async def with_remote(
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
 
 
-async def without_usage(session: AsyncSession, since: datetime) -> list[tuple[Job, RemoteJob]]:
+async def without_usage(session: ReadSession, since: datetime) -> list[tuple[Job, RemoteJob]]:
     """Jobs that ended since then, and of which no accounting told yet what they took."""
     ended = [str(state) for state in TERMINAL]
     query = (
@@ -208,25 +208,25 @@ async def without_usage(session: AsyncSession, since: datetime) -> list[tuple[Jo
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
 
 
-async def change_remotes(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+async def change_remotes(session: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Set what is known of submitted jobs: each row names its `job_id` and the columns to set, the same in all rows."""
     if rows:
         await session.exec(update(RemoteJob), params=[dict(row) for row in rows])
 
 
-async def keep_usage(session: AsyncSession, usages: Mapping[str, Usage]) -> None:
+async def keep_usage(session: WriteSession, usages: Mapping[str, Usage]) -> None:
     """What jobs took, by job id."""
     await change_remotes(session, [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()])
 
 
-async def occupying(session: AsyncSession, cluster_id: int) -> int:
+async def occupying(session: ReadSession, cluster_id: int) -> int:
     """Jobs that count against the cluster's limit."""
     states = [str(state) for state in OCCUPYING]
     query = select(func.count()).select_from(Job).where(Job.cluster_id == cluster_id, col(Job.state).in_(states))
     return (await session.exec(query)).one()
 
 
-async def unfinished(session: AsyncSession, cluster_id: int) -> dict[str, int]:
+async def unfinished(session: ReadSession, cluster_id: int) -> dict[str, int]:
     """Jobs of a cluster that have not ended, by state."""
     query = select(col(Job.state), func.count()).where(
         Job.cluster_id == cluster_id, col(Job.state).not_in([str(state) for state in TERMINAL])
@@ -234,7 +234,7 @@ async def unfinished(session: AsyncSession, cluster_id: int) -> dict[str, int]:
     return dict((await session.exec(query.group_by(col(Job.state)))).all())
 
 
-async def states_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str, str]:
+async def states_of(session: ReadSession, job_ids: Collection[str]) -> dict[str, str]:
     """The states of jobs in the database, by id."""
     if not job_ids:
         return {}
@@ -242,7 +242,7 @@ async def states_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str
     return dict((await session.exec(query)).all())
 
 
-async def write_states(session: AsyncSession, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> None:
+async def write_states(session: WriteSession, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> None:
     """Set the new states of jobs, and what else changes with them. Only `services.transitions.jobs` may do this."""
     await session.exec(update(Job), params=[{"id": job.id, **values} for job, values in changes])
     for job, values in changes:
@@ -251,7 +251,7 @@ async def write_states(session: AsyncSession, changes: Sequence[tuple[Job, Mappi
             set_committed_value(job, key, value)
 
 
-async def update_jobs(session: AsyncSession, changes: Mapping[str, Mapping[str, Any]]) -> None:
+async def update_jobs(session: WriteSession, changes: Mapping[str, Mapping[str, Any]]) -> None:
     """Set columns of jobs, by id; rows that the session holds keep what they have.
 
     Raises:
@@ -263,17 +263,17 @@ async def update_jobs(session: AsyncSession, changes: Mapping[str, Mapping[str, 
         await session.exec(update(Job), params=[{"id": job_id, **values} for job_id, values in changes.items()])
 
 
-async def set_attention(session: AsyncSession, reasons: Mapping[str, str]) -> None:
+async def set_attention(session: WriteSession, reasons: Mapping[str, str]) -> None:
     """What a person should look at, by job id; empty: nothing."""
     await update_jobs(session, {job_id: {"attention": reason} for job_id, reason in reasons.items()})
 
 
-async def history(session: AsyncSession, job_id: str) -> list[JobEvent]:
+async def history(session: ReadSession, job_id: str) -> list[JobEvent]:
     query = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
     return list((await session.exec(query)).all())
 
 
-async def histories(session: AsyncSession, job_ids: Collection[str]) -> dict[str, list[JobEvent]]:
+async def histories(session: ReadSession, job_ids: Collection[str]) -> dict[str, list[JobEvent]]:
     """Histories of many jobs, by id."""
     query = select(JobEvent).where(col(JobEvent.job_id).in_(list(job_ids))).order_by(col(JobEvent.id))
     found: dict[str, list[JobEvent]] = {}
@@ -282,22 +282,22 @@ async def histories(session: AsyncSession, job_ids: Collection[str]) -> dict[str
     return found
 
 
-async def files(session: AsyncSession, job_id: str) -> list[JobFile]:
+async def files(session: ReadSession, job_id: str) -> list[JobFile]:
     query = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.name))
     return list((await session.exec(query)).all())
 
 
-async def file(session: AsyncSession, job_id: str, name: str) -> JobFile | None:
+async def file(session: ReadSession, job_id: str, name: str) -> JobFile | None:
     return (await session.exec(select(JobFile).where(JobFile.job_id == job_id, JobFile.name == name))).first()
 
 
-async def files_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobFile]:
+async def files_of(session: ReadSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobFile]:
     """Files of many jobs, by job id and name."""
     query = select(JobFile).where(col(JobFile.job_id).in_(list(job_ids)))
     return {(file.job_id, file.name): file for file in (await session.exec(query)).all()}
 
 
-async def with_files(session: AsyncSession, names: Collection[str], limit: int) -> list[tuple[Job, str]]:
+async def with_files(session: ReadSession, names: Collection[str], limit: int) -> list[tuple[Job, str]]:
     """Jobs that left files of these names here, the newest first, each with the name."""
     query = (
         select(Job, JobFile.name)
@@ -308,12 +308,12 @@ async def with_files(session: AsyncSession, names: Collection[str], limit: int) 
     return list((await session.exec(query.limit(limit))).all())
 
 
-async def results(session: AsyncSession, job_id: str) -> list[JobResult]:
+async def results(session: ReadSession, job_id: str) -> list[JobResult]:
     query = select(JobResult).where(JobResult.job_id == job_id).order_by(col(JobResult.id))
     return list((await session.exec(query)).all())
 
 
-async def older_results(session: AsyncSession, version: int, limit: int) -> list[JobResult]:
+async def older_results(session: ReadSession, version: int, limit: int) -> list[JobResult]:
     """Results of an older schema, newest jobs first."""
     stored = col(JobResult.results)["schema_version"].as_integer()
     query = (
@@ -322,7 +322,7 @@ async def older_results(session: AsyncSession, version: int, limit: int) -> list
     return list((await session.exec(query)).all())
 
 
-async def results_of(session: AsyncSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobResult]:
+async def results_of(session: ReadSession, job_ids: Iterable[str]) -> dict[tuple[str, str], JobResult]:
     """Results of many jobs, by job id and output."""
     query = select(JobResult).where(col(JobResult.job_id).in_(list(job_ids)))
     return {(result.job_id, result.output): result for result in (await session.exec(query)).all()}

@@ -6,53 +6,53 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import FormDraft, JobAttachment, JobFile, LibraryBasis, LibraryTemplate, StoredFile, now
 
 
-async def stamp(session: AsyncSession) -> tuple[int, int]:
+async def stamp(session: ReadSession) -> tuple[int, int]:
     """Changes whenever a template or a basis set does."""
     templates = (await session.exec(select(func.max(LibraryTemplate.id)))).one()
     sets = (await session.exec(select(func.max(LibraryBasis.id)))).one()
     return templates or 0, sets or 0
 
 
-async def templates(session: AsyncSession) -> list[LibraryTemplate]:
+async def templates(session: ReadSession) -> list[LibraryTemplate]:
     """The last version of each template that was not removed."""
     newest = select(func.max(LibraryTemplate.id)).group_by(LibraryTemplate.template_id)
     query = select(LibraryTemplate).where(col(LibraryTemplate.id).in_(newest), col(LibraryTemplate.removed).is_(False))
     return list((await session.exec(query.order_by(LibraryTemplate.template_id))).all())
 
 
-async def template_history(session: AsyncSession, template_id: str) -> list[LibraryTemplate]:
+async def template_history(session: ReadSession, template_id: str) -> list[LibraryTemplate]:
     """All versions, the newest first."""
     query = select(LibraryTemplate).where(LibraryTemplate.template_id == template_id)
     return list((await session.exec(query.order_by(col(LibraryTemplate.version).desc()))).all())
 
 
-async def basis_sets(session: AsyncSession) -> list[LibraryBasis]:
+async def basis_sets(session: ReadSession) -> list[LibraryBasis]:
     """The last version of each basis set that was not removed."""
     newest = select(func.max(LibraryBasis.id)).group_by(LibraryBasis.name)
     query = select(LibraryBasis).where(col(LibraryBasis.id).in_(newest), col(LibraryBasis.removed).is_(False))
     return list((await session.exec(query.order_by(LibraryBasis.name))).all())
 
 
-async def basis_history(session: AsyncSession, name: str) -> list[LibraryBasis]:
+async def basis_history(session: ReadSession, name: str) -> list[LibraryBasis]:
     query = select(LibraryBasis).where(LibraryBasis.name == name).order_by(col(LibraryBasis.version).desc())
     return list((await session.exec(query)).all())
 
 
-async def stored_file(session: AsyncSession, sha256: str) -> StoredFile | None:
+async def stored_file(session: ReadSession, sha256: str) -> StoredFile | None:
     return await session.get(StoredFile, sha256)
 
 
-async def stored_by(session: AsyncSession, owner_id: int, limit: int = 50) -> list[StoredFile]:
+async def stored_by(session: ReadSession, owner_id: int, limit: int = 50) -> list[StoredFile]:
     query = select(StoredFile).where(StoredFile.owner_id == owner_id).order_by(col(StoredFile.created_at).desc())
     return list((await session.exec(query.limit(limit))).all())
 
 
-async def attachments_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str, list[JobAttachment]]:
+async def attachments_of(session: ReadSession, job_ids: Collection[str]) -> dict[str, list[JobAttachment]]:
     """Files that jobs take along, by job id."""
     found: dict[str, list[JobAttachment]] = {}
     if job_ids:
@@ -62,7 +62,7 @@ async def attachments_of(session: AsyncSession, job_ids: Collection[str]) -> dic
     return found
 
 
-async def sibling_with_file(session: AsyncSession, job_id: str, name: str, left: Sequence[str]) -> str:
+async def sibling_with_file(session: ReadSession, job_id: str, name: str, left: Sequence[str]) -> str:
     """The newest other job that took along the same file under this name and left one of the files `left`; empty: none."""
     own = select(JobAttachment.source).where(JobAttachment.job_id == job_id, JobAttachment.name == name)
     query = (
@@ -77,7 +77,7 @@ async def sibling_with_file(session: AsyncSession, job_id: str, name: str, left:
     return (await session.exec(query)).first() or ""
 
 
-async def taken_from(session: AsyncSession, job_ids: Collection[str]) -> list[JobAttachment]:
+async def taken_from(session: ReadSession, job_ids: Collection[str]) -> list[JobAttachment]:
     """Files of these jobs that other jobs took along."""
     if not job_ids:
         return []
@@ -89,17 +89,17 @@ async def taken_from(session: AsyncSession, job_ids: Collection[str]) -> list[Jo
     return list((await session.exec(select(JobAttachment).where(or_(*ranges)))).all())
 
 
-async def draft(session: AsyncSession, user_id: int, template_id: str) -> FormDraft | None:
+async def draft(session: ReadSession, user_id: int, template_id: str) -> FormDraft | None:
     query = select(FormDraft).where(FormDraft.user_id == user_id, FormDraft.template_id == template_id)
     return (await session.exec(query)).first()
 
 
-async def drafts_of(session: AsyncSession, user_id: int) -> Sequence[FormDraft]:
+async def drafts_of(session: ReadSession, user_id: int) -> Sequence[FormDraft]:
     query = select(FormDraft).where(FormDraft.user_id == user_id).order_by(col(FormDraft.updated_at).desc())
     return (await session.exec(query)).all()
 
 
-async def keep_draft(session: AsyncSession, user_id: int, template_id: str, form: Mapping[str, str]) -> None:
+async def keep_draft(session: WriteSession, user_id: int, template_id: str, form: Mapping[str, str]) -> None:
     row = await draft(session, user_id, template_id)
     if row is None:
         row = FormDraft(user_id=user_id, template_id=template_id, form={})
@@ -107,7 +107,7 @@ async def keep_draft(session: AsyncSession, user_id: int, template_id: str, form
     session.add(row)
 
 
-async def drop_draft(session: AsyncSession, user_id: int, template_id: str) -> None:
+async def drop_draft(session: WriteSession, user_id: int, template_id: str) -> None:
     row = await draft(session, user_id, template_id)
     if row is not None:
         await session.delete(row)

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import func, or_, tuple_
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories.jobs import JobFilter, restricted
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Cluster, Job, JobEvent, RemoteJob, ServiceState, User
 from app.domain.states import OCCUPYING, JobState
 
@@ -28,7 +28,7 @@ class Queued:
 
 
 async def waiting(
-    session: AsyncSession, cluster_id: int, owners: Collection[int], moment: datetime, limit: int
+    session: ReadSession, cluster_id: int, owners: Collection[int], moment: datetime, limit: int
 ) -> list[Queued]:
     """Queued jobs of these users that may start, in the order of priority and place."""
     query = select(col(Job.id), col(Job.owner_id), col(Job.priority)).where(
@@ -41,7 +41,7 @@ async def waiting(
     return [Queued(*row) for row in (await session.exec(query)).all()]
 
 
-async def there(session: AsyncSession, cluster_id: int) -> dict[int, int]:
+async def there(session: ReadSession, cluster_id: int) -> dict[int, int]:
     """Jobs that count against the cluster's limits, by user."""
     query = select(col(Job.owner_id), func.count()).where(
         Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in OCCUPYING])
@@ -49,7 +49,7 @@ async def there(session: AsyncSession, cluster_id: int) -> dict[int, int]:
     return dict((await session.exec(query.group_by(col(Job.owner_id)))).all())
 
 
-async def ahead_of(session: AsyncSession, job: Job) -> int:
+async def ahead_of(session: ReadSession, job: Job) -> int:
     """Queued jobs of the same cluster that are served before this one."""
     before = tuple_(col(Job.priority), col(Job.place), col(Job.id)) < (job.priority, job.place, job.id)
     query = select(func.count()).select_from(Job)
@@ -57,7 +57,7 @@ async def ahead_of(session: AsyncSession, job: Job) -> int:
     return (await session.exec(query)).one()
 
 
-async def ends(session: AsyncSession) -> dict[tuple[int, int], tuple[float, float]]:
+async def ends(session: ReadSession) -> dict[tuple[int, int], tuple[float, float]]:
     """First and last place in the queue, by cluster and priority."""
     places = func.min(col(Job.place)), func.max(col(Job.place))
     query = select(col(Job.cluster_id), col(Job.priority), *places).where(
@@ -67,7 +67,7 @@ async def ends(session: AsyncSession) -> dict[tuple[int, int], tuple[float, floa
     return {(cluster, priority): (low, high) for cluster, priority, low, high in rows}
 
 
-async def matching(session: AsyncSession, wanted: JobFilter, limit: int) -> list[tuple[str, str]]:
+async def matching(session: ReadSession, wanted: JobFilter, limit: int) -> list[tuple[str, str]]:
     """Ids and names of all jobs that a filter lets through, whatever page they are on, in the order of the queue."""
     query = (
         select(col(Job.id), col(Job.name))
@@ -77,17 +77,17 @@ async def matching(session: AsyncSession, wanted: JobFilter, limit: int) -> list
     return await _in_order(session, restricted(query, wanted).limit(limit))
 
 
-async def named(session: AsyncSession, job_ids: Collection[str]) -> list[tuple[str, str]]:
+async def named(session: ReadSession, job_ids: Collection[str]) -> list[tuple[str, str]]:
     """Ids and names of those jobs that exist, in the order of the queue."""
     return await _in_order(session, select(col(Job.id), col(Job.name)).where(col(Job.id).in_(list(job_ids))))
 
 
-async def _in_order(session: AsyncSession, query: Any) -> list[tuple[str, str]]:
+async def _in_order(session: ReadSession, query: Any) -> list[tuple[str, str]]:
     found = await session.exec(query.order_by(col(Job.priority), col(Job.place), col(Job.id)))
     return [(job_id, name) for job_id, name in found.all()]
 
 
-async def all_waiting(session: AsyncSession) -> list[tuple[str, str, int, str, str, str]]:
+async def all_waiting(session: ReadSession) -> list[tuple[str, str, int, str, str, str]]:
     """Id, cluster, priority, owner, state and name of all that is queued or held, in the order of each cluster's queue."""
     query = (
         select(  # type: ignore[call-overload]
@@ -101,7 +101,7 @@ async def all_waiting(session: AsyncSession) -> list[tuple[str, str, int, str, s
     return [tuple(row) for row in (await session.exec(query)).all()]
 
 
-async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime) -> list[datetime]:
+async def handed_since(session: ReadSession, cluster_id: int, moment: datetime) -> list[datetime]:
     """When jobs were handed to a cluster, since `moment`: what a pace goes by after a restart."""
     query = (
         select(JobEvent.at)
@@ -111,20 +111,20 @@ async def handed_since(session: AsyncSession, cluster_id: int, moment: datetime)
     return sorted((await session.exec(query)).all())
 
 
-async def known_ids(session: AsyncSession, cluster_id: int, scheduler_ids: Collection[str]) -> set[str]:
+async def known_ids(session: ReadSession, cluster_id: int, scheduler_ids: Collection[str]) -> set[str]:
     """Those of the scheduler's jobs on a cluster that are ours."""
     query = select(RemoteJob.scheduler_id).join(Job, col(Job.id) == col(RemoteJob.job_id))
     query = query.where(Job.cluster_id == cluster_id, col(RemoteJob.scheduler_id).in_(list(scheduler_ids)))
     return set((await session.exec(query)).all())
 
 
-async def pause_of_all(session: AsyncSession) -> str:
+async def pause_of_all(session: ReadSession) -> str:
     """Who paused all clusters, in words; empty: nobody."""
     row = await session.get(ServiceState, _PAUSE)
     return row.value if row is not None else ""
 
 
-async def set_pause(session: AsyncSession, words: str) -> None:
+async def set_pause(session: WriteSession, words: str) -> None:
     row = await session.get(ServiceState, _PAUSE) or ServiceState(key=_PAUSE)
     row.value = words
     session.add(row)

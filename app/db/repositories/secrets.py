@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlmodel import SQLModel, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import WriteSession
 from app.db.tables import Credential
 
 SEALED: tuple[tuple[type[SQLModel], str], ...] = ((Credential, "private_key"),)
 
 
-async def reseal_all(session: AsyncSession, reseal: Callable[[str], str]) -> int:
+async def reseal_all(session: WriteSession, reseal: Callable[[str], str]) -> int:
     """Put `reseal` of each in its place; returns how many there are."""
     number = 0
     for table, column in SEALED:

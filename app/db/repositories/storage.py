@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import func
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession
 from app.db.tables import Job, JobFile, StoredFile
 
 
-async def bytes_of(session: AsyncSession, user_id: int) -> int:
+async def bytes_of(session: ReadSession, user_id: int) -> int:
     """Bytes of the files of this user's jobs, and of uploads."""
     files = select(func.sum(JobFile.size)).join(Job, col(Job.id) == col(JobFile.job_id)).where(Job.owner_id == user_id)
     uploads = select(func.sum(StoredFile.size)).where(StoredFile.owner_id == user_id)

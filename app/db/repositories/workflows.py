@@ -7,22 +7,22 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, update
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import User, WorkflowRun, WorkflowStep, WorkflowTask, WorkflowVersion
 from app.domain.workflows.states import RunState, TaskState
 
 # -- the library -----------------------------------------------------------------------------------------------------------
 
 
-async def newest(session: AsyncSession) -> list[WorkflowVersion]:
+async def newest(session: ReadSession) -> list[WorkflowVersion]:
     """The last version of each workflow that was not removed."""
     last = select(func.max(WorkflowVersion.id)).group_by(WorkflowVersion.name)
     query = select(WorkflowVersion).where(col(WorkflowVersion.id).in_(last), col(WorkflowVersion.removed).is_(False))
     return list((await session.exec(query.order_by(WorkflowVersion.name))).all())
 
 
-async def versions(session: AsyncSession, name: str) -> list[WorkflowVersion]:
+async def versions(session: ReadSession, name: str) -> list[WorkflowVersion]:
     """All versions of one, the newest first."""
     query = select(WorkflowVersion).where(WorkflowVersion.name == name)
     return list((await session.exec(query.order_by(col(WorkflowVersion.version).desc()))).all())
@@ -31,11 +31,11 @@ async def versions(session: AsyncSession, name: str) -> list[WorkflowVersion]:
 # -- runs ------------------------------------------------------------------------------------------------------------------
 
 
-async def run(session: AsyncSession, run_id: str) -> WorkflowRun | None:
+async def run(session: ReadSession, run_id: str) -> WorkflowRun | None:
     return await session.get(WorkflowRun, run_id)
 
 
-async def runs(session: AsyncSession, *, workflow: str = "", limit: int = 100) -> list[tuple[WorkflowRun, str]]:
+async def runs(session: ReadSession, *, workflow: str = "", limit: int = 100) -> list[tuple[WorkflowRun, str]]:
     """Runs with their owners' names, the newest first; those that belong to a step of another run are left out."""
     query = select(WorkflowRun, User.name).join(User, col(User.id) == col(WorkflowRun.owner_id))
     query = query.where(col(WorkflowRun.task_id).is_(None))
@@ -45,19 +45,19 @@ async def runs(session: AsyncSession, *, workflow: str = "", limit: int = 100) -
     return [(row, owner) for row, owner in found]
 
 
-async def repeats(session: AsyncSession, run_id: str) -> list[str]:
+async def repeats(session: ReadSession, run_id: str) -> list[str]:
     """Runs that repeat this one."""
     query = select(WorkflowRun.id).where(WorkflowRun.origin_id == run_id).order_by(col(WorkflowRun.created_at))
     return list((await session.exec(query)).all())
 
 
-async def steps(session: AsyncSession, run_id: str) -> list[WorkflowStep]:
+async def steps(session: ReadSession, run_id: str) -> list[WorkflowStep]:
     """In the order of the definition."""
     query = select(WorkflowStep).where(WorkflowStep.run_id == run_id).order_by(col(WorkflowStep.position))
     return list((await session.exec(query)).all())
 
 
-async def step_states(session: AsyncSession, run_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+async def step_states(session: ReadSession, run_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """Names and states of the steps of many runs, in their order."""
     query = select(WorkflowStep.run_id, WorkflowStep.name, WorkflowStep.state)
     query = query.where(col(WorkflowStep.run_id).in_(list(run_ids))).order_by(col(WorkflowStep.position))
@@ -68,7 +68,7 @@ async def step_states(session: AsyncSession, run_ids: Collection[str]) -> dict[s
 
 
 async def tasks(
-    session: AsyncSession, run_id: str, states: Collection[str] = (), *, limit: int | None = None
+    session: ReadSession, run_id: str, states: Collection[str] = (), *, limit: int | None = None
 ) -> list[WorkflowTask]:
     """Tasks of a run by step and number, of some states or of all."""
     query = select(WorkflowTask).where(WorkflowTask.run_id == run_id)
@@ -78,12 +78,12 @@ async def tasks(
     return list((await session.exec(query)).all())
 
 
-async def task(session: AsyncSession, task_id: int) -> WorkflowTask | None:
+async def task(session: ReadSession, task_id: int) -> WorkflowTask | None:
     return await session.get(WorkflowTask, task_id)
 
 
 async def origins(
-    session: AsyncSession, job_ids: Collection[str]
+    session: ReadSession, job_ids: Collection[str]
 ) -> dict[str, tuple[WorkflowTask, WorkflowStep, WorkflowRun]]:
     """For jobs that workflows made: the task that each was made for."""
     query = (
@@ -100,13 +100,13 @@ async def origins(
     return found
 
 
-async def using(session: AsyncSession, run_ids: Collection[str]) -> list[WorkflowTask]:
+async def using(session: ReadSession, run_ids: Collection[str]) -> list[WorkflowTask]:
     """Tasks of these runs that took values from other steps."""
     query = select(WorkflowTask).where(col(WorkflowTask.run_id).in_(list(run_ids)))
     return [row for row in (await session.exec(query)).all() if row.uses]
 
 
-async def busy(session: AsyncSession, moment: datetime) -> list[str]:
+async def busy(session: ReadSession, moment: datetime) -> list[str]:
     """Runs that the orchestrator should look at: something happened, or a task's time has come."""
     due = (
         select(WorkflowTask.run_id)
@@ -121,14 +121,14 @@ async def busy(session: AsyncSession, moment: datetime) -> list[str]:
     return list((await session.exec(query)).all())
 
 
-async def any_later(session: AsyncSession) -> bool:
+async def any_later(session: ReadSession) -> bool:
     """Is a task of a run that goes on put off?"""
     query = select(WorkflowTask.id).join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id))
     query = query.where(WorkflowTask.state == str(TaskState.LATER), WorkflowRun.state == str(RunState.RUNNING)).limit(1)
     return (await session.exec(query)).first() is not None
 
 
-async def going_on(session: AsyncSession, cluster: str) -> int:
+async def going_on(session: ReadSession, cluster: str) -> int:
     """Runs that have not ended and whose jobs go to a cluster."""
     query = select(func.count()).select_from(WorkflowRun)
     query = query.where(
@@ -137,7 +137,7 @@ async def going_on(session: AsyncSession, cluster: str) -> int:
     return (await session.exec(query)).one()
 
 
-async def wake(session: AsyncSession, run_ids: Iterable[str]) -> None:
+async def wake(session: WriteSession, run_ids: Iterable[str]) -> None:
     """Let the orchestrator look at these runs."""
     listed = list(run_ids)
     if listed:
@@ -145,7 +145,7 @@ async def wake(session: AsyncSession, run_ids: Iterable[str]) -> None:
         await session.exec(query, execution_options={"synchronize_session": False})
 
 
-async def wake_for_jobs(session: AsyncSession, job_ids: Sequence[str]) -> None:
+async def wake_for_jobs(session: WriteSession, job_ids: Sequence[str]) -> None:
     """Jobs have ended: let the runs that wait for them go on. Two statements whatever their number."""
     query = select(WorkflowTask.run_id).where(
         col(WorkflowTask.job_id).in_(list(job_ids)), WorkflowTask.state == str(TaskState.ACTIVE)

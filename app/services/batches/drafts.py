@@ -10,10 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.engine import insert_rows
 from app.db.repositories import batches, clusters
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Batch, BatchItem, now
 from app.domain.batches import BatchState, ItemState
 from app.domain.names import suggest_name
@@ -90,7 +89,7 @@ def common_form(template: Template, parameters: Mapping[str, Any], resources: Ma
     return texts | {f"r_{key}": str(value) for key, value in resources.items() if value not in ("", None)}
 
 
-async def editable(session: AsyncSession, actor: Actor, batch_id: str) -> Batch:
+async def editable(session: ReadSession, actor: Actor, batch_id: str) -> Batch:
     """The draft, for its owner to change.
 
     Raises:
@@ -264,7 +263,7 @@ async def _add(context: Context, actor: Actor, batch_id: str, items: Sequence[Ba
     context.broker.wake()
 
 
-async def put_items(session: AsyncSession, batch: Batch, items: Sequence[BatchItem], kind: str) -> None:
+async def put_items(session: WriteSession, batch: Batch, items: Sequence[BatchItem], kind: str) -> None:
     """Add items to a draft, in the caller's transaction.
 
     Raises:
@@ -338,7 +337,7 @@ async def remove_item(context: Context, actor: Actor, batch_id: str, position: i
     context.broker.wake()
 
 
-async def _item(session: AsyncSession, batch: Batch, position: int) -> BatchItem:
+async def _item(session: ReadSession, batch: Batch, position: int) -> BatchItem:
     found = await batches.item(session, batch.id, position)
     if found is None:
         raise NotFound(f"The batch {batch.name} has no row {position}.", hint="Reload its page.")
@@ -365,7 +364,7 @@ async def submit(context: Context, actor: Actor, batch_id: str, expect: int | No
     return batch
 
 
-async def begin_making(session: AsyncSession, batch: Batch) -> None:
+async def begin_making(session: WriteSession, batch: Batch) -> None:
     """Let the rows of a draft become jobs, in the caller's transaction.
 
     Raises:

@@ -10,12 +10,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.structures.importers import DEFAULT_TOLERANCE
 from app.db.repositories import batches, clusters, users
 from app.db.repositories.batches import Twin
 from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.sessions import WriteSession
 from app.db.tables import Batch, BatchItem, Job, now
 from app.domain.batches import BatchState, ItemState
 from app.domain.names import MAX_NAME, suggest_name
@@ -303,7 +302,7 @@ async def _make(
 
 
 async def _queued(
-    session: AsyncSession, actor: Actor, batch: Batch, rows: Mapping[int, Prepared], *, head: bool
+    session: WriteSession, actor: Actor, batch: Batch, rows: Mapping[int, Prepared], *, head: bool
 ) -> dict[int, Job | str]:
     """The jobs of rows by position, or why there is none: all at once, and one by one only where that fails."""
     if not rows:

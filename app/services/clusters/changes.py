@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.repositories import clusters, credentials, jobs, workflows
+from app.db.sessions import ReadSession
 from app.db.tables import Cluster, now
 from app.domain.names import CLUSTER_NAME
 from app.domain.people.credentials import is_account_name
@@ -226,7 +226,7 @@ def why_fixed(context: Context, name: str, settings: ClusterSettings) -> str:
     return ""
 
 
-async def _own(context: Context, session: AsyncSession, name: str) -> Cluster:
+async def _own(context: Context, session: ReadSession, name: str) -> Cluster:
     """A cluster that is kept in the database alone."""
     row = await usable_cluster(session, name)
     if name in context.settings.clusters:
@@ -237,7 +237,7 @@ async def _own(context: Context, session: AsyncSession, name: str) -> Cluster:
     return row
 
 
-async def _refuse_moving(session: AsyncSession, row: Cluster, before: ClusterSettings, after: ClusterSettings) -> None:
+async def _refuse_moving(session: ReadSession, row: Cluster, before: ClusterSettings, after: ClusterSettings) -> None:
     """Raise Conflict where jobs would be looked for at another place than where they are."""
     moved = [key for key in PLACE_KEYS if getattr(before, key) != getattr(after, key)]
     count = await jobs.occupying(session, row.id or 0) if moved else 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import clusters, credentials, jobs
+from app.db.sessions import ReadSession
 from app.db.tables import Cluster, Credential
 from app.domain.names import CLUSTER_NAME
 from app.domain.people.permissions import Actor, require
@@ -46,7 +45,7 @@ class ClusterView:
         return needs_own_key(self.settings)
 
 
-async def usable_cluster(session: AsyncSession, name: str, *, field: str = "") -> Cluster:
+async def usable_cluster(session: ReadSession, name: str, *, field: str = "") -> Cluster:
     """The cluster of this name that was not removed.
 
     Args:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.engine import insert_rows
 from app.db.repositories import batches, clusters, jobs, users
 from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Batch, BatchItem, Cluster, Job
 from app.domain.batches import BatchState, ReceiptState
 from app.domain.people.permissions import Actor, can, require
@@ -186,7 +185,7 @@ async def advance(context: Context, batch_id: str) -> bool:
     return more
 
 
-async def _work(session: AsyncSession, batch: Batch, items: Sequence[BatchItem]) -> None:
+async def _work(session: WriteSession, batch: Batch, items: Sequence[BatchItem]) -> None:
     """All at once; where that fails, each job alone, so that the one that cannot be done stops none of the others."""
     actor = await users.actor(session, batch.owner_id)
     job_ids = [item.job_id or "" for item in items]
@@ -205,7 +204,7 @@ async def _work(session: AsyncSession, batch: Batch, items: Sequence[BatchItem])
 
 
 async def _one_by_one(
-    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+    session: WriteSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
 ) -> dict[str, tuple[bool, str]]:
     told: dict[str, tuple[bool, str]] = {}
     for job_id in job_ids:
@@ -220,7 +219,7 @@ async def _one_by_one(
 
 
 async def _outcomes_of(
-    session: AsyncSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
+    session: WriteSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
 ) -> dict[str, tuple[bool, str]]:
     """Do it to these jobs. Was it done, and what is worth telling, by job."""
     rows = await jobs.get_all(session, [job_id for job_id in job_ids if job_id])
@@ -237,7 +236,7 @@ async def _outcomes_of(
     return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
 
 
-async def _value_of(session: AsyncSession, action: str, value: str) -> Any:
+async def _value_of(session: ReadSession, action: str, value: str) -> Any:
     if action not in ACTIONS:
         raise InvalidInput(f"There is no action {action[:40]!r}.", hint=f"Actions: {', '.join(ACTIONS)}.",
                            fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])])  # fmt: skip

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.decks.facts import Supplies
 from app.crystal.decks.guesses import basis_name, has_main_deck, same_basis
 from app.crystal.files import staged_fault, written_beside
 from app.db.repositories import jobs, library
+from app.db.sessions import ReadSession
 from app.db.tables import Job, JobAttachment, RemoteJob, StoredFile
 from app.domain.people.credentials import CredentialKey
 from app.domain.people.permissions import Actor, require
@@ -108,7 +107,7 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
     return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, basis=basis))
 
 
-async def _find(context: Context, session: AsyncSession, spec: FieldSpec, reference: str) -> Found | FieldError:
+async def _find(context: Context, session: ReadSession, spec: FieldSpec, reference: str) -> Found | FieldError:
     if not FILE_REFERENCE.fullmatch(reference):
         return FieldError(spec.key, "must name a file as job:<id>/<name> or upload:<sha256>/<name>", reference[:80])
     kind, _, rest = reference.partition(":")
@@ -129,7 +128,7 @@ async def _find(context: Context, session: AsyncSession, spec: FieldSpec, refere
     return FieldError(spec.key, f"names {name} of job {owner}, whose bytes are gone", reference[:80])
 
 
-async def _fermi_energy(session: AsyncSession, job_id: str) -> float | None:
+async def _fermi_energy(session: ReadSession, job_id: str) -> float | None:
     for result in await jobs.results(session, job_id):
         if (found := result.results.get("fermi_energy")) is not None:
             return float(found)
@@ -154,7 +153,7 @@ def _unfit(file: Found, parent: Job, rendering: Any) -> str | None:
 
 
 async def attached_files(
-    context: Context, session: AsyncSession, rows: Sequence[Job], accounts: Mapping[str, Account]
+    context: Context, session: ReadSession, rows: Sequence[Job], accounts: Mapping[str, Account]
 ) -> dict[str, list[Attached]]:
     """What jobs take along, by job id: where it lies here and, if the same credential submitted its job, on the cluster.
 

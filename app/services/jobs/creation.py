@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.crystal.decks.rendering import content_digest
 from app.crystal.files import names_fault
 from app.db.engine import insert_rows
 from app.db.repositories import jobs
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Cluster, IdempotencyKey, Job
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.people.permissions import Actor, require
@@ -113,7 +113,7 @@ async def _digest(requests: Sequence[JobRequest]) -> str:
     return digest.hexdigest()
 
 
-async def _earlier(session: AsyncSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:
+async def _earlier(session: ReadSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:
     if not key:
         return None
     query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key)
@@ -177,7 +177,7 @@ async def prepare(
 
 
 async def queue_prepared(
-    session: AsyncSession, actor: Actor, made: Sequence[Prepared], batch: str | None = None, *, head: bool = False
+    session: WriteSession, actor: Actor, made: Sequence[Prepared], batch: str | None = None, *, head: bool = False
 ) -> list[Job]:
     """Write jobs, their history and their attachments in the caller's transaction.
 

@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.files import job_fault
 from app.db.engine import insert_rows
 from app.db.repositories import batches, library, queue
+from app.db.sessions import WriteSession
 from app.db.tables import Cluster, Job, JobAttachment, JobTag, now
 from app.domain.people.permissions import Actor
 from app.domain.resources import Resources, read_resources
@@ -34,7 +33,7 @@ def moved(job: Job, cluster: Cluster, partition: str) -> Resources:
     return read_resources({**job.resources, "partition": partition or own})
 
 
-async def apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence[Job], wanted: Any) -> dict[str, str]:
+async def apply(session: WriteSession, actor: Actor, action: str, rows: Sequence[Job], wanted: Any) -> dict[str, str]:
     """Do it; returns what is worth telling of a job, by id."""
     match action:
         case "hold":
@@ -64,7 +63,7 @@ async def apply(session: AsyncSession, actor: Actor, action: str, rows: Sequence
     return {}
 
 
-async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job], why: str = "") -> None:
+async def cancel_rows(session: WriteSession, actor: Actor, rows: Sequence[Job], why: str = "") -> None:
     """At once where a job was not handed over; else the batch system is asked."""
     here = [job for job in rows if JobState(job.state) in WAITING]
     there = [job for job in rows if job not in here]
@@ -76,7 +75,7 @@ async def cancel_rows(session: AsyncSession, actor: Actor, rows: Sequence[Job], 
         await _change(session, actor, there, why or "Cancellation requested.", values)
 
 
-async def _reorder(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, first: bool) -> None:
+async def _reorder(session: WriteSession, actor: Actor, rows: Sequence[Job], *, first: bool) -> None:
     """Before or behind all others of the same cluster and priority, in the order that they have."""
     ends = await queue.ends(session)
     placed = []
@@ -89,7 +88,7 @@ async def _reorder(session: AsyncSession, actor: Actor, rows: Sequence[Job], *, 
     await amend_jobs(session, placed, words, actor=actor.name)
 
 
-async def _transfer(session: AsyncSession, actor: Actor, rows: Sequence[Job], cluster: Cluster, partition: str) -> None:
+async def _transfer(session: WriteSession, actor: Actor, rows: Sequence[Job], cluster: Cluster, partition: str) -> None:
     """Let jobs wait for another cluster or partition; what they take along is looked for when they leave."""
     changes = []
     for job in rows:
@@ -99,18 +98,16 @@ async def _transfer(session: AsyncSession, actor: Actor, rows: Sequence[Job], cl
     await amend_jobs(session, changes, words, actor=actor.name)
 
 
-async def _tag(session: AsyncSession, rows: Sequence[Job], tag: str, *, remove: bool) -> None:
+async def _tag(session: WriteSession, rows: Sequence[Job], tag: str, *, remove: bool) -> None:
     known = await batches.tags_of(session, [job.id for job in rows])
-    for job in rows:
-        has = tag in known.get(job.id, [])
-        if remove and has:
-            await session.delete(await session.get(JobTag, (job.id, tag)))
-        elif not remove and not has:
-            session.add(JobTag(job_id=job.id, tag=tag))
+    if remove:
+        await batches.untag(session, [job.id for job in rows], tag)
+    else:
+        session.add_all([JobTag(job_id=job.id, tag=tag) for job in rows if tag not in known.get(job.id, [])])
     await announce_jobs(session, rows)
 
 
-async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> dict[str, str]:
+async def _rerun(session: WriteSession, actor: Actor, rows: Sequence[Job]) -> dict[str, str]:
     """The same decks byte for byte, the same files, as new jobs of the one who asks."""
     attached = await library.attachments_of(session, [job.id for job in rows])
     for job in rows:
@@ -143,6 +140,6 @@ async def _rerun(session: AsyncSession, actor: Actor, rows: Sequence[Job]) -> di
 
 
 async def _change(
-    session: AsyncSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
+    session: WriteSession, actor: Actor, rows: Sequence[Job], message: str, values: dict[str, Any]
 ) -> None:
     await amend_jobs(session, [(job, values) for job in rows], message, actor=actor.name)

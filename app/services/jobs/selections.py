@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import queue
 from app.db.repositories.jobs import JobFilter
+from app.db.sessions import ReadSession
 from app.domain.people.permissions import Actor, require
 from app.errors import Conflict, FieldError, InvalidInput
 from app.services.context import Context
@@ -52,7 +51,7 @@ def chosen(ids: tuple[str, ...], everything: bool, wanted: JobFilter, expect: in
     return Selection(ids, wanted if everything else None, expect)
 
 
-async def selected(session: AsyncSession, selection: Selection) -> list[tuple[str, str]]:
+async def selected(session: ReadSession, selection: Selection) -> list[tuple[str, str]]:
     """Ids and names, in the order of the queue.
 
     Raises:

@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import devices, throttles, users
+from app.db.sessions import WriteSession
 from app.db.tables import Device, Throttle
 from app.domain.people.addresses import network_of
 from app.domain.people.secrets import digest
@@ -114,14 +113,14 @@ def _refuse_until(until: datetime | None, at: datetime) -> None:
     )
 
 
-async def _take_back(session: AsyncSession, allowances: Mapping[str, Allowance], at: datetime) -> None:
+async def _take_back(session: WriteSession, allowances: Mapping[str, Allowance], at: datetime) -> None:
     """The right password: what counts this person alone is cleared, what counts others too gets this try back."""
     for number, key in enumerate(allowances):
         row = await throttles.get(session, key, at)
         row.count, row.until = 0 if number == 0 else max(0, row.count - 1), None
 
 
-async def _forget(context: Context, session: AsyncSession) -> None:
+async def _forget(context: Context, session: WriteSession) -> None:
     at, limits = context.clock.now(), context.settings.limits
     await sessions.forget_ended(context, session)
     await throttles.forget_older(session, at - timedelta(minutes=KEPT * limits.login_forget_minutes, hours=1))

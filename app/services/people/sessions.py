@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import devices, users
+from app.db.sessions import WriteSession
 from app.db.tables import Session, User
 from app.domain.people.permissions import Actor, Role
 from app.domain.people.secrets import digest, new_token
@@ -26,7 +25,7 @@ class Entry:
 
 
 async def begin(
-    context: Context, session: AsyncSession, user: User, user_agent: str = "", device: str = "", ended: str = ""
+    context: Context, session: WriteSession, user: User, user_agent: str = "", device: str = "", ended: str = ""
 ) -> Entry:
     """A new login on the device with this token, or on one not known before.
 
@@ -54,7 +53,7 @@ async def begin(
     return Entry(token, device)
 
 
-async def forget_ended(context: Context, session: AsyncSession) -> None:
+async def forget_ended(context: Context, session: WriteSession) -> None:
     at = context.clock.now()
     await users.forget_sessions(session, at, _idle_since(context, at))
 

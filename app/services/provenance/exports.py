@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app import __version__
 from app.db.repositories import library, users, workflows
+from app.db.sessions import ReadSession
 from app.db.tables import JobAttachment, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.people.permissions import Actor, require
 from app.domain.workflows.definition import WorkflowSpec
@@ -76,7 +75,7 @@ async def record_of(context: Context, actor: Actor, run_id: str) -> RunRecord:
 
 
 async def _places(
-    session: AsyncSession, steps: list[WorkflowStep], tasks: list[WorkflowTask]
+    session: ReadSession, steps: list[WorkflowStep], tasks: list[WorkflowTask]
 ) -> dict[str, tuple[str, WorkflowTask | None]]:
     """For each job the step that it belongs to, and its task where it is that task's own and last one."""
     names = {step.id: step.name for step in steps}

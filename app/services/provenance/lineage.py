@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import clusters, jobs, library, users, workflows
+from app.db.sessions import ReadSession
 from app.db.tables import (
     Cluster,
     Job,
@@ -126,7 +125,7 @@ async def of_run(context: Context, actor: Actor, run_id: str) -> Lineage:
         return await _trace(session, own, down=False)
 
 
-async def jobs_of_run(session: AsyncSession, run_id: str) -> list[str]:
+async def jobs_of_run(session: ReadSession, run_id: str) -> list[str]:
     """Jobs of a run and of the runs of its inner workflows; those that failed before another one was tried, too."""
     found: list[str] = []
     for task in await workflows.tasks(session, run_id):
@@ -138,7 +137,7 @@ async def jobs_of_run(session: AsyncSession, run_id: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-async def _trace(session: AsyncSession, roots: list[str], *, down: bool) -> Lineage:
+async def _trace(session: ReadSession, roots: list[str], *, down: bool) -> Lineage:
     known: dict[str, None] = dict.fromkeys(roots[:MOST])
     passed: dict[tuple[str, str, str], Passed] = {}
     uploads: dict[str, str] = {}
@@ -163,7 +162,7 @@ async def _trace(session: AsyncSession, roots: list[str], *, down: bool) -> Line
     return Lineage(await ancestry(session, list(known)[:MOST]), list(passed.values()), uploads, tuple(roots), cut)
 
 
-async def _into(session: AsyncSession, ids: Collection[str]) -> list[Passed]:
+async def _into(session: ReadSession, ids: Collection[str]) -> list[Passed]:
     """Files and values that jobs took."""
     attached = await library.attachments_of(session, ids)
     found = [_file(row) for rows in attached.values() for row in rows]
@@ -177,7 +176,7 @@ async def _into(session: AsyncSession, ids: Collection[str]) -> list[Passed]:
     return found
 
 
-async def _out_of(session: AsyncSession, ids: Collection[str]) -> list[Passed]:
+async def _out_of(session: ReadSession, ids: Collection[str]) -> list[Passed]:
     """What other jobs took from these."""
     found = [_file(row) for row in await library.taken_from(session, ids)]
     runs = {run.id for _, _, run in (await workflows.origins(session, ids)).values()}
@@ -198,7 +197,7 @@ def _file(row: JobAttachment) -> Passed:
     return Passed(owner if kind == "job" else f"upload:{owner}", row.job_id, "file", row.name, row.sha256)
 
 
-async def ancestry(session: AsyncSession, ids: list[str]) -> dict[str, Ancestry]:
+async def ancestry(session: ReadSession, ids: list[str]) -> dict[str, Ancestry]:
     """Jobs with their origins, however many."""
     found = await jobs.get_all(session, ids)
     remotes = await jobs.remotes(session, ids)

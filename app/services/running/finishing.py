@@ -8,12 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.files import role_of
 from app.crystal.outputs.results import Results
 from app.db.engine import insert_rows
 from app.db.repositories import jobs
+from app.db.sessions import WriteSession
 from app.db.tables import Job, JobFile, JobResult, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, SchedulerWord, conclude
@@ -146,7 +145,7 @@ class Finisher:
     def _read(self, ended: Sequence[Job]) -> list[dict[str, Results]]:
         return [read_outputs(job, kept_folder(self._context, job.id)) for job in ended]
 
-    async def _keep_files(self, session: AsyncSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
+    async def _keep_files(self, session: WriteSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
         known = await jobs.files_of(session, job_ids)
         fresh = []
         for file in files:
@@ -176,7 +175,7 @@ def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
     return Move(row, standing.state, standing.reason, {"attention": attention, **_times(row, end.marker)})
 
 
-async def _keep_results(session: AsyncSession, read: dict[str, dict[str, Results]], job_ids: Collection[str]) -> None:
+async def _keep_results(session: WriteSession, read: dict[str, dict[str, Results]], job_ids: Collection[str]) -> None:
     known = await jobs.results_of(session, job_ids)
     fresh = []
     for job_id in job_ids:

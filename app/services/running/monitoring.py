@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import clusters, credentials, jobs
 from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.sessions import WriteSession
 from app.db.tables import Job, RemoteJob
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
@@ -223,7 +222,7 @@ class Monitor:
         return found, broken
 
     async def _write_rows(
-        self, session: AsyncSession, news: set[str], sight: Sight, progress: Mapping[str, dict[str, object]]
+        self, session: WriteSession, news: set[str], sight: Sight, progress: Mapping[str, dict[str, object]]
     ) -> bool:
         rows, remotes = await jobs.get_all(session, news), await jobs.remotes(session, news)
         moves: list[Move] = []

@@ -8,10 +8,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.decks.rendering import for_trial, written_roles
 from app.db.repositories import batches, users
+from app.db.sessions import ReadSession
 from app.db.tables import Job, JobFile, now
 from app.domain.names import remote_name
 from app.domain.resources import Resources
@@ -88,7 +87,7 @@ async def pack(context: Context, leaving: Sequence[tuple[Job, Account]], faults:
 
 
 async def _attached(
-    context: Context, session: AsyncSession, leaving: Sequence[tuple[Job, Account]]
+    context: Context, session: ReadSession, leaving: Sequence[tuple[Job, Account]]
 ) -> Mapping[str, Sequence[Attached] | Exception]:
     """What each job takes along, or why that cannot be told: all at once, and one by one only where that fails."""
     try:

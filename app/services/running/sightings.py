@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
+from app.db.sessions import WriteSession
 from app.db.tables import Job, RemoteJob, now
 from app.domain.states import JobState
 from app.domain.verdict import Marker, Phase, SchedulerWord, assess
@@ -54,7 +53,7 @@ def is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, objec
 
 
 def write_witnesses(
-    session: AsyncSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
+    session: WriteSession, job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, object] | None
 ) -> tuple[bool, Move | None]:
     """Write what the witnesses say of one job. Returns whether anything changed, and where the job goes (None: it stays)."""
     queue, accounting, marker = sight.queue.get(job.id), sight.accounting.get(job.id), sight.marker(job.id)

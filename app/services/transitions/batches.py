@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import batches
 from app.db.savepoints import require_current
+from app.db.sessions import WriteSession
 from app.db.tables import Batch, BatchItem, now
 from app.domain.batches import (
     BATCH_FIRST,
@@ -35,7 +34,7 @@ def begin_batch(batch: Batch, state: BatchState) -> Batch:
     return batch
 
 
-def move_batch(session: AsyncSession, batch: Batch, target: BatchState) -> None:
+def move_batch(session: WriteSession, batch: Batch, target: BatchState) -> None:
     """Move a batch, and tell open pages.
 
     Raises:
@@ -49,7 +48,7 @@ def move_batch(session: AsyncSession, batch: Batch, target: BatchState) -> None:
 
 
 def move_item(
-    session: AsyncSession, item: BatchItem, target: ItemState, message: str = "", job_id: str | None = None
+    session: WriteSession, item: BatchItem, target: ItemState, message: str = "", job_id: str | None = None
 ) -> None:
     """Move a row of a batch; one that is checked anew while it is new stays so.
 
@@ -68,7 +67,7 @@ def move_item(
     session.add(item)
 
 
-async def renew_items(session: AsyncSession, batch_id: str) -> None:
+async def renew_items(session: WriteSession, batch_id: str) -> None:
     """Let all rows that are not jobs yet be checked again."""
     await batches.renew(session, batch_id, ItemState.NEW)
 
@@ -85,7 +84,7 @@ def begin_receipt(item: BatchItem, state: ReceiptState, message: str = "") -> Ba
 
 
 async def move_receipts(
-    session: AsyncSession, items: Sequence[BatchItem], outcomes: Mapping[int, tuple[ReceiptState, str]]
+    session: WriteSession, items: Sequence[BatchItem], outcomes: Mapping[int, tuple[ReceiptState, str]]
 ) -> None:
     """Write what became of the jobs of an action, in one statement.
 

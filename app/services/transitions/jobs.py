@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.engine import insert_rows
 from app.db.repositories import batches, jobs, workflows
+from app.db.sessions import WriteSession
 from app.db.tables import Job, JobEvent, now
 from app.domain.states import FIRST, TERMINAL, JobState, check_first, check_transition
 from app.events.outbox import announce_jobs
@@ -41,7 +40,7 @@ class NewJob:
     message: str
 
 
-async def begin_jobs(session: AsyncSession, beginnings: Sequence[NewJob], *, actor: str) -> None:
+async def begin_jobs(session: WriteSession, beginnings: Sequence[NewJob], *, actor: str) -> None:
     """Write new jobs with the first line of their history.
 
     Args:
@@ -61,13 +60,13 @@ async def begin_jobs(session: AsyncSession, beginnings: Sequence[NewJob], *, act
 
 
 async def transition_job(
-    session: AsyncSession, job: Job, target: JobState, message: str, *, actor: str = "", **changes: object
+    session: WriteSession, job: Job, target: JobState, message: str, *, actor: str = "", **changes: object
 ) -> bool:
     """Move one job; see `transition_jobs`. False: another one moved it first."""
     return bool(await transition_jobs(session, [Move(job, target, message, changes)], actor=actor))
 
 
-async def transition_jobs(session: AsyncSession, moves: Sequence[Move], *, actor: str = "") -> list[Move]:
+async def transition_jobs(session: WriteSession, moves: Sequence[Move], *, actor: str = "") -> list[Move]:
     """Move jobs by compare-and-set, write their history, tell open pages, and wake what waits for their end.
 
     Writers are serialised, so a state that is read in this transaction still holds when it is written.
@@ -115,7 +114,7 @@ async def transition_jobs(session: AsyncSession, moves: Sequence[Move], *, actor
 
 
 async def amend_jobs(
-    session: AsyncSession, changes: Sequence[tuple[Job, Mapping[str, Any]]], message: str, *, actor: str
+    session: WriteSession, changes: Sequence[tuple[Job, Mapping[str, Any]]], message: str, *, actor: str
 ) -> None:
     """Change something of jobs other than their state, write it into their history, and tell open pages.
 

@@ -6,10 +6,9 @@ is written. A row of an earlier session is refused.
 
 from __future__ import annotations
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import workflows
 from app.db.savepoints import require_current
+from app.db.sessions import WriteSession
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.states import check_first, check_move
 from app.domain.workflows.states import (
@@ -27,7 +26,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 
 
-async def move_run(session: AsyncSession, run: WorkflowRun, target: RunState, remark: str) -> None:
+async def move_run(session: WriteSession, run: WorkflowRun, target: RunState, remark: str) -> None:
     """Move a run, tell open pages, and at its end wake the run that it is a step of.
 
     Raises:
@@ -46,7 +45,7 @@ async def move_run(session: AsyncSession, run: WorkflowRun, target: RunState, re
         await workflows.wake(session, [task.run_id])
 
 
-def move_step(session: AsyncSession, step: WorkflowStep, target: StepState, message: str | None = None) -> None:
+def move_step(session: WriteSession, step: WorkflowStep, target: StepState, message: str | None = None) -> None:
     """Move a step; where it stays what it is, only its message changes.
 
     Args:
@@ -79,7 +78,7 @@ def begin_task(task: WorkflowTask, state: TaskState) -> WorkflowTask:
     return task
 
 
-def move_task(session: AsyncSession, task: WorkflowTask, target: TaskState, message: str | None = None) -> None:
+def move_task(session: WriteSession, task: WorkflowTask, target: TaskState, message: str | None = None) -> None:
     """Move a task.
 
     Args:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.crystal.language import LANGUAGE
 from app.db.engine import insert_rows
 from app.db.repositories import jobs, workflows
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Job, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.people.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
@@ -33,7 +32,7 @@ CHOICES = {"retry": "Try again", "give_up": "Give up"}
 SAMPLE = 20
 
 
-async def owned(session: AsyncSession, actor: Actor, run_id: str) -> WorkflowRun:
+async def owned(session: ReadSession, actor: Actor, run_id: str) -> WorkflowRun:
     """A run for its owner to change.
 
     Raises:
@@ -100,7 +99,7 @@ async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int
     return len(found), [job.name for job in found[:SAMPLE]]
 
 
-async def _going(session: AsyncSession, run: WorkflowRun) -> list[Job]:
+async def _going(session: ReadSession, run: WorkflowRun) -> list[Job]:
     """Jobs of a run that are still to be ended."""
     listed = await workflows.tasks(session, run.id, [TaskState.ACTIVE])
     rows = await jobs.get_all(session, [task.job_id for task in listed if task.job_id])
@@ -118,7 +117,7 @@ def _refuse_ended(run: WorkflowRun) -> None:
         raise Conflict(f"The run {run.name} has already ended ({run.state}).", hint="Nothing needs to be cancelled.")
 
 
-async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> None:
+async def _cancel_one(session: WriteSession, actor: Actor, run: WorkflowRun) -> None:
     for task in await workflows.tasks(session, run.id, [TaskState.READY, TaskState.LATER, TaskState.ASKING]):
         move_task(session, task, TaskState.CANCELLED, "The run was cancelled.")
     going = await _going(session, run)
@@ -127,7 +126,7 @@ async def _cancel_one(session: AsyncSession, actor: Actor, run: WorkflowRun) -> 
     await move_run(session, run, RunState.CANCELLED, f"Cancelled by {actor.name}.")
 
 
-async def _inner_runs(session: AsyncSession, run: WorkflowRun) -> list[WorkflowRun]:
+async def _inner_runs(session: ReadSession, run: WorkflowRun) -> list[WorkflowRun]:
     """Runs of inner workflows, and theirs."""
     found: list[WorkflowRun] = []
     for task in await workflows.tasks(session, run.id):
@@ -180,7 +179,7 @@ async def decide(
 
 
 async def _once_more(
-    session: AsyncSession, actor: Actor, task: WorkflowTask, given: Mapping[str, Mapping[str, Any]]
+    session: WriteSession, actor: Actor, task: WorkflowTask, given: Mapping[str, Mapping[str, Any]]
 ) -> None:
     job = await jobs.get(session, task.job_id) if task.job_id else None
     entry = {
@@ -274,7 +273,7 @@ async def rerun(
 
 
 async def _take_over(
-    session: AsyncSession,
+    session: WriteSession,
     run: WorkflowRun,
     old: Mapping[str, WorkflowStep],
     tasks: list[WorkflowTask],

@@ -9,6 +9,7 @@ from typing import Any
 from app.crystal.decks import remedies
 from app.db.repositories import jobs, workflows
 from app.db.savepoints import NOT_THE_ITEM
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Job, WorkflowTask, now
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Ending, ending_of
@@ -24,7 +25,7 @@ MACHINE = (Ending.NODE, Ending.PREEMPTED)
 """Ends for which the calculation is not to blame: the job is started anew."""
 
 
-async def settle(scene: Scene) -> None:
+async def settle(scene: Scene[WriteSession]) -> None:
     """Give every active task whose job or inner run has ended its next state."""
     active = [task for task in scene.all_tasks if task.state == TaskState.ACTIVE]
     rows = await jobs.get_all(scene.session, [task.job_id for task in active if task.job_id])
@@ -39,7 +40,7 @@ async def settle(scene: Scene) -> None:
             move_task(scene.session, task, failed_state(step), message)
 
 
-async def _settle_one(scene: Scene, task: WorkflowTask, job: Job | None) -> None:
+async def _settle_one(scene: Scene[WriteSession], task: WorkflowTask, job: Job | None) -> None:
     if task.child_id is not None:
         await _settle_inner(scene, task)
     elif job is not None:
@@ -52,7 +53,7 @@ async def _settle_one(scene: Scene, task: WorkflowTask, job: Job | None) -> None
             move_task(scene.session, task, TaskState.CANCELLED, f"{job.name}: {job.reason}")
 
 
-async def _settle_inner(scene: Scene, task: WorkflowTask) -> None:
+async def _settle_inner(scene: Scene[WriteSession], task: WorkflowTask) -> None:
     inner = await workflows.run(scene.session, task.child_id or "")
     if inner is None or inner.state not in RUN_ENDED:
         return
@@ -65,7 +66,7 @@ async def _settle_inner(scene: Scene, task: WorkflowTask) -> None:
         move_task(scene.session, task, target, f"{inner.name}: {inner.remark}")
 
 
-async def _failed(scene: Scene, task: WorkflowTask, job: Job) -> None:
+async def _failed(scene: Scene[WriteSession], task: WorkflowTask, job: Job) -> None:
     """A job failed: was it the machine, does a remedy help, is a person to decide?"""
     step = scene.spec_of(task)
     ending = ending_of(job.reason)
@@ -100,7 +101,7 @@ def _again(task: WorkflowTask, job: Job, why: str, **more: Any) -> None:
     task.job_id, task.message = None, f"{job.reason} {why}"
 
 
-async def _remedy(scene: Scene, task: WorkflowTask, job: Job) -> tuple[str, remedies.Change] | None:
+async def _remedy(scene: Scene[ReadSession], task: WorkflowTask, job: Job) -> tuple[str, remedies.Change] | None:
     """The first remedy of the step that fits this end and was not tried yet."""
     step = scene.spec_of(task)
     tried = {entry.get("remedy") for entry in task.earlier}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from app.db.repositories import batches, clusters, users, workflows
 from app.db.savepoints import NOT_THE_ITEM, savepoint
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import WorkflowTask
 from app.domain.people.permissions import Actor
 from app.domain.states import JobState
@@ -43,12 +44,12 @@ async def make(context: Context, run_id: str) -> None:
         run = await workflows.run(session, run_id)
         # A run that was paused or cancelled meanwhile gets no jobs.
         if run is not None and run.state == RunState.RUNNING:
-            scene = await read_scene(context, session, run, [TaskState.READY])
-            await _write(context, scene, actor, ready, made)
+            current = await read_scene(context, session, run, [TaskState.READY])
+            await _write(context, current, actor, ready, made)
     context.broker.wake()
 
 
-async def _prepare(context: Context, scene: Scene, actor: Actor | None, task: WorkflowTask) -> Made:
+async def _prepare(context: Context, scene: Scene[ReadSession], actor: Actor | None, task: WorkflowTask) -> Made:
     """The job or the inner run of a task, or why there can be none."""
     if actor is None:
         return "The account that started this run is closed; another user can run it again."
@@ -67,7 +68,11 @@ async def _prepare(context: Context, scene: Scene, actor: Actor | None, task: Wo
 
 
 async def _write(
-    context: Context, scene: Scene, actor: Actor | None, ready: Sequence[WorkflowTask], made: Mapping[int, Made]
+    context: Context,
+    scene: Scene[WriteSession],
+    actor: Actor | None,
+    ready: Sequence[WorkflowTask],
+    made: Mapping[int, Made],
 ) -> None:
     """Queue what was prepared, each job with its task; a task that was changed meanwhile is left for the next time."""
     scene.run.busy = True
@@ -92,7 +97,9 @@ async def _write(
         scene.session.add(task)
 
 
-async def _begin(context: Context, scene: Scene, actor: Actor | None, task: WorkflowTask, made: Made) -> None:
+async def _begin(
+    context: Context, scene: Scene[WriteSession], actor: Actor | None, task: WorkflowTask, made: Made
+) -> None:
     if isinstance(made, InnerRequest):
         child = await workflow_starts.begin_inner(context, scene, task, made)
         task.child_id = child.id
@@ -103,7 +110,7 @@ async def _begin(context: Context, scene: Scene, actor: Actor | None, task: Work
         raise InvalidInput(str(made), hint="")
 
 
-async def _queue(scene: Scene, actor: Actor, task: WorkflowTask, prepared: Prepared) -> None:
+async def _queue(scene: Scene[WriteSession], actor: Actor, task: WorkflowTask, prepared: Prepared) -> None:
     """One job in the queue, or the one that computed the same before."""
     if scene.run.reuse and not scene.step_of(task).fresh and not task.earlier:
         cluster = await clusters.by_name(scene.session, prepared.request.cluster)

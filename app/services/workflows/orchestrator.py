@@ -12,11 +12,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.engine import insert_rows
 from app.db.repositories import workflows
 from app.db.savepoints import NOT_THE_ITEM
+from app.db.sessions import WriteSession
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.workflows import orchestration
 from app.domain.workflows.states import RUN_ENDED, STEP_ENDED, RunState, StepState, TaskState
@@ -124,7 +123,7 @@ async def _outputs(context: Context, owner: int, question: tuple[Any, ...]) -> d
         return {output.name: {"value": None, "reason": reason} for output in question[0]}
 
 
-async def _decide(scene: Scene, evaluations: Evaluations) -> bool:
+async def _decide(scene: Scene[WriteSession], evaluations: Evaluations) -> bool:
     """Settle what has ended, begin what may begin. True: there are tasks whose jobs are to be made."""
     run = scene.run
     await workflow_endings.settle(scene)
@@ -152,7 +151,7 @@ async def _decide(scene: Scene, evaluations: Evaluations) -> bool:
     return ready
 
 
-def _ready_again(scene: Scene) -> None:
+def _ready_again(scene: Scene[WriteSession]) -> None:
     """Tasks whose wait before the next try is over."""
     moment = now()
     for task in scene.all_tasks:
@@ -161,7 +160,7 @@ def _ready_again(scene: Scene) -> None:
             move_task(scene.session, task, TaskState.READY)
 
 
-async def _decide_run(scene: Scene, evaluations: Evaluations) -> None:
+async def _decide_run(scene: Scene[WriteSession], evaluations: Evaluations) -> None:
     """The end of the whole run, once all steps have ended and its outputs are known; until then what it waits for."""
     run, spec = scene.run, scene.plan.spec
     verdict = orchestration.run_verdict(spec, scene.states, {step.name: step.message for step in scene.steps})
@@ -176,7 +175,7 @@ async def _decide_run(scene: Scene, evaluations: Evaluations) -> None:
         run.remark = ""
 
 
-def _update_state(scene: Scene, step: WorkflowStep) -> None:
+def _update_state(scene: Scene[WriteSession], step: WorkflowStep) -> None:
     """The state of a step, by the states of its tasks."""
     tasks = scene.tasks_of(step)
     verdict = orchestration.step_verdict([task.state for task in tasks], scene.plan.spec.step(step.name).on_failure)
@@ -189,7 +188,7 @@ def _update_state(scene: Scene, step: WorkflowStep) -> None:
     move_step(scene.session, step, verdict.state, message)
 
 
-async def _try_begin(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> None:
+async def _try_begin(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Evaluations) -> None:
     """A step whose turn may have come: it begins, or never will, or goes on waiting."""
     spec = scene.plan.spec
     parents = scene.plan.before[step.name]
@@ -214,7 +213,7 @@ async def _try_begin(scene: Scene, step: WorkflowStep, evaluations: Evaluations)
     scene.tasks[step.id or 0] = [task for task in tasks if task.step_id == step.id]
 
 
-async def _ask(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> None:
+async def _ask(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Evaluations) -> None:
     """Let the beginning of a step be worked out; where not even that can be asked, it fails and the others go on."""
     spec = scene.plan.spec.step(step.name)
     template = scene.plan.templates.get(spec.template)
@@ -228,7 +227,7 @@ async def _ask(scene: Scene, step: WorkflowStep, evaluations: Evaluations) -> No
         move_step(scene.session, step, StepState.FAILED, blame(log, f"step {step.name} of run {scene.run.id}", error))
 
 
-def _new_tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
+def _new_tasks(scene: Scene[WriteSession], step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
     """The tasks of a step that begins: one, or one for each row of its fan-out; values are there at once."""
     common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
     if scene.plan.spec.step(step.name).kind == "values":
@@ -239,7 +238,7 @@ def _new_tasks(scene: Scene, step: WorkflowStep, begun: Begun) -> list[WorkflowT
     ]
 
 
-async def _give_up(session: AsyncSession, run: WorkflowRun, reason: str) -> None:
+async def _give_up(session: WriteSession, run: WorkflowRun, reason: str) -> None:
     """A run of which nothing can be decided any more has failed; one that had ended before stays what it is."""
     run.busy = False
     session.add(run)

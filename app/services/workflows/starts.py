@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db.engine import insert_rows
 from app.db.repositories import clusters, workflows
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import IdempotencyKey, WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.names import suggest_name
 from app.domain.people.permissions import Actor, require
@@ -121,7 +121,7 @@ async def _checked(context: Context, actor: Actor, request: RunRequest, known: K
     return inputs
 
 
-async def _earlier(session: AsyncSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
+async def _earlier(session: ReadSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
     if not key:
         return None
     query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key[:200])
@@ -168,7 +168,7 @@ def _refuse_priority(priority: str) -> None:
         )
 
 
-async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
+async def _refuse_cluster(session: ReadSession, request: RunRequest) -> None:
     """Every cluster that a step names must be there, and must take what the step asks for."""
     for step in request.spec.steps:
         name = step.cluster or request.cluster
@@ -185,7 +185,7 @@ async def _refuse_cluster(session: AsyncSession, request: RunRequest) -> None:
 
 
 async def write_run(
-    session: AsyncSession, owner_id: int, request: RunRequest, inputs: Mapping[str, Any], **more: Any
+    session: WriteSession, owner_id: int, request: RunRequest, inputs: Mapping[str, Any], **more: Any
 ) -> WorkflowRun:
     """The rows of a new run, with all its steps waiting."""
     run = WorkflowRun(
@@ -213,7 +213,9 @@ async def write_run(
     return run
 
 
-async def begin_inner(context: Context, scene: Scene, task: WorkflowTask, inner: InnerRequest) -> WorkflowRun:
+async def begin_inner(
+    context: Context, scene: Scene[WriteSession], task: WorkflowTask, inner: InnerRequest
+) -> WorkflowRun:
     """The run of an inner workflow, in the caller's transaction; it knows of the outer run whatever it can use.
 
     Raises:
@@ -249,7 +251,7 @@ async def begin_inner(context: Context, scene: Scene, task: WorkflowTask, inner:
     return await write_run(scene.session, run.owner_id, request, values, task_id=task.id)
 
 
-async def _refuse_depth(session: AsyncSession, run: WorkflowRun) -> None:
+async def _refuse_depth(session: ReadSession, run: WorkflowRun) -> None:
     depth, above = 1, run
     while above.task_id is not None:
         task = await workflows.task(session, above.task_id)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from sqlmodel.ext.asyncio.session import AsyncSession
+from typing import Any, Generic, TypeVar
 
 from app.crystal.language import LANGUAGE
 from app.db.repositories import jobs, workflows
+from app.db.sessions import ReadSession
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.names import MAX_NAME, suggest_name
 from app.domain.templates.conditions import ConditionError
@@ -58,11 +57,18 @@ def _make_plan(context: Context, run: WorkflowRun) -> Plan:
     return Plan(spec, before, in_order(before), wire(spec, before, templates), templates)
 
 
-@dataclass
-class Scene:
-    """A run as one session reads it. The rows stay readable when that session has ended; only inside it are they changed."""
+Session = TypeVar("Session", bound=ReadSession)
+AnySession = TypeVar("AnySession", bound=ReadSession, covariant=True)
 
-    session: AsyncSession
+
+@dataclass
+class Scene(Generic[AnySession]):
+    """A run as one session reads it; only in a scene of a session that writes may its rows be changed.
+
+    They stay readable when that session has ended.
+    """
+
+    session: AnySession
     run: WorkflowRun
     plan: Plan
     steps: list[WorkflowStep]
@@ -135,8 +141,8 @@ class Scene:
 
 
 async def read_scene(
-    context: Context, session: AsyncSession, run: WorkflowRun, task_states: Sequence[str] = ()
-) -> Scene:
+    context: Context, session: Session, run: WorkflowRun, task_states: Sequence[str] = ()
+) -> Scene[Session]:
     """A run with its steps and tasks: all of them, or those in the states `task_states`.
 
     Raises:
@@ -217,7 +223,7 @@ async def parameters_of(
     return {**filled, **given.row, **given.files, **wired.parameters}
 
 
-async def request_for(context: Context, scene: Scene, task: WorkflowTask) -> JobRequest:
+async def request_for(context: Context, scene: Scene[ReadSession], task: WorkflowTask) -> JobRequest:
     """The job that a task asks for; its expressions name what `scene.names` holds.
 
     Raises:
@@ -241,7 +247,7 @@ async def request_for(context: Context, scene: Scene, task: WorkflowTask) -> Job
     )
 
 
-def _file_references(scene: Scene, step: StepSpec) -> dict[str, str]:
+def _file_references(scene: Scene[ReadSession], step: StepSpec) -> dict[str, str]:
     """References of the files that steps before leave for this one, by field."""
     references = {}
     for key, link in scene.plan.wired[step.name].links.items():
@@ -264,7 +270,7 @@ class InnerRequest:
     resources: dict[str, Any]
 
 
-async def inner_request_for(context: Context, scene: Scene, task: WorkflowTask) -> InnerRequest:
+async def inner_request_for(context: Context, scene: Scene[ReadSession], task: WorkflowTask) -> InnerRequest:
     """The inner run that a task asks for; its expressions name what `scene.names` holds.
 
     Raises:
