@@ -31,7 +31,12 @@ def may_pass(name: str) -> bool:
     return _VARIABLE.fullmatch(name) is not None and _NEVER_PASSED.fullmatch(name) is None
 
 
-RunnerType = Literal["slurm", "ssh", "local"]
+RUNNER_TYPES: dict[str, str] = {
+    "slurm": "SLURM over SSH",
+    "ssh": "no scheduler, over SSH",
+    "local": "this server",
+}
+"""Values of `runner_type`, with words for people. Batch systems that are added later register theirs."""
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::\d{1,5})?", re.IGNORECASE)
 
@@ -41,7 +46,7 @@ class ClusterSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    runner_type: RunnerType = Field(
+    runner_type: str = Field(
         "slurm", description="slurm: SLURM over SSH; ssh: no scheduler, over SSH; local: this server."
     )
     hostname: str = Field("", description="Name or address of the login node; empty only for local.")
@@ -97,6 +102,13 @@ class ClusterSettings(BaseModel):
         if any(not char.isprintable() for char in value) or value.startswith("-"):
             raise ValueError("must be one line of printable characters and must not start with '-'")
         return value.strip()
+
+    @field_validator("runner_type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        if value not in RUNNER_TYPES:
+            raise ValueError(f"must be one of {', '.join(RUNNER_TYPES)}")
+        return value
 
     @field_validator("hostname")
     @classmethod

@@ -23,8 +23,6 @@ class Waiting(Protocol):
     def priority(self) -> int: ...
 
 
-DEFAULT_LIMIT: Mapping[str, int] = {"slurm": 500, "ssh": 1, "local": 1}
-"""Jobs at once on a cluster whose settings say nothing, by the kind of runner."""
 J = TypeVar("J", bound=Waiting)
 
 

@@ -415,7 +415,7 @@ def _database(archive: Archive, run: RunRecord) -> bytes:
                         _uuid(f"computer:{name}"),
                         name,
                         job.hostname or "localhost",
-                        "core.slurm" if job.scheduler == "slurm" else "core.direct",
+                        job.scheduler,
                         "core.ssh" if job.hostname else "core.local",
                         json.dumps({"workdir": "/"}),
                     )

@@ -48,6 +48,7 @@ class JobRecord:
     cluster: str
     hostname: str
     scheduler: str
+    """The plugin of AiiDA for the cluster's batch system."""
     scheduler_id: str
     directory: str
     person: str

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import tarfile
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from importlib import resources as package_resources
 from pathlib import Path
 
 from app.crystal.files import output_name
@@ -24,6 +22,7 @@ from app.runners.answers import RemoteFile as RemoteFile
 from app.runners.answers import entries_in, glimpses_in, listings_in
 from app.runners.answers import parse_marker as parse_marker
 from app.runners.answers import receipts as receipts
+from app.runners.batch_systems import BatchSystem, Check, step
 from app.runners.checks import check_packages
 from app.runners.script import ScriptPlan, Step, render_script
 from app.settings import ClusterSettings
@@ -39,11 +38,6 @@ _HEADERS = 1 << 13
 """Most bytes that a tar archive holds for a file beside its own."""
 _ARCHIVE_FILES = 8
 """Most attached files in one stream, so that at most half a gigabyte is held in memory."""
-
-
-def step(name: str) -> str:
-    """The text of a shell step of this package."""
-    return package_resources.files("app.runners").joinpath("steps", f"{name}.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -82,66 +76,61 @@ class Handle:
     asked_since: str = "now-7days"
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of a cluster's test report."""
-
-    name: str
-    ok: bool
-    detail: str
-
-    def as_dict(self) -> dict[str, object]:
-        return {"name": self.name, "ok": self.ok, "detail": self.detail}
-
-
-class BaseRunner(ABC):
-    """A batch system on a transport. Subclasses say how jobs start, are listed and are cancelled."""
-
-    kind: str
-    default_launcher: str
-    has_accounting: bool = False
-    """Whether it keeps what ended jobs took, and can be asked for it later."""
+class BaseRunner(BatchSystem):
+    """A batch system on a transport: what it says of itself is in `BatchSystem`, what is done with it is here."""
 
     def __init__(self, transport: Transport, settings: ClusterSettings) -> None:
         self.transport = transport
         self.settings = settings
 
-    # -- what a batch system must say --------------------------------------------------------------------------
+    # -- asking the batch system -----------------------------------------------------------------------------------
 
-    @classmethod
-    @abstractmethod
-    def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
-        """Lines at the head of the job script."""
-
-    @abstractmethod
     async def queue(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
         """The queue's word on each job, by job id; jobs that it does not list are absent. One remote command."""
-
-    @abstractmethod
-    async def accounting(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
-        """The accounting's word, by job id. At most one remote command."""
-
-    @abstractmethod
-    async def cancel(self, scheduler_ids: Sequence[str]) -> None:
-        """Ask the batch system to end jobs. One remote command."""
-
-    @abstractmethod
-    async def probe(self) -> list[Check]:
-        """Checks of the batch system itself for a test report."""
+        if self.lists_all:
+            return _by_job(jobs, await self.listed())
+        done = await self._run(self.step("queue"), stdin=_ids(jobs), doing="reading the queue")
+        return _by_job(jobs, self.read_queue(done.text))
 
     async def listed(self) -> dict[str, SchedulerWord]:
         """Everything that the batch system lists of this account, whoever submitted it, by scheduler id."""
-        return {}
+        if not self.lists_all:
+            return {}
+        return self.read_queue((await self._run(self.step("queue"), doing="reading the queue")).text)
+
+    async def accounting(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
+        """The accounting's word, by job id; where there is none, what the exit markers say. At most one remote command."""
+        if not self.has_accounting:
+            glimpses = await self.peek(jobs)
+            return {
+                job.job_id: self.word_of_marker(glimpses[job.job_id].marker) for job in jobs if job.job_id in glimpses
+            }
+        since = min((job.asked_since for job in jobs), default="now-7days")
+        done = await self.transport.run(self.step("accounting"), [since], stdin=_ids(jobs))
+        # A site without accounting has one witness less; that is no error of the poll.
+        return _by_job(jobs, self.read_accounting(done.text)) if done.status == 0 else {}
+
+    async def cancel(self, scheduler_ids: Sequence[str]) -> None:
+        """Ask the batch system to end jobs. One remote command."""
+        if scheduler_ids:
+            ids = "".join(f"{scheduler_id}\n" for scheduler_id in scheduler_ids).encode()
+            await self._run(self.step("cancel"), stdin=ids, doing="cancelling jobs")
+
+    async def probe(self) -> list[Check]:
+        """Checks of the batch system itself for a test report. One remote command."""
+        return self.read_probe((await self.transport.run(self.step("probe"))).text)
 
     async def partitions(self) -> list[Partition]:
-        """Partitions with their limits; none where there is no scheduler."""
-        return []
+        """Partitions with their limits; none where there is no scheduler. At most one remote command."""
+        if not self.has_partitions:
+            return []
+        return self.read_partitions((await self.transport.run(self.step("partitions"))).text)
 
     def companions(self, batch: Sequence[Package]) -> dict[str, bytes]:
         """Files that a batch needs besides those of its jobs, by path below the work directory."""
         return {}
 
-    # -- what is the same everywhere ---------------------------------------------------------------------------
+    # -- scripts and submission --------------------------------------------------------------------------------------
 
     @classmethod
     def write_script(
@@ -150,23 +139,22 @@ class BaseRunner(ABC):
         """The job script for decks in their order: `.d12` runs crystal, `.d3` runs properties."""
         programs = {"d12": settings.crystal, "d3": settings.properties}
         steps = tuple(Step(programs[deck.rpartition(".")[2]], deck, output_name(deck)) for deck in decks)
-        return render_script(
-            ScriptPlan(
-                name=name,
-                token=token,
-                steps=steps,
-                resources=resources,
-                setup=settings.setup,
-                launcher=settings.launcher or (cls.default_launcher if resources.ntasks > 1 else ""),
-                directives=cls.directives(settings, name, token, resources),
-                preflight=settings.preflight,
-            )
+        plan = ScriptPlan(
+            name=name,
+            token=token,
+            steps=steps,
+            resources=resources,
+            setup=settings.setup,
+            launcher=settings.launcher or (cls.default_launcher if resources.ntasks > 1 else ""),
+            directives=cls.directives(settings, name, token, resources),
+            preflight=settings.preflight,
         )
+        return render_script(plan, cls.with_variables)
 
     async def stage(self, batch: Sequence[Package]) -> None:
         """Bring all files of a batch to the cluster as one tar stream; attached files are copied there where they can be."""
         check_packages(batch, self.companions(batch))
-        await self._run("stage", self.settings.workdir, stdin=_tar(self._members(batch)), doing="staging files")
+        await self._run(step("stage"), self.settings.workdir, stdin=_tar(self._members(batch)), doing="staging files")
         wanted = {f"{package.directory}/{file.name}": file for package in batch for file in package.attached}
         if not wanted:
             return
@@ -180,7 +168,7 @@ class BaseRunner(ABC):
         small = [target for target in missing if wanted[target].local.stat().st_size < BLOCK_SIZE]
         for start in range(0, len(small), _ARCHIVE_FILES):
             members = {target: wanted[target].local.read_bytes() for target in small[start : start + _ARCHIVE_FILES]}
-            await self._run("stage", self.settings.workdir, stdin=_tar(members), doing="staging attached files")
+            await self._run(step("stage"), self.settings.workdir, stdin=_tar(members), doing="staging attached files")
         arrived = dict.fromkeys(missing, ("-", "copy"))
         for target in set(missing) - set(small):
             # Large ones come under a name of ours first: nothing half sent ever bears the name that a program reads.
@@ -204,7 +192,7 @@ class BaseRunner(ABC):
         """Which of the targets are not there with the right checksum, after copying or moving what the cluster has."""
         lines = "".join("\t".join((file.sha256, target, *sources[target])) + "\n" for target, file in wanted.items())
         done = await self._run(
-            "attach", self.settings.workdir, stdin=lines.encode(), doing="attaching files", timeout=1800
+            step("attach"), self.settings.workdir, stdin=lines.encode(), doing="attaching files", timeout=1800
         )
         words = dict(line.split("\t", 1)[::-1] for line in done.text.splitlines() if "\t" in line)
         return [target for target in wanted if words.get(target) != "have"]
@@ -217,9 +205,8 @@ class BaseRunner(ABC):
         """Submit jobs one by one; the answers by token. Run again, it reports what exists and starts nothing twice."""
         lines = [f"{package.token}\t{package.directory}\t{package.name}\n" for package in batch]
         done = await self._run(
-            "submit",
+            self.submission(step("submit")),
             self.settings.workdir,
-            self.kind,
             stdin="".join([*lines, "end\n"]).encode(),
             doing="submitting jobs",
             timeout=60 + 2 * len(batch),
@@ -229,7 +216,9 @@ class BaseRunner(ABC):
     async def find(self, batch: Sequence[Package]) -> dict[str, Receipt]:
         """By token: `claimed` if a submission was ever begun on the cluster, else `absent`. Changes nothing."""
         lines = "".join(f"{package.token}\t{package.directory}\n" for package in batch)
-        return receipts(await self._run("find", self.settings.workdir, stdin=lines.encode(), doing="looking for jobs"))
+        return receipts(
+            await self._run(step("find"), self.settings.workdir, stdin=lines.encode(), doing="looking for jobs")
+        )
 
     async def peek(self, jobs: Sequence[Handle]) -> dict[str, Glimpse]:
         """Exit markers of many jobs and new output of those that still run, by job id. One remote command."""
@@ -243,7 +232,7 @@ class BaseRunner(ABC):
     async def _peek(self, jobs: Sequence[Handle], which: str) -> dict[str, Glimpse]:
         lines = "".join(f"{job.job_id}\t{job.directory}\t{job.output}\t{job.offset}\n" for job in jobs)
         arguments = self.settings.workdir, str(PEEK_BYTES), which
-        done = await self._run("peek", *arguments, stdin=lines.encode(), doing="reading progress")
+        done = await self._run(step("peek"), *arguments, stdin=lines.encode(), doing="reading progress")
         return glimpses_in(done.stdout)
 
     async def list_files(self, jobs: Sequence[Handle]) -> dict[str, Listing]:
@@ -254,7 +243,7 @@ class BaseRunner(ABC):
             *(int(gb * 2**30) for gb in (self.settings.max_file_gb, self.settings.max_job_gb)),
         )
         done = await self._run(
-            "list",
+            step("list"),
             self.settings.workdir,
             *map(str, limits),
             stdin=lines.encode(),
@@ -266,7 +255,7 @@ class BaseRunner(ABC):
     async def browse(self, directory: str, most: int) -> list[RemoteEntry]:
         """What lies in one directory now, at most so many entries. One remote command."""
         arguments = self.settings.workdir, str(most)
-        done = await self._run("browse", *arguments, stdin=f"{directory}\n".encode(), doing="listing files")
+        done = await self._run(step("browse"), *arguments, stdin=f"{directory}\n".encode(), doing="listing files")
         return entries_in(done.stdout)
 
     async def read(self, directory: str, name: str, offset: int) -> tuple[bytes, int]:
@@ -282,7 +271,12 @@ class BaseRunner(ABC):
         names = "".join(f"{directories[file.job_id]}/{file.name}\0" for file in files)
         room = Kept(self.transport.where, sum(file.size + _HEADERS for file in files) + BLOCK_SIZE, sink)
         await self._run(
-            "pack", self.settings.workdir, stdin=names.encode(), doing="fetching files", timeout=1800, sink=room.add
+            step("pack"),
+            self.settings.workdir,
+            stdin=names.encode(),
+            doing="fetching files",
+            timeout=1800,
+            sink=room.add,
         )
 
     async def fetch_large(self, job: Handle, file: RemoteFile, local: Path) -> None:
@@ -295,20 +289,28 @@ class BaseRunner(ABC):
 
     async def _run(
         self,
-        name: str,
+        script: str,
         *args: str,
         stdin: bytes = b"",
         doing: str,
         timeout: float | None = None,
         sink: Sink | None = None,
     ) -> Completed:
-        done = await self.transport.run(step(name), args, stdin=stdin, timeout=timeout, sink=sink)
+        done = await self.transport.run(script, args, stdin=stdin, timeout=timeout, sink=sink)
         if done.status != 0:
             raise RemoteFailure(
                 f"{doing.capitalize()} on {self.transport.where} failed: {done.complaint or f'status {done.status}'}.",
                 hint=_hint(done.complaint, self.settings.workdir),
             )
         return done
+
+
+def _ids(jobs: Sequence[Handle]) -> bytes:
+    return "".join(f"{job.scheduler_id}\n" for job in jobs).encode()
+
+
+def _by_job(jobs: Sequence[Handle], words: Mapping[str, SchedulerWord]) -> dict[str, SchedulerWord]:
+    return {job.job_id: words[job.scheduler_id] for job in jobs if job.scheduler_id in words}
 
 
 def _hint(complaint: str, workdir: str) -> str:

@@ -1,71 +1,125 @@
-"""SLURM: sbatch directives, one squeue and one sacct for all jobs of an account, scancel."""
+"""SLURM: its states and reasons, sbatch directives, and what squeue, sacct and sinfo print.
+
+Source: squeue(1), sacct(1), sinfo(1), sbatch(1) of SLURM 22.05; the job state codes and reasons there.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from app.domain.resources import Partition, Resources, parse_walltime
-from app.domain.verdict import Phase, SchedulerWord, Usage
-from app.runners.base import BaseRunner, Check, Handle, Package, Receipt, receipts, step
-from app.runners.script import SIGNAL_LEAD, array_script
-from app.runners.slurm_states import STATE_WORDS, STATES, base_state, reason_words
+from app.domain.verdict import Ending, Phase, SchedulerWord, Usage
+from app.runners.base import BaseRunner, Package, Receipt, receipts
+from app.runners.batch_systems import TIME_OUTS, Check, Meaning, Reply, RunnerType
+from app.runners.registry import register
+from app.runners.script import SIGNAL_LEAD
+from app.runners.slurm_arrays import JobArray, arrays_of
 from app.settings import ClusterSettings
 
-_PROBE = r"""
-export LC_ALL=C
-printf 'version\t%s\n' "$(sinfo --version 2>&1 | head -n 1)"
-printf 'partitions\t%s\n' "$(sinfo -h -o '%P(%a,%l,%D nodes)' 2>&1 | tr '\n' ' ' | cut -c1-600)"
-if out=$(sacct -n -X -S now-1hours -o JobID 2>&1); then printf 'accounting\tavailable\n'
-else printf 'accounting\tfailed: %s\n' "$(printf %s "$out" | tr '\n' ' ' | cut -c1-200)"; fi
-"""
+_P, _E = Phase, Ending
+
+STATES: dict[str, tuple[Phase, Ending | None]] = {
+    "PENDING": (_P.PENDING, None),
+    "CONFIGURING": (_P.PENDING, None),
+    "REQUEUED": (_P.PENDING, None),
+    "REQUEUE_FED": (_P.PENDING, None),
+    "REQUEUE_HOLD": (_P.PENDING, None),
+    "SPECIAL_EXIT": (_P.PENDING, None),
+    "RESV_DEL_HOLD": (_P.PENDING, None),
+    "RUNNING": (_P.RUNNING, None),
+    "COMPLETING": (_P.RUNNING, None),
+    "SUSPENDED": (_P.RUNNING, None),
+    "STOPPED": (_P.RUNNING, None),
+    "SIGNALING": (_P.RUNNING, None),
+    "STAGE_OUT": (_P.RUNNING, None),
+    "RESIZING": (_P.RUNNING, None),
+    "COMPLETED": (_P.ENDED, _E.NORMAL),
+    "FAILED": (_P.ENDED, _E.ERROR),
+    "CANCELLED": (_P.ENDED, _E.CANCELLED),
+    "REVOKED": (_P.ENDED, _E.CANCELLED),
+    "TIMEOUT": (_P.ENDED, _E.TIMEOUT),
+    "DEADLINE": (_P.ENDED, _E.TIMEOUT),
+    "OUT_OF_MEMORY": (_P.ENDED, _E.MEMORY),
+    "NODE_FAIL": (_P.ENDED, _E.NODE),
+    "BOOT_FAIL": (_P.ENDED, _E.NODE),
+    "LAUNCH_FAILED": (_P.ENDED, _E.NODE),
+    "PREEMPTED": (_P.ENDED, _E.PREEMPTED),
+}
+
+STATE_WORDS: dict[str, str] = {
+    "CONFIGURING": "Nodes are allotted and being made ready.",
+    "REQUEUED": "Put back into the queue.",
+    "REQUEUE_HOLD": "Put back into the queue and held.",
+    "COMPLETING": "Ending: the nodes are being cleaned.",
+    "SUSPENDED": "Suspended by the scheduler.",
+    "STOPPED": "Stopped by a signal.",
+}
+
+REASONS: dict[str, str] = {
+    "None": "",
+    "Priority": "Waiting: other jobs have a higher priority.",
+    "Resources": "Waiting for free nodes.",
+    "Dependency": "Waiting for another job.",
+    "DependencyNeverSatisfied": "The job that it waits for failed; it will never start.",
+    "JobHeldUser": "Held by its owner.",
+    "JobHeldAdmin": "Held by an administrator.",
+    "BeginTime": "Its start time has not come.",
+    "PartitionTimeLimit": "The time limit asked for is longer than the partition allows.",
+    "PartitionNodeLimit": "More nodes are asked for than the partition allows.",
+    "PartitionDown": "The partition is down.",
+    "PartitionInactive": "The partition is inactive.",
+    "ReqNodeNotAvail": "A node that it needs is not available, or is reserved for maintenance.",
+    "Reservation": "Waiting for its reservation.",
+    "Licenses": "Waiting for a licence.",
+    "NodeDown": "A node that it needs is down.",
+    "BadConstraints": "No node has what it asks for.",
+    "AssocGrpCpuLimit": "The group's limit of cores is reached.",
+    "AssocGrpJobsLimit": "The group's limit of running jobs is reached.",
+    "AssocMaxJobsLimit": "The account's limit of running jobs is reached.",
+    "QOSMaxJobsPerUserLimit": "The limit of running jobs per user is reached.",
+    "QOSMaxCpuPerUserLimit": "The limit of cores per user is reached.",
+    "QOSGrpCpuLimit": "The limit of cores of this quality of service is reached.",
+    "QOSMaxWallDurationPerJobLimit": "The time limit asked for is longer than the quality of service allows.",
+    "InvalidAccount": "The account is not valid.",
+    "InvalidQOS": "The quality of service is not valid.",
+    "Prolog": "The node is being prepared.",
+    "Cleaning": "Put back into the queue; its nodes are being cleaned.",
+    "launch failed requeued held": "The start failed; held by the scheduler.",
+    "NonZeroExitCode": "The job script ended with an error status.",
+    "TimeLimit": "The time limit was reached.",
+    "OutOfMemory": "The job ran out of memory.",
+}
+
+REPLIES = (
+    *TIME_OUTS,
+    # Too many requests (rl_: the rate limiter of slurmctld), or too many jobs of this account, before it took anything.
+    Reply("rl_", Meaning.LATER, limits_rate=True),
+    Reply("rate limit", Meaning.LATER, limits_rate=True),
+    Reply("backoff", Meaning.LATER, limits_rate=True),
+    Reply("back off", Meaning.LATER, limits_rate=True),
+    Reply("back-off", Meaning.LATER, limits_rate=True),
+    Reply("backing off", Meaning.LATER, limits_rate=True),
+    Reply("temporarily un", Meaning.LATER),
+    Reply("maxsubmit", Meaning.LATER),
+    Reply("communicat", Meaning.UNCERTAIN),
+)
 
 
-_SINFO = "export LC_ALL=C; sinfo --noheader --format='%R|%a|%l|%D|%c|%m'"
-LEAST_ARRAY = 3
-"""Fewer jobs are not worth an array."""
-
-
-@dataclass(frozen=True)
-class JobArray:
-    """Jobs that one `sbatch` submits: each becomes its own job's script in its own directory."""
-
-    group: str
-    directives: list[str]
-    packages: tuple[Package, ...]
-
-    @property
-    def key(self) -> str:
-        return hashlib.sha256(" ".join(package.token for package in self.packages).encode()).hexdigest()[:10]
-
-    @property
-    def name(self) -> str:
-        return f"{self.group}-{self.key}"
-
-    @property
-    def directory(self) -> str:
-        owner = self.packages[0].directory.partition("/")[0]
-        return f"{owner}/arrays/{self.name}"
-
-    def files(self) -> dict[str, bytes]:
-        """The array's script and list, and in each job's directory where it belongs."""
-        up = "../" * (self.directory.count("/") + 1)
-        members = {
-            f"{self.directory}/array.sh": array_script(self.name, self.directives, len(self.packages)).encode(),
-            f"{self.directory}/list": "".join(f"{up}{package.directory}\n" for package in self.packages).encode(),
-            f"{self.directory}/.crystaldeck/name": self.name.encode(),
-        }
-        for index, package in enumerate(self.packages):
-            line = f"{self.directory}\t{self.name}\t{index}\n"
-            members[f"{package.directory}/.crystaldeck/array"] = line.encode()
-        return members
-
-
+@register
 class SlurmRunner(BaseRunner):
+    """SLURM with its accounting, partitions and job arrays."""
+
     kind = "slurm"
+    runner_types = (RunnerType("slurm", "SLURM over SSH"),)
+    default_limit = 500
     default_launcher = "srun"
+    aiida_scheduler = "core.slurm"
     has_accounting = True
+    has_partitions = True
+    states = STATES
+    state_words = STATE_WORDS
+    reasons = REASONS
+    replies = REPLIES
 
     @classmethod
     def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
@@ -88,115 +142,98 @@ class SlurmRunner(BaseRunner):
         }
         return (*(f"#SBATCH --{key}={value}" for key, value in options.items() if value), "#SBATCH --no-requeue")
 
+    @classmethod
+    def read_queue(cls, text: str) -> dict[str, SchedulerWord]:
+        """Lines `id|state|nodes|start|reason` of squeue."""
+        words = {}
+        for line in text.splitlines():
+            fields = line.strip().split("|", 4)
+            if len(fields) == 5:
+                words[fields[0]] = cls.word(fields[1], reason=fields[4], nodes=fields[2], start=fields[3])
+        return words
+
+    @classmethod
+    def read_accounting(cls, text: str) -> dict[str, SchedulerWord]:
+        """Lines `id|state|exit:signal|nodes|elapsed|cpu|memory|reason` of sacct, of jobs and below each of its steps.
+
+        `CANCELLED by 1001` keeps who did it. The memory is that of the step that used most.
+        """
+        jobs: dict[str, list[str]] = {}
+        memory: dict[str, int] = {}
+        for line in text.splitlines():
+            fields = line.strip().split("|", 7)
+            if len(fields) == 8:
+                job_id, _, step_name = fields[0].partition(".")
+                memory[job_id] = max(memory.get(job_id, 0), _mebibytes(fields[6]))
+                if not step_name:
+                    jobs[job_id] = fields
+        words = {}
+        for job_id, (_, state, code, nodes, wall, cpu, _, reason) in jobs.items():
+            usage = Usage(int(wall) if wall.isdigit() else 0, _seconds(cpu), memory[job_id])
+            words[job_id] = cls.word(state, reason=reason, exit_code=code, nodes=nodes, usage=usage)
+        return words
+
+    @classmethod
+    def read_partitions(cls, text: str) -> list[Partition]:
+        """Lines `name|available|time limit|nodes|cores|memory` of sinfo, one for each kind of nodes in a partition."""
+        partitions: dict[str, Partition] = {}
+        for line in text.splitlines():
+            fields = line.strip().split("|")
+            if len(fields) != 6:
+                continue
+            name, state, limit, nodes, cores, memory = fields
+            try:
+                seconds = parse_walltime(limit)
+            except ValueError:
+                # `infinite` and `n/a`
+                seconds = 0
+            entry = Partition(name, state == "up", seconds, int(nodes), _leading(cores), _leading(memory))
+            earlier = partitions.get(name)
+            partitions[name] = entry if earlier is None else earlier.with_nodes(entry)
+        return list(partitions.values())
+
+    @classmethod
+    def read_probe(cls, text: str) -> list[Check]:
+        """Version, partitions and accounting, each as a line of the report."""
+        told = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+        version, accounting = told.get("version", ""), told.get("accounting", "")
+        answers = version.lower().startswith("slurm")
+        return [
+            Check(
+                "scheduler",
+                answers,
+                version if answers else "SLURM's commands were not found: load them in ~/.profile.",
+            ),
+            Check("partitions", bool(told.get("partitions")) and answers, told.get("partitions", "none")),
+            Check("accounting", accounting == "available", accounting or "sacct gave no answer"),
+        ]
+
+    # -- job arrays ----------------------------------------------------------------------------------------------
+
     def companions(self, batch: Sequence[Package]) -> dict[str, bytes]:
+        """The scripts and lists of the job arrays that the batch leaves as."""
         return {path: data for array in self._arrays(batch) for path, data in array.files().items()}
 
     def _arrays(self, batch: Sequence[Package]) -> list[JobArray]:
         return arrays_of(batch) if self.settings.job_arrays else []
 
     async def submit(self, batch: Sequence[Package]) -> dict[str, Receipt]:
-        """Jobs of one group go out as arrays, the others one by one."""
+        """Submit jobs of one group as arrays, the others one by one; the answers by token."""
         answers: dict[str, Receipt] = {}
         for array in self._arrays(batch):
             lines = [f"{package.token}\t{package.directory}\n" for package in array.packages]
             done = await self._run(
-                "submit_array", self.settings.workdir, array.directory, array.name,
-                stdin="".join([*lines, "end\n"]).encode(), doing="submitting a job array", timeout=120,
-            )  # fmt: skip
+                self.submission(self.step("submit_array")),
+                self.settings.workdir,
+                array.directory,
+                array.name,
+                stdin="".join([*lines, "end\n"]).encode(),
+                doing="submitting a job array",
+                timeout=120,
+            )
             answers |= {token: receipt for token, receipt in receipts(done).items() if receipt.word != "single"}
         rest = [package for package in batch if package.token not in answers]
         return answers | (await self.submit_each(rest) if rest else {})
-
-    async def queue(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
-        return _by_job(jobs, await self.listed())
-
-    async def accounting(self, jobs: Sequence[Handle]) -> dict[str, SchedulerWord]:
-        ids = "".join(f"{job.scheduler_id}\n" for job in jobs)
-        since = min((job.asked_since for job in jobs), default="now-7days")
-        done = await self.transport.run(step("sacct"), [since], stdin=ids.encode())
-        # A site without accounting has one witness less; that is no error of the poll.
-        return _by_job(jobs, parse_sacct(done.text)) if done.status == 0 else {}
-
-    async def listed(self) -> dict[str, SchedulerWord]:
-        return parse_squeue((await self._run("squeue", doing="asking squeue")).text)
-
-    async def partitions(self) -> list[Partition]:
-        return parse_sinfo((await self.transport.run(_SINFO)).text)
-
-    async def cancel(self, scheduler_ids: Sequence[str]) -> None:
-        if scheduler_ids:
-            await self._run("scancel", stdin="\n".join(scheduler_ids).encode(), doing="cancelling jobs")
-
-    async def probe(self) -> list[Check]:
-        done = await self.transport.run(_PROBE)
-        found = dict(line.split("\t", 1) for line in done.text.splitlines() if "\t" in line)
-        version = found.get("version", "")
-        accounting = found.get("accounting", "")
-        known = version.lower().startswith("slurm")
-        return [
-            Check(
-                "scheduler", known, version if known else "SLURM's commands were not found: load them in ~/.profile."
-            ),
-            Check("partitions", bool(found.get("partitions")) and known, found.get("partitions", "none")),
-            Check("accounting", accounting == "available", accounting or "sacct gave no answer"),
-        ]
-
-
-def _by_job(jobs: Sequence[Handle], words: dict[str, SchedulerWord]) -> dict[str, SchedulerWord]:
-    return {job.job_id: words[job.scheduler_id] for job in jobs if job.scheduler_id in words}
-
-
-def word(
-    raw: str, reason: str = "", exit_code: str = "", nodes: str = "", start: str = "", usage: Usage | None = None
-) -> SchedulerWord:
-    """Translate one state; a state that no table knows is UNKNOWN, which is not terminal."""
-    state = base_state(raw)
-    phase, ending = STATES.get(state, (Phase.UNKNOWN, None))
-    code, _, signal = exit_code.partition(":")
-    return SchedulerWord(
-        raw=raw,
-        phase=phase,
-        ending=ending,
-        reason=STATE_WORDS.get(state) or (reason_words(reason) if phase is Phase.PENDING else ""),
-        exit_code=int(code) if code.isdigit() else None,
-        signal=int(signal) if signal.isdigit() else None,
-        nodes="" if nodes.startswith("None") else nodes,
-        expected_start=int(start) if phase is Phase.PENDING and start.isdigit() else None,
-        usage=usage,
-    )
-
-
-def parse_squeue(text: str) -> dict[str, SchedulerWord]:
-    """Lines `id|state|nodes|start|reason`."""
-    words = {}
-    for line in text.splitlines():
-        fields = line.strip().split("|", 4)
-        if len(fields) == 5:
-            words[fields[0]] = word(fields[1], reason=fields[4], nodes=fields[2], start=fields[3])
-    return words
-
-
-def parse_sacct(text: str) -> dict[str, SchedulerWord]:
-    """Lines `id|state|exit:signal|nodes|elapsed|cpu|memory|reason`, of jobs and below each of its steps.
-
-    `CANCELLED by 1001` keeps who did it. The memory is that of the step that used most.
-    """
-    jobs: dict[str, list[str]] = {}
-    memory: dict[str, int] = {}
-    for line in text.splitlines():
-        fields = line.strip().split("|", 7)
-        if len(fields) == 8:
-            job_id, _, step_name = fields[0].partition(".")
-            memory[job_id] = max(memory.get(job_id, 0), _mebibytes(fields[6]))
-            if not step_name:
-                jobs[job_id] = fields
-    return {
-        job_id: word(
-            state, reason=reason, exit_code=code, nodes=nodes,
-            usage=Usage(int(wall) if wall.isdigit() else 0, _seconds(cpu), memory[job_id]),
-        )
-        for job_id, (_, state, code, nodes, wall, cpu, _, reason) in jobs.items()
-    }  # fmt: skip
 
 
 def _mebibytes(text: str) -> int:
@@ -217,47 +254,6 @@ def _seconds(text: str) -> int:
         return 0
 
 
-def parse_sinfo(text: str) -> list[Partition]:
-    """Lines `name|available|time limit|nodes|cores|memory`; a partition with nodes of several kinds has several lines."""
-    found: dict[str, Partition] = {}
-    for line in text.splitlines():
-        fields = line.strip().split("|")
-        if len(fields) != 6:
-            continue
-        name, state, limit, nodes, cores, memory = fields
-        try:
-            seconds = parse_walltime(limit)
-        except ValueError:
-            # `infinite` and `n/a`
-            seconds = 0
-        entry = Partition(name, state == "up", seconds, int(nodes), _leading(cores), _leading(memory))
-        known = found.get(name)
-        found[name] = entry if known is None else known.with_nodes(entry)
-    return list(found.values())
-
-
 def _leading(text: str) -> int:
     """`64+` is at least 64; the largest node may be larger, so nothing is known: 0."""
     return int(text) if text.isdigit() else 0
-
-
-def _directives_of(package: Package) -> tuple[str, ...]:
-    """What a job asks of the scheduler, but for its name."""
-    lines = package.files["job.sh"].decode().splitlines()
-    return tuple(
-        line for line in lines
-        if line.startswith("#SBATCH ") and not line.startswith(("#SBATCH --job-name", "#SBATCH --comment"))
-    )  # fmt: skip
-
-
-def arrays_of(batch: Sequence[Package]) -> list[JobArray]:
-    """Jobs of one group that ask for the same go out together; the plan follows from the batch alone."""
-    groups: dict[tuple[str, ...], list[Package]] = {}
-    for package in batch:
-        if package.group:
-            groups.setdefault((package.group, *_directives_of(package)), []).append(package)
-    return [
-        JobArray(group, directives, tuple(packages))
-        for (group, *directives), packages in groups.items()
-        if len(packages) >= LEAST_ARRAY
-    ]

@@ -13,6 +13,7 @@ import pwd
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib import resources as package_resources
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,9 @@ STOP_PATIENCE = 5.0
 """Seconds that a running step gets when the service stops."""
 TRANSFER_SECONDS = 6 * 3600
 """Longest time that one large file may take."""
-_ENTER = """
-cd -- "$HOME" && cd -- "$1" && root=$(pwd -P) && folder=${2%/*} && name=${2##*/} || exit 66
-cd -P -- "./$folder" && [ "$(pwd -P)" = "$root/$folder" ] || { echo "a symbolic link leads to $2" >&2; exit 77; }
-"""
-# The file is opened once, and not at all where it is a link (nofollow); a pipe in its place gives nothing and holds up nobody.
-_GIVE = _ENTER + 'exec dd if="./$name" iflag=nofollow,nonblock,skip_bytes skip="$3" bs=1M status=none'
-_TAKE = _ENTER + 'rm -f -- "./$name" && exec dd of="./$name" oflag=nofollow conv=excl bs=1M status=none'
+_STEPS = package_resources.files("app.transport").joinpath("steps")
+_GIVE, _TAKE = (_STEPS.joinpath(name).read_text(encoding="utf-8") for name in ("give.sh", "take.sh"))
+"""Scripts that read and write one large file, as the account that jobs run as."""
 
 
 class LocalTransport:

@@ -72,7 +72,7 @@ def test_no_module_is_longer_than_500_lines() -> None:
     assert max(lengths.values()) <= 500, lengths
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "app" / "runners" / "steps").glob("*.sh")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("steps/**/*.sh")), ids=lambda path: path.stem)
 def test_steps_are_posix_sh(path: Path) -> None:
     shell = shutil.which("dash") or "/bin/sh"
     assert subprocess.run([shell, "-n", path], capture_output=True).returncode == 0

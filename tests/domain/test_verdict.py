@@ -7,16 +7,15 @@ import pytest
 from app.domain.resources import Partition
 from app.domain.states import TERMINAL, JobState
 from app.domain.verdict import Marker, Phase, ProgramWord, SchedulerWord, Usage, assess, conclude
-from app.runners.direct import direct_ending
-from app.runners.slurm import parse_sacct, parse_sinfo, parse_squeue, word
-from app.runners.slurm_states import STATES, base_state, reason_words
+from app.runners.direct import DirectRunner
+from app.runners.slurm import STATES, SlurmRunner
 
 DONE, BROKEN, CUT = ProgramWord("completed"), ProgramWord("failed", "TOO MANY CYCLES"), ProgramWord("incomplete", "cut")
 CLEAN = Marker(0)
 
 
 def state(raw: str) -> SchedulerWord:
-    return word(raw)
+    return SlurmRunner.word(raw)
 
 
 @pytest.mark.parametrize("raw", STATES)
@@ -82,14 +81,14 @@ def test_a_time_limit_seen_only_by_the_marker() -> None:
 
 
 def test_squeue_and_sacct_are_read() -> None:
-    queue = parse_squeue(
+    queue = SlurmRunner.read_queue(
         "42|PENDING||1795434465|Resources\n43_7|RUNNING|n[1-2]|1795434400|None\n\nnoise\n44|PENDING||N/A|QOSMaxJobsPerUserLimit\n"
     )
     assert queue["42"].reason == "Waiting for free nodes." and queue["42"].expected_start == 1795434465
     assert (queue["43_7"].phase, queue["43_7"].nodes) == (Phase.RUNNING, "n[1-2]")
     assert queue["43_7"].expected_start is None, "it has started"
     assert "per user" in queue["44"].reason and queue["44"].expected_start is None
-    rows = parse_sacct(
+    rows = SlurmRunner.read_accounting(
         "42|CANCELLED by 1001|0:15|n1|65|02:01.500||None\n42.batch|CANCELLED|0:15|n1|65|02:01.500|2048K|\n"
         "42.0|CANCELLED|0:15|n1|60|02:00|1.5G|\n43|OUT_OF_MEMORY|0:125|n1|7||1048576|OutOfMemory\n"
     )
@@ -97,15 +96,15 @@ def test_squeue_and_sacct_are_read() -> None:
     assert rows["42"].usage == Usage(65, 121, 1536)
     assert rows["43"].usage == Usage(7, 0, 1)
     assert rows.keys() == {"42", "43"}
-    parts = parse_sinfo(
+    parts = SlurmRunner.read_partitions(
         "main|up|2-00:00:00|1|64|64000\nbig|up|infinite|2|32+|n/a\nbig|down|10:00|3|128|256000\nnoise\n"
     )
     assert parts == [Partition("main", True, 172800, 1, 64, 64000), Partition("big", True, 0, 5, 0, 0)]
-    assert base_state("CANCELLED+") == "CANCELLED"
-    assert reason_words("SomethingNew") == "Scheduler: SomethingNew."
-    assert reason_words("None") == ""
+    assert SlurmRunner.base_state("CANCELLED+") == "CANCELLED"
+    assert SlurmRunner.reason_words("SomethingNew") == "Scheduler: SomethingNew."
+    assert SlurmRunner.reason_words("None") == ""
 
 
 def test_a_process_without_scheduler() -> None:
-    raws = [direct_ending(marker).raw for marker in (None, CLEAN, Marker(2), Marker(143, "TERM"), Marker(1, "USR1"))]
+    raws = [DirectRunner.word_of_marker(marker).raw for marker in (None, CLEAN, Marker(2), Marker(143, "TERM"), Marker(1, "USR1"))]
     assert raws == ["KILLED", "EXITED 0", "EXITED 2", "CANCELLED", "TIMEOUT"]

@@ -16,8 +16,8 @@ import pytest
 
 from app.domain.resources import Resources
 from app.runners.direct import DirectRunner
-from app.runners.script import array_script
 from app.runners.slurm import SlurmRunner
+from app.runners.slurm_arrays import array_script
 from app.settings import ClusterSettings
 
 EXPECTED = Path(__file__).parent / "expected"

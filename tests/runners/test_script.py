@@ -15,6 +15,7 @@ from app.domain.names import safe_path
 from app.domain.resources import Resources
 from app.errors import RemoteFailure
 from app.runners.base import Handle, Package, parse_marker
+from app.runners.batch_systems import step
 from app.runners.direct import DirectRunner
 from app.runners.script import launch_words
 from app.runners.slurm import SlurmRunner
@@ -75,8 +76,9 @@ async def test_a_list_that_was_cut_starts_nothing(tmp_path: Path) -> None:
     await runner.stage([own])
     with pytest.raises(RemoteFailure):
         await runner._run(
-            "submit", runner.settings.workdir, "direct", stdin=b"token-cut\tada/cut\tcut\n", doing="submitting"
-        )
+            runner.submission(step("submit")), runner.settings.workdir,
+            stdin=b"token-cut\tada/cut\tcut\n", doing="submitting",
+        )  # fmt: skip
     assert (await runner.find([own]))["token-cut"].word == "absent"
     assert (await runner.submit([package(runner, "never")]))["token-never"].word == "absent"
 

@@ -24,9 +24,9 @@ Text = Annotated[str, Form(max_length=2000)]
 @router.get("/clusters")
 async def all_clusters(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
-    return page(
-        request, "clusters/list.html", views=await clusters.all_of(context, actor), since=since, error=None, form={}
-    )
+    views = await clusters.all_of(context, actor)
+    kinds = cluster_changes.offered_types()
+    return page(request, "clusters/list.html", views=views, kinds=kinds, since=since, error=None, form={})
 
 
 @router.post("/clusters")
@@ -43,6 +43,7 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
             "clusters/list.html",
             status=error.status,
             views=views,
+            kinds=cluster_changes.offered_types(),
             since=0,
             error=error,
             form={**values, "name": name},

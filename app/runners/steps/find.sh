@@ -1,4 +1,4 @@
-# What became of jobs that may have been handed over? Changes nothing.
+# What became of jobs that may have been submitted? Changes nothing.
 # $1: work directory. Standard input: lines "token<TAB>directory". Prints "token<TAB>claimed|absent<TAB>".
 cd -- "$HOME" && cd -- "$1" 2>/dev/null || none=1
 tab=$(printf '\t')

@@ -13,8 +13,7 @@ from app.errors import CrystalDeckError, HostKeyChanged, HostKeyUnknown, Unreach
 from app.events.model import Topic
 from app.events.outbox import announce, announce_jobs
 from app.runners.base import BaseRunner
-from app.runners.direct import DirectRunner
-from app.runners.slurm import SlurmRunner
+from app.runners.registry import runner_class
 from app.services.clusters.host_trust import endpoints
 from app.services.clusters.member_keys import note_accepted, secrets_of
 from app.services.clusters.remote_accounts import Account, cluster_settings, stamp_of
@@ -25,6 +24,7 @@ from app.transport.ssh import Login
 
 
 async def transport_to(context: Context, account: Account) -> Transport:
+    """The open connection of `account`, or this machine; connects if need be."""
     if account.is_local:
         return context.pool.local(account.settings.run_as)
     return await context.pool.get(account.key, partial(_login, context, account))
@@ -36,7 +36,13 @@ async def runner_for(context: Context, account: Account) -> BaseRunner:
 
 
 def runner_kind(settings: ClusterSettings) -> type[BaseRunner]:
-    return SlurmRunner if settings.runner_type == "slurm" else DirectRunner
+    """The batch system of a cluster."""
+    return runner_class(settings.runner_type)
+
+
+def most_jobs(settings: ClusterSettings) -> int:
+    """How many jobs a cluster takes at a time; where its settings say nothing, as many as is usual for its batch system."""
+    return settings.max_jobs or runner_kind(settings).default_limit
 
 
 async def _login(context: Context, account: Account) -> Login:

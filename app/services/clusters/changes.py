@@ -23,6 +23,8 @@ from app.domain.resources import read_resources
 from app.errors import Conflict, FieldError, InvalidInput, NotAllowed
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.runners.batch_systems import RunnerType
+from app.runners.registry import place_of, remote_types
 from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import legible_settings, setting_errors
 from app.services.context import Context
@@ -51,10 +53,11 @@ def check_cluster(name: str, settings: ClusterSettings) -> None:
     errors = []
     if not CLUSTER_NAME.fullmatch(name):
         errors.append(FieldError("name", "must be 1–40 of a–z, 0–9, '_', '-'", name[:60]))
-    if settings.runner_type == "ssh" and not settings.hostname:
+    place = place_of(settings.runner_type)
+    if place.host is True and not settings.hostname:
         errors.append(FieldError("hostname", "must be given"))
-    if settings.runner_type == "local" and settings.hostname:
-        errors.append(FieldError("hostname", "must be empty for a machine of type local", settings.hostname))
+    if place.host is False and settings.hostname:
+        errors.append(FieldError("hostname", f"must be empty for a machine of type {place.name}", settings.hostname))
     if settings.run_as and settings.hostname:
         errors.append(
             FieldError("run_as", "is only for this server; give username for another machine", settings.run_as)
@@ -204,6 +207,11 @@ class SettingField:
     long: bool = False
 
 
+def offered_types() -> list[RunnerType]:
+    """Batch systems of machines that a page may add: those that are reached over SSH."""
+    return remote_types()
+
+
 def form_fields(settings: ClusterSettings, typed: Mapping[str, str]) -> list[SettingField]:
     """The settings that a page may change, with what was typed in place of what is kept."""
     fields = []
@@ -211,7 +219,9 @@ def form_fields(settings: ClusterSettings, typed: Mapping[str, str]) -> list[Set
         if key in (*LOCAL_KEYS, "presets"):
             continue
         value = getattr(settings, key)
-        choices = ("slurm", "ssh") if key == "runner_type" else ("true", "false") if isinstance(value, bool) else ()
+        choices: tuple[str, ...] = ("true", "false") if isinstance(value, bool) else ()
+        if key == "runner_type":
+            choices = tuple(kind.name for kind in offered_types())
         told = str(value).lower() if isinstance(value, bool) else str(value)
         fields.append(SettingField(key, typed.get(key, told), spec.description or "", choices, key == "setup"))
     return fields

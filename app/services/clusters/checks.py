@@ -10,7 +10,7 @@ from app.domain.people.permissions import Actor, require
 from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
-from app.runners.base import Check, step
+from app.runners.batch_systems import Check, step
 from app.services.clusters.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.clusters.host_trust import endpoints
 from app.services.clusters.registry import ClusterView, get, keep_partitions

@@ -7,11 +7,11 @@ import time
 from app.db.repositories import jobs, queue
 from app.db.tables import Cluster, Job, now
 from app.domain.people.permissions import Actor, require
-from app.domain.queueing import DEFAULT_LIMIT
 from app.domain.states import JobState, Priority
 from app.errors import ClusterBroken
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.services.clusters.access import most_jobs
 from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
@@ -76,7 +76,7 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
         settings = cluster_settings(cluster)
     except ClusterBroken as error:
         return [error.sentence]
-    limit = settings.max_jobs or DEFAULT_LIMIT[settings.runner_type]
+    limit = most_jobs(settings)
     reasons = [words for words in (everywhere and f"All clusters: {everywhere}", cluster.paused) if words]
     if job.not_before is not None and job.not_before > now():
         reasons.append(f"It may not start before {job.not_before:%d %b %Y %H:%M} UTC.")

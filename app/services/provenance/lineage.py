@@ -22,6 +22,7 @@ from app.domain.drawing.graphs import Drawing, draw
 from app.domain.people.permissions import Actor, require
 from app.errors import NotFound
 from app.provenance.records import program_of
+from app.runners.registry import aiida_scheduler
 from app.services.context import Context
 
 MOST = 200
@@ -52,7 +53,7 @@ class Ancestry:
     cluster: str
     hostname: str
     scheduler: str
-    """The cluster's kind: slurm, ssh or local."""
+    """The plugin of AiiDA for the cluster's batch system."""
     remote: RemoteJob | None
     results: list[JobResult]
     files: list[JobFile]
@@ -216,7 +217,7 @@ async def ancestry(session: ReadSession, ids: list[str]) -> dict[str, Ancestry]:
             people.get(job.owner_id, "?"),
             machines[job.cluster_id].name,
             _setting(machines[job.cluster_id], "hostname"),
-            _setting(machines[job.cluster_id], "runner_type"),
+            aiida_scheduler(_setting(machines[job.cluster_id], "runner_type")),
             remotes.get(job_id),
             results.get(job_id, []),
             files.get(job_id, []),

@@ -21,8 +21,7 @@ from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase
 from app.errors import Conflict, CrystalDeckError, RemoteFailure
 from app.runners.base import BaseRunner
-from app.runners.slurm_states import asks_for_patience
-from app.services.clusters.access import note_problem, note_trouble, note_unwatched, runner_for
+from app.services.clusters.access import note_problem, note_trouble, note_unwatched, runner_for, runner_kind
 from app.services.clusters.remote_accounts import Account, keys_of, submitted_as
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
@@ -104,7 +103,7 @@ class Monitor:
             try:
                 ending, changed = await self.poll_once(account)
             except CrystalDeckError as error:
-                if asks_for_patience(error.message):
+                if runner_kind(account.settings).limits_rate(error.message):
                     rhythm.due = time.monotonic() + self._context.budget(account.key).refuse(time.monotonic())
                 await note_trouble(self._context, account, error)
                 return

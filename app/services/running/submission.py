@@ -24,7 +24,7 @@ from app.errors import CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import BaseRunner, Receipt
-from app.services.clusters.access import note_trouble, runner_for
+from app.services.clusters.access import note_trouble, runner_for, runner_kind
 from app.services.clusters.registry import keep_partitions
 from app.services.clusters.remote_accounts import Account
 from app.services.context import Context
@@ -224,7 +224,8 @@ class Dispatcher:
         """A scheduler that limits our rate is asked less often from now on."""
         words = Counter(receipt.word for receipt in receipts.values())
         budget = self._context.budget(account.key)
-        if words["later"] or any(r.word == "uncertain" and "imed out" in r.detail for r in receipts.values()):
+        slower = runner_kind(account.settings).limits_rate
+        if words["later"] or any(r.word == "uncertain" and slower(r.detail) for r in receipts.values()):
             pause = budget.refuse(time.monotonic())
             log.warning("%s is rate-limiting us: nothing more is submitted for %.0f s", account.cluster, pause)
         elif words["id"]:

@@ -15,12 +15,19 @@ from app.db.repositories import clusters, credentials, jobs, queue
 from app.db.repositories.credentials import Submitter
 from app.db.tables import Cluster, Credential, Job, now
 from app.domain.people.credentials import CredentialKey
-from app.domain.queueing import DEFAULT_LIMIT, Limits, Pace, allowance, choose
+from app.domain.queueing import Limits, Pace, allowance, choose
 from app.domain.states import JobState
 from app.domain.verdict import Phase
 from app.errors import Conflict, CrystalDeckError
 from app.runners.base import BaseRunner
-from app.services.clusters.access import concerns_everybody, lasting, note_attention, note_problem, note_unwatched
+from app.services.clusters.access import (
+    concerns_everybody,
+    lasting,
+    most_jobs,
+    note_attention,
+    note_problem,
+    note_unwatched,
+)
 from app.services.clusters.remote_accounts import Account, cluster_settings, credential_ids, next_account, submitted_as
 from app.services.context import Context
 from app.services.jobs.faults import Faults
@@ -269,9 +276,7 @@ def pace_of(settings: ClusterSettings) -> Pace:
 
 def limits_of(settings: ClusterSettings) -> Limits:
     """What the cluster takes; where its settings say nothing, as many as is usual for its kind."""
-    return Limits(
-        settings.max_jobs or DEFAULT_LIMIT[settings.runner_type], settings.max_jobs_per_user, settings.fair_share
-    )
+    return Limits(most_jobs(settings), settings.max_jobs_per_user, settings.fair_share)
 
 
 def counts_elsewhere(settings: ClusterSettings) -> bool:

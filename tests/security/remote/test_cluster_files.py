@@ -18,7 +18,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.errors import NotFound, RemoteFailure
-from app.runners.base import Handle, RemoteFile, step
+from app.runners.base import Handle, RemoteFile
+from app.runners.batch_systems import step
 from app.runners.direct import DirectRunner
 from app.services.context import Context
 from app.services.jobs import archives
@@ -237,7 +238,7 @@ async def test_very_many_files_leave_room_for_what_matters(work: Path) -> None:
 async def test_an_endless_marker_or_line_costs_nothing(work: Path) -> None:
     (work / JOB / ".crystaldeck" / "exit").write_bytes(b"0" * 50_000_000)
     done = await runner(work)._run(
-        "peek", str(work), "10", "all", stdin=f"job\t{JOB}\tscf.out\t0\n".encode(), doing="x"
+        step("peek"), str(work), "10", "all", stdin=f"job\t{JOB}\tscf.out\t0\n".encode(), doing="x"
     )
     assert len(done.stdout) < 1000
 

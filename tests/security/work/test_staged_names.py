@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from app.errors import CrystalDeckError, InvalidInput, RemoteFailure
 from app.library.template_files import BUILT_IN, build, read_folder
 from app.library.templates import TemplateLibrary
-from app.runners.base import Attached, Package, step
+from app.runners.base import Attached, Package
+from app.runners.batch_systems import step
 from app.runners.direct import DirectRunner
 from app.runners.slurm import SlurmRunner
 from app.services.catalogue import templates as library

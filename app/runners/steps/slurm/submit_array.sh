@@ -1,7 +1,7 @@
-# Hand over many jobs by one sbatch, as a job array, once, however often this runs.
+# Submit many jobs at once, as a job array, once, however often this runs. Before it stand `weigh` and submission.sh.
 # $1: work directory; $2: the array's directory with array.sh in it; $3: its name in the scheduler.
 # Standard input: lines "token<TAB>directory" in the order of the indices, closed by "end".
-# Prints per job "token<TAB>word<TAB>rest", as submit.sh does; "single" asks for a hand-over by itself.
+# Prints per job "token<TAB>word<TAB>rest", as submit.sh does; "single" asks for a submission by itself.
 trap '' HUP PIPE
 list=$(cat)
 case $list in *end) ;; *) exit 64 ;; esac
@@ -42,32 +42,21 @@ done <<LIST
 $list
 LIST
 [ -z "$linked" ] || { answer_all single ""; exit 0; }
-# Somebody else hands it over, or did and died: submit.sh finds out for each job.
+# Somebody else submits it, or did and died: submit.sh finds out for each job.
 host=$(uname -n)
 set -C
 { printf '%s %s\n' "$$" "$host" > "$state/submit"; } 2>/dev/null || { answer_all single ""; exit 0; }
 set +C
-id=$(cd -- "$2" && exec sbatch --parsable array.sh 2> .crystaldeck/sbatch.err < /dev/null)
+id=$(cd -- "$2" && submit_script array.sh 2> .crystaldeck/submit.err < /dev/null)
 code=$?
-id=${id%%;*}
 if [ "$code" -eq 0 ] && [ -n "$id" ]; then
     printf '%s\n' "$id" > "$state/job_id" && answer_all id "$id"
     exit 0
 fi
-message=$(tr '\n\t' '  ' < "$state/sbatch.err" | cut -c1-400)
-case $message in
-    # It may have been taken all the same: the claim stays until the scheduler could be asked.
-    *imed\ out* | *onnection* | *nable\ to\ contact*) answer_all uncertain "$message" ;;
-    *rl_* | *[Rr]ate\ [Ll]imit* | *[Bb]ack*off* | *[Bb]acking\ off* | *emporarily\ un* | *MaxSubmit*)
-        rm -rf "$state/submit"
-        answer_all later "$message"
-        ;;
-    *ommunicat*) answer_all uncertain "$message" ;;
-    *)
-        rm -rf "$state/submit"
-        case $message in
-            *rray*) answer_all single "$message" ;;
-            *) answer_all refused "$message" ;;
-        esac
-        ;;
-esac
+message=$(tr '\n\t' '  ' < "$state/submit.err" | cut -c1-400)
+weigh "$message"
+# It may have been taken all the same: the claim stays until the scheduler could be asked.
+[ "$verdict" = uncertain ] || rm -rf "$state/submit"
+# What it has against arrays, it has not against jobs.
+case $verdict:$message in refused:*rray*) verdict=single ;; esac
+answer_all "$verdict" "$message"

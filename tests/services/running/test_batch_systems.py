@@ -1,0 +1,196 @@
+"""A batch system is one class, found by its name: an invented one runs jobs without a line changed anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from app.domain.resources import Partition, Resources
+from app.domain.verdict import Ending, Phase, SchedulerWord
+from app.runners import registry
+from app.runners.base import BaseRunner
+from app.runners.batch_systems import TIME_OUTS, Check, Meaning, Reply, RunnerType
+from app.services.clusters import checks
+from app.services.clusters import registry as clusters
+from app.services.context import Context
+from app.services.jobs.creation import JobRequest, create_jobs
+from app.services.jobs.queue import explain
+from app.services.jobs.views import JobView, cancel, get
+from app.settings import ClusterSettings
+from tests.support.app import make_actor, make_client, place_replay, running, settings_for
+from tests.support.service import TERMINAL, mgo
+
+SPOOL = """
+import json, os, signal, subprocess, sys, time
+spool = {spool!r}
+def write(job, row):
+    with open(f"{{spool}}/{{job}}.new", "w") as file: json.dump(row, file)
+    os.replace(f"{{spool}}/{{job}}.new", f"{{spool}}/{{job}}")
+def rows():
+    found = {{}}
+    for job in os.listdir(spool):
+        if job.isdigit():
+            with open(f"{{spool}}/{{job}}") as file: found[job] = json.load(file)
+    return found
+command, arguments = sys.argv[1], sys.argv[2:]
+if command == "put":
+    busy = f"{{spool}}/busy"
+    if os.path.exists(busy):
+        os.remove(busy)
+        sys.exit("abacus: the beads are counted already, come back")
+    job, script = str(1000 + len(rows())), open(arguments[0]).read()
+    name = next(line.split("=", 1)[1] for line in script.splitlines() if line.startswith("#BEAD name="))
+    environment = dict(os.environ, BEAD_ID=job, BEAD_DIR=os.getcwd())
+    write(job, {{"state": "Q", "name": name, "pid": 0}})
+    with open("job.log", "ab") as log:
+        own = subprocess.Popen(["/bin/bash", arguments[0]], env=environment, start_new_session=True,
+                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    write(job, {{"state": "R", "name": name, "pid": own.pid}})
+    print(job)
+elif command == "show":
+    for job, row in sorted(rows().items()):
+        try:
+            state = open(f"/proc/{{row['pid']}}/stat").read().rpartition(")")[2].split()[0]
+        except OSError:
+            state = "Z"
+        if state != "Z": print(job, row["state"], sep=":")
+elif command == "find":
+    print(*(job for job, row in rows().items() if row["name"] == arguments[0]))
+elif command == "drop":
+    for job in sys.stdin.read().split():
+        os.killpg(rows()[job]["pid"], signal.SIGTERM)
+"""
+STEPS = {
+    "submission": 'submit_script() { abacus put "$1"; }\nstart() { start_scheduled; }\n'
+    'look_up() { found=$(abacus find "$1") || return 2; [ -n "$found" ]; }\n',
+    "queue": "exec abacus show\n",
+    "cancel": "exec abacus drop\n",
+    "probe": "printf 'beads'\n",
+    "partitions": "printf 'frame 7\\n'\n",
+}
+
+
+class Abacus(BaseRunner):
+    """A batch system of this test: a program keeps its jobs in a folder."""
+
+    kind = "abacus"
+    runner_types = (RunnerType("abacus", "Abacus"),)
+    default_limit = 3
+    default_launcher = ""
+    has_partitions = True
+    states = {"Q": (Phase.PENDING, None), "R": (Phase.RUNNING, None), "C": (Phase.ENDED, Ending.NORMAL)}  # noqa: RUF012
+    replies = (*TIME_OUTS, Reply("come back", Meaning.LATER, limits_rate=True))
+    variables = {  # noqa: RUF012
+        "SLURM_JOB_ID": "BEAD_ID", "SLURM_SUBMIT_DIR": "BEAD_DIR", "SLURM_RESTART_COUNT": "BEAD_AGAIN",
+    }  # fmt: skip
+
+    @classmethod
+    def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
+        return (f"#BEAD name={name}",)
+
+    @classmethod
+    def read_queue(cls, text: str) -> dict[str, SchedulerWord]:
+        return {job: cls.word(state) for job, _, state in (line.partition(":") for line in text.split())}
+
+    @classmethod
+    def read_probe(cls, text: str) -> list[Check]:
+        return [Check("scheduler", text == "beads", text)]
+
+    @classmethod
+    def read_partitions(cls, text: str) -> list[Partition]:
+        return [Partition(line.split()[0], True, 3600, 1, int(line.split()[1]), 0) for line in text.splitlines()]
+
+    @classmethod
+    def step(cls, name: str) -> str:
+        return STEPS[name]
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The program `abacus` on the path, and the folder that it keeps its jobs in."""
+    place_replay(tmp_path)
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    program = tmp_path / "bin" / "abacus"
+    code = tmp_path / "abacus.py"
+    code.write_text(SPOOL.format(spool=str(folder)))
+    program.write_text(f'#!/bin/sh\nexec python3 {shlex.quote(str(code))} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    for table in (registry._RUNNERS, registry._TYPES, registry.RUNNER_TYPES):
+        # What is registered here is forgotten again.
+        monkeypatch.setitem(table, "abacus", None)  # type: ignore[arg-type]
+        del table["abacus"]  # type: ignore[attr-defined]
+    registry.register(Abacus)
+    return folder
+
+
+@pytest.fixture
+async def app(tmp_path: Path, spool: Path) -> AsyncIterator[FastAPI]:
+    cluster = ClusterSettings(
+        runner_type="abacus", crystal=str(tmp_path / "bin" / "replay"), workdir=str(tmp_path / "work")
+    )
+    async with running(settings_for(tmp_path, data=tmp_path / "deck", clusters={"frame": cluster})) as app:
+        yield app
+
+
+def request(options: str) -> JobRequest:
+    title = f"replay mgo-scf/main.out {options}".strip()
+    return JobRequest("scf", mgo(title), "frame", {"walltime": "00:10:00"}, "bead")
+
+
+async def until(context: Context, actor: object, job_id: str, *states: str) -> JobView:
+    async with asyncio.timeout(60):
+        while (view := await get(context, actor, job_id)).job.state not in (states or TERMINAL):  # type: ignore[arg-type]
+            await asyncio.sleep(0.05)
+    return view
+
+
+async def test_a_job_goes_through(app: FastAPI, spool: Path) -> None:
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    (spool / "busy").touch()
+    [job] = await create_jobs(context, ada, [request("seconds=0.3")])
+    view = await until(context, ada, job.id)
+    assert view.job.state == "completed", (view.job.reason, view.job.attention)
+    assert view.remote is not None and view.remote.scheduler_id == "1000" and "scf.out" in {f.name for f in view.files}
+    messages = [event.message for event in view.events]
+    assert any("rate-limiting us (abacus: the beads are counted already, come back)" in words for words in messages)
+    assert len(list(spool.glob("1*"))) == 1, "it was submitted once"
+
+
+async def test_a_running_job_is_cancelled_and_the_rest_waits_for_its_default_limit(app: FastAPI) -> None:
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    made = await create_jobs(context, ada, [request("seconds=60") for _ in range(4)])
+    for job in made[:3]:
+        await until(context, ada, job.id, "running")
+    last = (await get(context, ada, made[3].id)).job
+    assert last.state == "queued" and any("takes 3 jobs at a time" in words for words in await explain(context, ada, last))
+    for job in made:
+        await cancel(context, ada, job.id)
+    assert {(await until(context, ada, job.id)).job.state for job in made} == {"cancelled"}
+
+
+async def test_pages_settings_and_the_test_of_a_cluster_know_it(app: FastAPI) -> None:
+    context: Context = app.state.context
+    report = await checks.test_cluster(context, await make_actor(context, "bob"), "frame")
+    assert [check.detail for check in report if check.name == "scheduler"] == ["beads"]
+    client = await make_client(app)
+    assert '<option value="abacus"' in (await client.get("/clusters")).text
+    assert "Abacus" in (await client.get("/clusters")).text
+    [cluster] = (await client.get("/api/v1/clusters")).json()
+    assert (cluster["name"], cluster["runner_type"]) == ("frame", "abacus")
+    view = await clusters.get(context, await make_actor(context, "cyd"), "frame")
+    assert [partition["name"] for partition in view.cluster.partitions] == ["frame"]
+    await client.aclose()
+
+
+def test_a_name_that_nobody_registered_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be one of slurm, ssh, local"):
+        ClusterSettings(runner_type="pbs-of-another-release")
