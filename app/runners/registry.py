@@ -48,8 +48,8 @@ def aiida_scheduler(runner_type: str) -> str:
 
 
 def remote_types() -> list[RunnerType]:
-    """Those that a page may offer: machines that are reached over SSH."""
-    return [runner_type for runner_type in _TYPES.values() if runner_type.host is not False]
+    """Those that a page may offer, the most usual first: machines that are reached over SSH."""
+    return [_TYPES[name] for name in RUNNER_TYPES if name in _TYPES and _TYPES[name].host is not False]
 
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(app.runners.__path__)):
