@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, insert, text
@@ -28,12 +29,28 @@ CHANNEL = "crystaldeck_writes"
 """Of PostgreSQL's notifications: one is sent by every write transaction, and delivered with its commit."""
 
 
+def kind_of(url: str) -> str:
+    """`sqlite` or `postgresql`."""
+    return make_url(url).get_backend_name()
+
+
+def password_of(url: str) -> str:
+    """The password in a database URL; empty: there is none."""
+    return str(make_url(url).password or "")
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database; None: it is another kind, or in memory."""
+    parts = make_url(url)
+    return Path(parts.database) if kind_of(url) == "sqlite" and parts.database else None
+
+
 class Database:
     """Sessions for one database URL. A session of `write` commits when its block ends without error."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.is_sqlite = kind_of(url) == "sqlite"
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_pre_ping=not self.is_sqlite,
@@ -81,7 +98,13 @@ class Database:
         async with AsyncSession(self._readers, expire_on_commit=False) as session:
             yield ReadSession(session)
 
+    async def ping(self) -> None:
+        """Raise what the database raises where it does not answer."""
+        async with self._readers.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
     async def close(self) -> None:
+        """Close all connections."""
         await self.engine.dispose()
 
 

@@ -35,7 +35,7 @@ async def after(session: ReadSession, last_id: int, limit: int = PAGE) -> list[E
     """Events newer than `last_id`, oldest first."""
     query = select(OutboxEvent).where(col(OutboxEvent.id) > last_id).order_by(col(OutboxEvent.id)).limit(limit)
     rows = (await session.exec(query)).all()
-    return [Event(row.id or 0, Topic(row.topic), row.subject, row.data) for row in rows]
+    return [Event(row.id, Topic(row.topic), row.subject, row.data) for row in rows]
 
 
 async def newest_at(session: ReadSession) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.domain.people.permissions import Actor, require
+from app.domain.people.permissions import Action, Actor, require
 from app.errors import NotAuthenticated
 from app.services.context import Context
 from app.services.people import accounts, sessions
@@ -59,7 +59,7 @@ async def get_actor(request: Request, context: ContextDep) -> Actor:
 ActorDep = Annotated[Actor, Depends(get_actor)]
 
 
-def allowed(action: str) -> Callable[[Actor], Awaitable[Actor]]:
+def allowed(action: Action) -> Callable[[Actor], Awaitable[Actor]]:
     """A dependency that lets only those pass who may do `action`.
 
     For streams: once their first byte has left, nobody can be told no any more.

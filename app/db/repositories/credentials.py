@@ -35,7 +35,7 @@ async def current_by_user(session: ReadSession, cluster_id: int, user_ids: Colle
 
 async def by_ids(session: ReadSession, ids: Collection[int]) -> dict[int, Credential]:
     query = select(Credential).where(col(Credential.id).in_(list(ids)))
-    return {row.id: row for row in (await session.exec(query)).all() if row.id is not None}
+    return {row.id: row for row in (await session.exec(query)).all()}
 
 
 async def kept(session: ReadSession, cluster_id: int, user_id: int) -> list[Credential]:

@@ -27,7 +27,7 @@ async def actor(session: ReadSession, user_id: int) -> Actor | None:
 
 
 async def names(session: ReadSession) -> dict[int, str]:
-    return {user.id: user.name for user in (await session.exec(select(User))).all() if user.id is not None}
+    return {user.id: user.name for user in (await session.exec(select(User))).all()}
 
 
 async def by_session(

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 from app.domain.batches import BatchState, ItemState
 
 
@@ -46,7 +47,7 @@ class BatchItem(SQLModel, table=True):
     __tablename__ = "batch_items"
     __table_args__ = (Index("ix_batch_items_work", "batch_id", "state", "position"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     batch_id: str = Field(foreign_key="batches.id")
     position: int
     name: str = ""

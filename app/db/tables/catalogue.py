@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Column, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 
 
 class LibraryTemplate(SQLModel, table=True):
@@ -16,7 +17,7 @@ class LibraryTemplate(SQLModel, table=True):
     __tablename__ = "library_templates"
     __table_args__ = (UniqueConstraint("template_id", "version"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     template_id: str = Field(index=True)
     version: int
     texts: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
@@ -32,7 +33,7 @@ class LibraryBasis(SQLModel, table=True):
     __tablename__ = "library_basis_sets"
     __table_args__ = (UniqueConstraint("name", "version"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     name: str = Field(index=True)
     version: int
     text: str = Field(sa_column=Column(Text, nullable=False))
@@ -48,7 +49,7 @@ class TemplateReview(SQLModel, table=True):
     __tablename__ = "template_reviews"
     __table_args__ = (UniqueConstraint("template_id", "revision"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     template_id: str
     revision: str
     reviewer_id: int = Field(foreign_key="users.id")

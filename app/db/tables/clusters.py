@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 
 
 class Cluster(SQLModel, table=True):
@@ -25,7 +26,7 @@ class Cluster(SQLModel, table=True):
         ),
     )  # fmt: skip
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     name: str = Field(index=True)
     settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     host_key: str = Field(default="", sa_column=Column(Text, nullable=False))

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 from app.domain.states import JobState
 
 
@@ -62,7 +63,7 @@ class JobEvent(SQLModel, table=True):
 
     __tablename__ = "job_events"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     job_id: str = Field(foreign_key="jobs.id", index=True)
     at: datetime = Field(default_factory=now)
     from_state: str = ""
@@ -115,7 +116,7 @@ class JobFile(SQLModel, table=True):
     __tablename__ = "job_files"
     __table_args__ = (UniqueConstraint("job_id", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     job_id: str = Field(foreign_key="jobs.id", index=True)
     name: str
     size: int
@@ -130,7 +131,7 @@ class JobResult(SQLModel, table=True):
     __tablename__ = "job_results"
     __table_args__ = (UniqueConstraint("job_id", "output"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     job_id: str = Field(foreign_key="jobs.id", index=True)
     output: str
     verdict: str
@@ -146,7 +147,7 @@ class JobAttachment(SQLModel, table=True):
     __tablename__ = "job_attachments"
     __table_args__ = (UniqueConstraint("job_id", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     job_id: str = Field(foreign_key="jobs.id", index=True)
     field: str
     name: str

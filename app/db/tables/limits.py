@@ -7,13 +7,15 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
+from app.db.tables.keys import stored_id
+
 
 class Device(SQLModel, table=True):
     """A browser on which somebody has logged in: guesses from elsewhere do not slow that person down there."""
 
     __tablename__ = "devices"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     token_hash: str = Field(unique=True, index=True)
     user_id: int = Field(foreign_key="users.id", index=True)
     created_at: datetime

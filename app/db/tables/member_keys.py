@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Column, Index, Text, text
 from sqlmodel import Field, SQLModel
 
+from app.db.tables.keys import stored_id
+
 _CURRENT = text("retired_at IS NULL")
 
 
@@ -24,7 +26,7 @@ class Credential(SQLModel, table=True):
         ),
     )  # fmt: skip
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     cluster_id: int = Field(foreign_key="clusters.id")
     user_id: int = Field(foreign_key="users.id", index=True)
     username: str

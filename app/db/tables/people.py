@@ -7,12 +7,13 @@ from datetime import datetime
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 
 
 class User(SQLModel, table=True):
     __tablename__ = "users"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     name: str = Field(unique=True, index=True)
     password_hash: str = ""
     role: str = "member"
@@ -25,7 +26,7 @@ class Session(SQLModel, table=True):
 
     __tablename__ = "sessions"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     token_hash: str = Field(unique=True, index=True)
     user_id: int = Field(foreign_key="users.id", index=True)
     created_at: datetime = Field(default_factory=now)
@@ -40,7 +41,7 @@ class ApiToken(SQLModel, table=True):
 
     __tablename__ = "api_tokens"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     token_hash: str = Field(unique=True, index=True)
     user_id: int = Field(foreign_key="users.id", index=True)
     scopes: str
@@ -53,7 +54,7 @@ class OneTimeLink(SQLModel, table=True):
 
     __tablename__ = "one_time_links"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     token_hash: str = Field(unique=True, index=True)
     role: str
     expires_at: datetime

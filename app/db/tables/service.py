@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 
 
 class StoredFile(SQLModel, table=True):
@@ -38,7 +39,7 @@ class FormDraft(SQLModel, table=True):
     __tablename__ = "form_drafts"
     __table_args__ = (UniqueConstraint("user_id", "template_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     user_id: int = Field(foreign_key="users.id")
     template_id: str
     form: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
@@ -50,7 +51,7 @@ class OutboxEvent(SQLModel, table=True):
 
     __tablename__ = "outbox"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     at: datetime = Field(default_factory=now, index=True)
     topic: str
     subject: str = ""
@@ -63,7 +64,7 @@ class IdempotencyKey(SQLModel, table=True):
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("user_id", "key"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     user_id: int = Field(foreign_key="users.id")
     key: str
     digest: str

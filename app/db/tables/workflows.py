@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db.tables.clock import now
+from app.db.tables.keys import stored_id
 from app.domain.workflows.states import RunState, StepState, TaskState
 
 
@@ -18,7 +19,7 @@ class WorkflowVersion(SQLModel, table=True):
     __tablename__ = "workflow_versions"
     __table_args__ = (UniqueConstraint("name", "version"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     name: str = Field(index=True)
     version: int
     definition: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -66,7 +67,7 @@ class WorkflowStep(SQLModel, table=True):
     __tablename__ = "workflow_steps"
     __table_args__ = (UniqueConstraint("run_id", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     run_id: str = Field(foreign_key="workflow_runs.id", index=True)
     name: str
     position: int
@@ -88,7 +89,7 @@ class WorkflowTask(SQLModel, table=True):
         Index("ix_workflow_tasks_due", "state", "not_before"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = stored_id()
     run_id: str = Field(foreign_key="workflow_runs.id")
     step_id: int = Field(foreign_key="workflow_steps.id")
     number: int = 0

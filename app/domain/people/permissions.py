@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from app.errors import NotAllowed, NotAuthenticated
 
@@ -16,6 +17,7 @@ class Role(StrEnum):
 
     @property
     def rank(self) -> int:
+        """0 for the role that may do least."""
         return list(Role).index(self)
 
 
@@ -29,6 +31,7 @@ class Scope(StrEnum):
 
     @property
     def rank(self) -> int:
+        """0 for the scope that lets do least."""
         return list(Scope).index(self)
 
 
@@ -65,7 +68,23 @@ class Rule:
     own: bool = False
 
 
-RULES: dict[str, Rule] = {
+Action = Literal[
+    "job.read",
+    "job.create",
+    "job.change",
+    "template.read",
+    "template.create",
+    "template.change",
+    "template.review",
+    "cluster.read",
+    "cluster.use",
+    "cluster.change",
+    "user.change",
+    "account.own",
+]
+"""What somebody may do to an object; an action that is not here does not pass mypy."""
+
+RULES: dict[Action, Rule] = {
     "job.read": Rule(Role.VIEWER, Scope.JOBS_READ),
     "job.create": Rule(Role.MEMBER, Scope.JOBS_WRITE),
     "job.change": Rule(Role.MEMBER, Scope.JOBS_WRITE, own=True),
@@ -81,7 +100,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def can(actor: Actor | None, action: str, owner_id: int | None = None) -> bool:
+def can(actor: Actor | None, action: Action, owner_id: int | None = None) -> bool:
     """True if `actor` may do `action` on an object of `owner_id` (None: an object without owner)."""
     if actor is None:
         return False
@@ -91,7 +110,7 @@ def can(actor: Actor | None, action: str, owner_id: int | None = None) -> bool:
     return not rule.own or owner_id in (None, actor.user_id) or actor.role.rank >= Role.MAINTAINER.rank
 
 
-def require(actor: Actor | None, action: str, owner_id: int | None = None) -> Actor:
+def require(actor: Actor | None, action: Action, owner_id: int | None = None) -> Actor:
     """Return the actor if `can`, else raise NotAuthenticated or NotAllowed with the reason."""
     if actor is None:
         raise NotAuthenticated("Nobody is logged in.", hint="Log in, or send a bearer token.")

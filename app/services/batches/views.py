@@ -102,7 +102,7 @@ async def view(context: Context, actor: Actor, batch_id: str, *, offset: int = 0
         strip = await batches.strip(session, batch_id)
         counts = await batches.counts(session, batch_id)
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
-        history = await batches.history(session, batch.template_id, cluster.id or 0) if cluster else []
+        history = await batches.history(session, batch.template_id, cluster.id) if cluster else []
         sizes = await batches.sizes(session, batch_id) if batch.state == BatchState.DRAFT else []
         whole = (
             await batches.rows(session, batch_id) if batch.sweep.get("axes") and batch.state != BatchState.DRAFT else []

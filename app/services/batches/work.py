@@ -166,7 +166,7 @@ async def _check(
             return [], {}
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         digests = [one.digest for one in prepared if isinstance(one, Prepared)]
-        twins = await batches.twins(session, digests, cluster.id or 0 if cluster else 0)
+        twins = await batches.twins(session, digests, cluster.id if cluster else 0)
         siblings = await batches.by_digest(session, batch.id, digests)
         rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.NEW])}
         checked = []
@@ -287,7 +287,7 @@ async def _make(
                 move_item(session, row, ItemState.MADE, job_id=found.id)
         # Now, since a row may be the same as another one that has just become a job.
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
-        twins = await batches.twins(session, [item.digest for item in reused], cluster.id or 0 if cluster else 0)
+        twins = await batches.twins(session, [item.digest for item in reused], cluster.id if cluster else 0)
         for item in reused:
             row, twin = rows.get(item.position), twins.get(item.digest)
             if row is None:

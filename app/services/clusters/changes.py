@@ -161,7 +161,7 @@ async def edit(
         session.add(row)
         announce(session, Topic.CLUSTER, name)
     log.info("cluster %s was changed by %s: %s", name, actor.name, ", ".join(changed) or "nothing")
-    await context.pool.drop(row.id or 0)
+    await context.pool.drop(row.id)
     context.broker.wake()
     context.nudge.set()
     return changed
@@ -176,7 +176,7 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
     require(actor, "cluster.change")
     async with context.database.write() as session:
         row = await _own(context, session, name)
-        going = await jobs.unfinished(session, row.id or 0)
+        going = await jobs.unfinished(session, row.id)
         runs = await workflows.going_on(session, name)
         if going or runs:
             listed = ", ".join(f"{count} {state}" for state, count in sorted(going.items()))
@@ -188,11 +188,11 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
                 hint="Wait for them, or cancel them; pause the cluster meanwhile, so that nothing new is submitted.",
             )
         row.removed_at, row.removed_by = now(), actor.name
-        await credentials.forget_cluster(session, row.id or 0)
+        await credentials.forget_cluster(session, row.id)
         session.add(row)
         announce(session, Topic.CLUSTER, name)
     log.info("cluster %s was removed by %s", name, actor.name)
-    await context.pool.drop(row.id or 0)
+    await context.pool.drop(row.id)
     context.broker.wake()
 
 
@@ -250,7 +250,7 @@ async def _own(context: Context, session: ReadSession, name: str) -> Cluster:
 async def _refuse_moving(session: ReadSession, row: Cluster, before: ClusterSettings, after: ClusterSettings) -> None:
     """Raise Conflict where jobs would be looked for at another place than where they are."""
     moved = [key for key in PLACE_KEYS if getattr(before, key) != getattr(after, key)]
-    count = await jobs.occupying(session, row.id or 0) if moved else 0
+    count = await jobs.occupying(session, row.id) if moved else 0
     if count:
         raise Conflict(
             f"{count} job{'s are' if count > 1 else ' is'} on {row.name}: {', '.join(moved)} cannot be changed now.",

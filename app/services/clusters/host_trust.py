@@ -43,12 +43,12 @@ async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> N
         row.offered_key = row.problem = ""
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    context.pool.look_again(view.cluster.id or 0)
+    context.pool.look_again(view.cluster.id)
     context.broker.wake()
 
 
 async def _ask_for_key(context: Context, actor: Actor, view: ClusterView) -> None:
-    account = Account(view.cluster.name, view.settings, CredentialKey(view.cluster.id or 0, view.settings.username))
+    account = Account(view.cluster.name, view.settings, CredentialKey(view.cluster.id, view.settings.username))
     if view.needs_own_key and view.credential:
         account = await account_of(context, view.cluster, actor.user_id)
     try:
@@ -70,7 +70,7 @@ async def forget_key(context: Context, actor: Actor, name: str) -> None:
         row.host_key = row.proxy_host_key = row.offered_key = ""
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    await context.pool.drop(row.id or 0)
+    await context.pool.drop(row.id)
     context.broker.wake()
 
 

@@ -33,7 +33,6 @@ async def make_key(context: Context, actor: Actor, name: str, username: str) -> 
     require(actor, "cluster.use")
     async with context.database.read() as session:
         cluster = await usable_cluster(session, name)
-    assert cluster.id is not None
     settings = cluster_settings(cluster)
     if not needs_own_key(settings):
         raise Conflict(f"{name} uses the key of its configuration.", hint="Nothing needs to be done.")
@@ -68,11 +67,10 @@ async def remove_keys(context: Context, actor: Actor, name: str) -> int:
     require(actor, "cluster.use")
     async with context.database.write() as session:
         cluster = await usable_cluster(session, name)
-        assert cluster.id is not None
         rows = await credentials.kept(session, cluster.id, actor.user_id)
         if row := await credentials.retire(session, cluster.id, actor.user_id):
             rows.append(row)
-        ids = [row.id for row in rows if row.id is not None]
+        ids = [row.id for row in rows]
         await credentials.forget_secrets(session, ids)
         unwatched = await credentials.jobs_of(session, ids, OCCUPYING)
         announce(session, Topic.CLUSTER, name)

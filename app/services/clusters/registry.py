@@ -77,10 +77,9 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
     require(actor, "cluster.read")
     async with context.database.read() as session:
         cluster = await usable_cluster(session, name)
-        assert cluster.id is not None
         credential = await credentials.current(session, cluster.id, actor.user_id)
         earlier = await credentials.kept(session, cluster.id, actor.user_id)
-        keys = [row.id for row in (credential, *earlier) if row is not None and row.id is not None]
+        keys = [row.id for row in (credential, *earlier) if row is not None]
         settings, broken = legible_settings(cluster)
         return ClusterView(
             cluster,

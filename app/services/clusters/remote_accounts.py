@@ -103,7 +103,7 @@ async def account_of(context: Context, cluster: Cluster, user_id: int) -> Accoun
     if not needs_own_key(settings):
         return _shared(cluster, settings)
     async with context.database.read() as session:
-        credential = await credentials.current(session, cluster.id or 0, user_id)
+        credential = await credentials.current(session, cluster.id, user_id)
     return next_account(cluster, settings, credential)
 
 
@@ -129,7 +129,7 @@ async def account_of_job(context: Context, cluster: Cluster, owner_id: int, remo
     Raises:
         Conflict: that key is not there any more.
     """
-    way = (cluster.id or 0, owner_id, remote.credential_id, remote.account)
+    way = (cluster.id, owner_id, remote.credential_id, remote.account)
     async with context.database.read() as session:
         known = await credentials.by_ids(session, credential_ids([way]))
     return submitted_as(cluster, way, known)
@@ -166,12 +166,12 @@ def submitted_as(cluster: Cluster, way: Submitter, known: Mapping[int, Credentia
 
 def _shared(cluster: Cluster, settings: ClusterSettings) -> Account:
     name = settings.username if settings.hostname else ""
-    return Account(cluster.name, settings, CredentialKey(cluster.id or 0, name))
+    return Account(cluster.name, settings, CredentialKey(cluster.id, name))
 
 
 def _personal(cluster: Cluster, settings: ClusterSettings, row: Credential) -> Account:
     mark = key_fingerprint(row.public_key)
-    return Account(cluster.name, settings, CredentialKey(cluster.id or 0, row.username, row.user_id, row.id, mark))
+    return Account(cluster.name, settings, CredentialKey(cluster.id, row.username, row.user_id, row.id, mark))
 
 
 def credential_ids(ways: Iterable[Submitter]) -> set[int]:

@@ -10,20 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import select
-
 from app.crystal.decks.rendering import content_digest
 from app.crystal.files import names_fault
 from app.db.engine import insert_rows
-from app.db.repositories import jobs
+from app.db.repositories import idempotency, jobs
 from app.db.sessions import ReadSession, WriteSession
-from app.db.tables import Cluster, IdempotencyKey, Job
+from app.db.tables import Cluster, Job
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Partition, Resources, read_resources
 from app.domain.states import JobState, Priority
 from app.domain.templates.metadata import refuse
-from app.errors import Conflict, CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
 from app.services.catalogue.templates import refresh
@@ -78,11 +76,9 @@ async def create_jobs(
     require(actor, "job.create")
     if not 1 <= len(requests) <= MAX_JOBS_PER_REQUEST:
         raise InvalidInput(f"A request must hold 1 to {MAX_JOBS_PER_REQUEST} jobs.", hint="Split it.")
-    if len(idempotency_key) > 200:
-        raise InvalidInput("The Idempotency-Key is longer than 200 characters.", hint="Use a UUID.")
     request_digest = await _digest(requests)
     async with context.database.read() as session:
-        if earlier := await _earlier(session, actor, idempotency_key, request_digest):
+        if earlier := await _made_before(session, actor, idempotency_key, request_digest):
             return earlier
     await require_room(context, actor)
     await refresh(context)
@@ -91,12 +87,11 @@ async def create_jobs(
     ]
     made = await _prepare_all(context, actor, requests, supplied)
     async with context.database.write() as session:
-        if earlier := await _earlier(session, actor, idempotency_key, request_digest):
+        if earlier := await _made_before(session, actor, idempotency_key, request_digest):
             return earlier
         created = await queue_prepared(session, actor, made)
-        if idempotency_key:
-            ids = [job.id for job in created]
-            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key, digest=request_digest, job_ids=ids))
+        ids = [job.id for job in created]
+        await idempotency.keep(session, actor.user_id, idempotency_key, request_digest, ids)
     context.broker.wake()
     context.nudge.set()
     return created
@@ -113,19 +108,13 @@ async def _digest(requests: Sequence[JobRequest]) -> str:
     return digest.hexdigest()
 
 
-async def _earlier(session: ReadSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:
-    if not key:
+async def _made_before(session: ReadSession, actor: Actor, key: str, request_digest: str) -> list[Job] | None:
+    """The jobs that the same request made when it was sent before, in their order."""
+    ids = await idempotency.earlier(session, actor.user_id, key, request_digest)
+    if ids is None:
         return None
-    query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key)
-    row = (await session.exec(query)).first()
-    if row is None:
-        return None
-    if row.digest != request_digest:
-        raise Conflict(
-            "This Idempotency-Key was used for a different request.", hint="Use a new key for a new request."
-        )
-    found = [await jobs.get(session, job_id) for job_id in row.job_ids]
-    return [job for job in found if job is not None]
+    rows = await jobs.get_all(session, ids)
+    return [rows[job_id] for job_id in ids if job_id in rows]
 
 
 async def _prepare_all(
@@ -217,7 +206,7 @@ def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Jo
         token=secrets.token_hex(16),
         name=request.name or suggest_name(f"{rendering.title}-{request.template}"),
         owner_id=actor.user_id,
-        cluster_id=cluster.id or 0,
+        cluster_id=cluster.id,
         parent_id=request.parent,
         batch_id=batch,
         template_id=rendering.template.spec.id,

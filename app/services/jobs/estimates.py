@@ -38,7 +38,7 @@ async def advise(
     require(actor, "job.read")
     async with context.database.read() as session:
         cluster = await clusters.by_name(session, cluster_name)
-        history = await batches.history(session, template_id, cluster.id or 0) if cluster else []
+        history = await batches.history(session, template_id, cluster.id) if cluster else []
     found = estimate(history, atoms, max(1, cores))
     if found is None:
         return None

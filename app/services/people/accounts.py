@@ -119,7 +119,7 @@ async def use_link(context: Context, token: str, name: str, password: str) -> se
     now = context.clock.now()
     async with context.database.write() as session:
         link = await users.open_link(session, digest(token), now)
-        if link is None or not await users.use_link(session, link.id or 0, now):
+        if link is None or not await users.use_link(session, link.id, now):
             raise Conflict("This set-up link was used a moment ago.", hint="Ask for a new one.")
         if await users.by_name(session, name):
             raise Conflict(f"There is already an account {name}.", hint="Choose another name.")
@@ -136,7 +136,7 @@ async def token_actor(context: Context, token: str) -> Actor | None:
     if found is None:
         return None
     user, row = found
-    return Actor(user.id or 0, user.name, Role(user.role), frozenset(Scope(scope) for scope in row.scopes.split()))
+    return Actor(user.id, user.name, Role(user.role), frozenset(Scope(scope) for scope in row.scopes.split()))
 
 
 async def make_token(context: Context, user_name: str, scopes: list[str]) -> str:
@@ -167,7 +167,7 @@ async def actor_named(context: Context, name: str) -> Actor:
     """
     async with context.database.read() as session:
         user = await users.by_name(session, name)
-        actor = await users.actor(session, user.id or 0) if user is not None else None
+        actor = await users.actor(session, user.id) if user is not None else None
     if actor is None:
         raise NotFound(f"There is no account {name[:40]!r}.", hint="Name one with --user.")
     return actor

@@ -61,7 +61,7 @@ async def log_in(context: Context, attempt: Attempt) -> sessions.Entry:
         raise NotAuthenticated("Name or password is wrong.", hint="Try again, or ask an admin for a new link.")
     async with context.database.write() as session:
         if better is not None:
-            await users.set_password_hash(session, user.id or 0, better)
+            await users.set_password_hash(session, user.id, better)
         await _take_back(session, allowances, context.clock.now())
         await _forget(context, session)
         device = attempt.device if known is not None else ""

@@ -38,7 +38,7 @@ async def begin(
     session.add(
         Session(
             token_hash=digest(token),
-            user_id=user.id or 0,
+            user_id=user.id,
             created_at=at,
             last_seen_at=at,
             expires_at=expires,
@@ -47,7 +47,7 @@ async def begin(
     )
     if not device:
         device = new_token()
-        await devices.add(session, user.id or 0, digest(device), at)
+        await devices.add(session, user.id, digest(device), at)
     else:
         await devices.use(session, digest(device), at)
     return Entry(token, device)
@@ -74,8 +74,8 @@ async def actor_of(context: Context, token: str, *, by_person: bool) -> Actor | 
     user, row = found
     if by_person and at - row.last_seen_at > SEEN_EVERY:
         async with context.database.write() as session:
-            await users.see_session(session, row.id or 0, at)
-    return Actor(user.id or 0, user.name, Role(user.role))
+            await users.see_session(session, row.id, at)
+    return Actor(user.id, user.name, Role(user.role))
 
 
 def _idle_since(context: Context, at: datetime) -> datetime:

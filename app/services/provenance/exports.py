@@ -159,7 +159,7 @@ def _run(
             step.message,
             step.started_at,
             step.ended_at,
-            values.get(step.id or 0, {}),
+            values.get(step.id, {}),
         )
         for step in steps
     ]

@@ -206,7 +206,7 @@ async def ancestry(session: ReadSession, ids: list[str]) -> dict[str, Ancestry]:
     machines = {row.id: row for row in await clusters.every(session)}
     origins = await workflows.origins(session, ids)
     results: dict[str, list[JobResult]] = {}
-    for (job_id, _), row in sorted((await jobs.results_of(session, ids)).items(), key=lambda entry: entry[1].id or 0):
+    for (job_id, _), row in sorted((await jobs.results_of(session, ids)).items(), key=lambda entry: entry[1].id):
         results.setdefault(job_id, []).append(row)
     files: dict[str, list[JobFile]] = {}
     for (job_id, _), file in sorted((await jobs.files_of(session, ids)).items()):

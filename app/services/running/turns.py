@@ -63,7 +63,6 @@ class Round:
 
     @property
     def cluster_id(self) -> int:
-        assert self.cluster.id is not None
         return self.cluster.id
 
     @cached_property

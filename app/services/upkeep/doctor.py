@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
+from app.db.engine import file_of, kind_of, password_of
 from app.db.repositories import clusters
 from app.errors import ConfigurationError
 from app.events import outbox
@@ -50,7 +49,7 @@ async def with_database(context: Context) -> list[Check]:
     async with context.database.read() as session:
         newest = await outbox.newest_at(session)
         rows = await clusters.all_active(session)
-    checks = [Check("database", make_url(context.settings.database).get_backend_name())]
+    checks = [Check("database", kind_of(context.settings.database))]
     at = context.clock.now()
     if newest is not None and newest > at + SLACK:
         checks.append(Check("clock", f"shows {at:%F %T} UTC, but something was done at {newest:%F %T}", False,
@@ -89,7 +88,7 @@ def _configuration(settings: Settings) -> Iterator[Check]:
         yield Check("settings", f"{path} (absent: defaults)")
         return
     text = path.read_text(encoding="utf-8", errors="replace")
-    secret = settings.master_key.get_secret_value() or (make_url(settings.database).password or "")
+    secret = settings.master_key.get_secret_value() or password_of(settings.database)
     if secret and str(secret) in text:
         yield from _secret_file("settings", path, "which holds a password or key")
     else:
@@ -117,12 +116,12 @@ def _data(settings: Settings) -> Iterator[Check]:
 
 
 def _database_files(settings: Settings) -> Iterator[Check]:
-    url = make_url(settings.database)
-    if url.get_backend_name() != "sqlite" or not url.database or not settings.data.exists():
+    file = file_of(settings.database)
+    if file is None or not settings.data.exists():
         return
     owner = settings.data.stat().st_uid
     for suffix in ("", "-wal", "-shm"):
-        path = Path(url.database + suffix)
+        path = Path(f"{file}{suffix}")
         if path.exists() and path.stat().st_uid != owner:
             yield Check("database", f"{path} belongs to {_name(path.stat().st_uid)}, not to {_name(owner)}", False,
                         f"chown {shlex.quote(_name(owner))} {_quoted(path)}")  # fmt: skip

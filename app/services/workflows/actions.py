@@ -292,7 +292,7 @@ async def _take_over(
                 begin_task(
                     WorkflowTask(
                         run_id=run.id,
-                        step_id=row.id or 0,
+                        step_id=row.id,
                         number=task.number,
                         item=task.item,
                         job_id=task.job_id,

@@ -39,7 +39,7 @@ async def make(context: Context, run_id: str) -> None:
         scene = await read_scene(context, session, run)
         ready = [task for task in scene.all_tasks if task.state == TaskState.READY][:CHUNK]
         scene.names = await scene.read_names({name for task in ready for name in needed(scene.spec_of(task))})
-    made = {task.id or 0: await _prepare(context, scene, actor, task) for task in ready}
+    made = {task.id: await _prepare(context, scene, actor, task) for task in ready}
     async with context.database.write() as session:
         run = await workflows.run(session, run_id)
         # A run that was paused or cancelled meanwhile gets no jobs.
@@ -85,7 +85,7 @@ async def _write(
         spec = scene.spec_of(task)
         try:
             async with savepoint(scene.session):
-                await _begin(context, scene, actor, task, made[before.id or 0])
+                await _begin(context, scene, actor, task, made[before.id])
         except NOT_THE_ITEM:
             raise
         except Exception as error:
@@ -114,7 +114,7 @@ async def _queue(scene: Scene[WriteSession], actor: Actor, task: WorkflowTask, p
     """One job in the queue, or the one that computed the same before."""
     if scene.run.reuse and not scene.step_of(task).fresh and not task.earlier:
         cluster = await clusters.by_name(scene.session, prepared.request.cluster)
-        cluster_id = cluster.id or 0 if cluster else 0
+        cluster_id = cluster.id if cluster else 0
         twin = (await batches.twins(scene.session, [prepared.digest], cluster_id)).get(prepared.digest)
         if twin is not None and twin.job.state == JobState.COMPLETED:
             task.job_id, task.reused = twin.job.id, True

@@ -210,7 +210,7 @@ async def _try_begin(scene: Scene[WriteSession], step: WorkflowStep, evaluations
     move_step(scene.session, step, StepState.RUNNING, "")
     await insert_rows(scene.session, _new_tasks(scene, step, begun))
     tasks = await workflows.tasks(scene.session, scene.run.id)
-    scene.tasks[step.id or 0] = [task for task in tasks if task.step_id == step.id]
+    scene.tasks[step.id] = [task for task in tasks if task.step_id == step.id]
 
 
 async def _ask(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Evaluations) -> None:
@@ -229,7 +229,7 @@ async def _ask(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Eval
 
 def _new_tasks(scene: Scene[WriteSession], step: WorkflowStep, begun: Begun) -> list[WorkflowTask]:
     """The tasks of a step that begins: one, or one for each row of its fan-out; values are there at once."""
-    common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id or 0}
+    common: dict[str, Any] = {"run_id": scene.run.id, "step_id": step.id}
     if scene.plan.spec.step(step.name).kind == "values":
         return [begin_task(WorkflowTask(**common, outcome=begun.outcome, uses=begun.uses[0]), TaskState.COMPLETED)]
     return [

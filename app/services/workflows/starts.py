@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import select
-
 from app.db.engine import insert_rows
-from app.db.repositories import clusters, workflows
+from app.db.repositories import clusters, idempotency, workflows
 from app.db.sessions import ReadSession, WriteSession
-from app.db.tables import IdempotencyKey, WorkflowRun, WorkflowStep, WorkflowTask
+from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.names import suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import read_resources
@@ -21,7 +19,7 @@ from app.domain.states import Priority
 from app.domain.templates.fields import validate
 from app.domain.workflows.checks import MAX_DEPTH, Known, check, parameter_keys
 from app.domain.workflows.definition import WorkflowSpec, as_written
-from app.errors import Conflict, FieldError, InvalidInput, NotFound
+from app.errors import FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
@@ -71,7 +69,7 @@ async def start_all(
         json.dumps([_written(request) for request in requests], sort_keys=True).encode()
     ).hexdigest()
     async with context.database.read() as session:
-        if earlier := await _earlier(session, actor, idempotency_key, digest):
+        if earlier := await _made_before(session, actor, idempotency_key, digest):
             return earlier
     await require_room(context, actor)
     known = await workflow_library.known(context, actor)
@@ -84,15 +82,13 @@ async def start_all(
                 error.message = f"{request.name or 'A run'}: {error.message}"
             raise
     async with context.database.write() as session:
-        if earlier := await _earlier(session, actor, idempotency_key, digest):
+        if earlier := await _made_before(session, actor, idempotency_key, digest):
             return earlier
         runs = []
         for request, values in zip(requests, inputs, strict=True):
             await _refuse_cluster(session, request)
             runs.append(await write_run(session, actor.user_id, request, values))
-        if idempotency_key:
-            ids = [run.id for run in runs]
-            session.add(IdempotencyKey(user_id=actor.user_id, key=idempotency_key[:200], digest=digest, job_ids=ids))
+        await idempotency.keep(session, actor.user_id, idempotency_key, digest, [run.id for run in runs])
     context.broker.wake()
     context.nudge.set()
     return runs
@@ -121,19 +117,13 @@ async def _checked(context: Context, actor: Actor, request: RunRequest, known: K
     return inputs
 
 
-async def _earlier(session: ReadSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
-    if not key:
+async def _made_before(session: ReadSession, actor: Actor, key: str, digest: str) -> list[WorkflowRun] | None:
+    """The runs that the same request started when it was sent before."""
+    ids = await idempotency.earlier(session, actor.user_id, key, digest)
+    if ids is None:
         return None
-    query = select(IdempotencyKey).where(IdempotencyKey.user_id == actor.user_id, IdempotencyKey.key == key[:200])
-    row = (await session.exec(query)).first()
-    if row is None:
-        return None
-    if row.digest != digest:
-        raise Conflict(
-            "This Idempotency-Key was used for a different request.", hint="Use a new key for a new request."
-        )
-    found = [await workflows.run(session, run_id) for run_id in row.job_ids]
-    return [run for run in found if run is not None]
+    rows = [await workflows.run(session, run_id) for run_id in ids]
+    return [run for run in rows if run is not None]
 
 
 async def _inputs(context: Context, actor: Actor, request: RunRequest) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Scene(Generic[AnySession]):
 
     def tasks_of(self, step: WorkflowStep) -> list[WorkflowTask]:
         """Tasks of one step."""
-        return self.tasks.setdefault(step.id or 0, [])
+        return self.tasks.setdefault(step.id, [])
 
     def step_named(self, name: str) -> WorkflowStep:
         """The row of a step."""
@@ -112,7 +112,7 @@ class Scene(Generic[AnySession]):
         parameters = {job.id: job.parameters for job in (await jobs.get_all(self.session, ids)).values()}
         results: dict[str, dict[str, Any]] = {}
         rows = await jobs.results_of(self.session, ids)
-        for (job_id, _), row in sorted(rows.items(), key=lambda entry: entry[1].id or 0):
+        for (job_id, _), row in sorted(rows.items(), key=lambda entry: entry[1].id):
             # The crystal step's, where properties followed in the same job; what only the latter told is added.
             merged = results.setdefault(job_id, dict(row.results))
             merged |= {key: value for key, value in row.results.items() if merged.get(key) in (None, [], {})}

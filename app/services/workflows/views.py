@@ -176,7 +176,7 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
         outer = await workflows.task(session, run.task_id) if run.task_id is not None else None
     plan = plan_of(context, run)
     energies: dict[str, tuple[float | None, bool]] = {}
-    for (job_id, _), row in sorted(results.items(), key=lambda entry: entry[1].id or 0):
+    for (job_id, _), row in sorted(results.items(), key=lambda entry: entry[1].id):
         if job_id not in energies or energies[job_id][0] is None:
             energies[job_id] = (row.energy_total, row.preview)
     views = []

@@ -119,6 +119,20 @@ async def test_a_key_makes_one_run(deck: Runs) -> None:
     assert other.status_code == 409
 
 
+@pytest.mark.parametrize("path", ["runs", "jobs"])
+async def test_a_key_that_is_too_long_is_refused(deck: Runs, path: str) -> None:
+    """Cut, two long keys would be the same one, and the second request would be answered with what the first made."""
+    if path == "runs":
+        definition = {"name": "long", "steps": [step("a")]}
+        body: dict[str, Any] = {"definition": definition, "cluster": "here", "parameters": mgo(GOOD)}
+    else:
+        body = {"template": "scf", "cluster": "here", "parameters": mgo(GOOD)}
+    answer = await deck.client.post(f"/api/v1/{path}", json=body, headers={"Idempotency-Key": "k" * 201})
+    assert answer.status_code == 422
+    assert "200 characters" in answer.json()["detail"]
+    assert await deck.get(f"/{path}") in ([], {"jobs": [], "cursor": ""})
+
+
 # -- what follows a failure ------------------------------------------------------------------------------------------------
 
 
