@@ -1,4 +1,4 @@
-"""Jinja for pages: one file per page with named blocks, so that page and fragment come from one source."""
+"""Jinja for pages: a part that htmx asks for is a file that the page includes, so that both come from one source."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from jinja2_fragments.fastapi import Jinja2Blocks
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import places
 from app.crystal.constants import HARTREE_EV
+from app.crystal.outputs.results import Results
 from app.domain.people.permissions import can
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
@@ -23,7 +25,16 @@ from app.domain.templates.fields import FieldSpec
 from app.errors import CrystalDeckError
 from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
 
-pages = Jinja2Blocks(directory=places.PAGES)
+# A misspelt name is an error, not an empty cell.
+pages = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(places.PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
 
 
 def load_pages() -> None:
@@ -66,6 +77,14 @@ def px(length: float) -> str:
 
 def hartree(value: float | None) -> str:
     return "" if value is None else f"{value:.8f}"
+
+
+_NO_RESULTS = Results().as_dict()
+
+
+def with_all_fields(stored: dict[str, Any]) -> dict[str, Any]:
+    """The results read from an output as they are stored, with None for what an older reader did not know."""
+    return _NO_RESULTS | stored
 
 
 def told(value: Any) -> str:
@@ -118,6 +137,7 @@ pages.env.filters |= {
     "file_size": file_size,
     "hartree": hartree,
     "px": px,
+    "results": with_all_fields,
     "in_ev": in_ev,
     "walltime": format_walltime,
     "axis_value": axis_value,
@@ -138,7 +158,6 @@ pages.env.globals |= {
     "priorities": list(Priority),
     "lights": lights,
 }
-pages.env.trim_blocks = pages.env.lstrip_blocks = True
 _UI = SimpleNamespace()
 pages.env.globals["ui"] = _UI
 for _subject in ("icons", "fields", "charts", "decks"):
@@ -152,17 +171,17 @@ def is_fragment(request: Request) -> bool:
     )
 
 
-def page(request: Request, file: str, /, *, block: str | None = None, status: int = 200, **context: Any) -> Response:
-    """A page, or one of its blocks for htmx."""
+def page(request: Request, file: str, /, *, part: str = "", status: int = 200, **context: Any) -> Response:
+    """A page; `part` names the file that htmx gets instead when it asks for a part of the page."""
     context.setdefault("actor", getattr(request.state, "actor", None))
     # What a page offers is what its reader may do; the services decide again when it is done.
     context["may"] = partial(can, context["actor"])
-    response: Response = pages.TemplateResponse(request, file, context, status_code=status, block_name=block)
+    response: Response = pages.TemplateResponse(
+        request, part if part and is_fragment(request) else file, context, status_code=status
+    )
     response.headers["Vary"] = "HX-Request, HX-Request-Type"
     return response
 
 
 def render_error(request: Request, error: CrystalDeckError) -> Response:
-    return page(
-        request, "error.html", block="message" if is_fragment(request) else None, status=error.status, error=error
-    )
+    return page(request, "error.html", part="error_message.html", status=error.status, error=error)

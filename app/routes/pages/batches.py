@@ -13,7 +13,7 @@ from app.domain.sweeps import points
 from app.errors import CrystalDeckError, InvalidInput
 from app.library.pasted_tables import MAX_TABLE
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.rendering import is_fragment, page
+from app.routes.rendering import page
 from app.routes.strict import known_fields, number_of
 from app.services.batches import drafts as batches
 from app.services.batches import views as batch_views
@@ -57,7 +57,7 @@ def _number(texts: dict[str, str], key: str) -> float:
 async def all_batches(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
     found = await batch_views.listing(context, actor)
-    return page(request, "batches/list.html", block="table" if is_fragment(request) else None, found=found, since=since)
+    return page(request, "batches/list.html", part="batches/list_table.html", found=found, since=since)
 
 
 @router.post("/new/{template_id}/batch")
@@ -70,7 +70,7 @@ async def begin(request: Request, context: ContextDep, actor: ActorDep, template
 
 @router.get("/batches/{batch_id}")
 async def one_batch(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, offset: int = 0) -> Response:
-    return await _show(request, context, actor, batch_id, offset, block="state" if is_fragment(request) else None)
+    return await _show(request, context, actor, batch_id, offset, part="batches/state.html")
 
 
 async def _show(
@@ -124,7 +124,7 @@ async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id
         words = f"{len(found)} points" + "".join(f" · {axis.key}: {len(points([axis], 'grid'))}" for axis in read)
     except CrystalDeckError as error:
         words = error.message if _axes(texts) else ""
-    return page(request, "batches/page.html", block="count", words=words)
+    return page(request, "batches/count.html", words=words)
 
 
 @router.post("/batches/{batch_id}/sweep")

@@ -55,7 +55,8 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
 async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str, part: str = "") -> Response:
     since = await newest_event(context)
     view = await clusters.get(context, actor, name)
-    return page(request, "clusters/page.html", block="state" if part == "state" else None, view=view, since=since)
+    file = "clusters/state.html" if part == "state" else "clusters/page.html"
+    return page(request, file, view=view, since=since)
 
 
 @router.get("/clusters/{name}/edit")

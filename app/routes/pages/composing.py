@@ -56,7 +56,7 @@ async def preview(request: Request, context: ContextDep, actor: ActorDep, templa
     draft = forms.from_form(context, template_id, texts)
     if not draft.batch:
         await forms.keep(context, actor, draft, texts)
-    return await _show(request, context, actor, draft, block="answer" if is_fragment(request) else None)
+    return await _show(request, context, actor, draft, part="composing/form_answer.html")
 
 
 @maker.post("/new/{template_id}")
@@ -99,7 +99,12 @@ async def attach(request: Request, context: ContextDep, actor: ActorDep, templat
         draft = forms.from_form(context, template_id, _plain(form))
         name, data = await _file(form, f"upload_{key}", MAX_UPLOAD) or ("", b"")
     return await _filled(
-        request, context, actor, draft, forms.with_upload(context, actor, draft, key, name, data), block="answer"
+        request,
+        context,
+        actor,
+        draft,
+        forms.with_upload(context, actor, draft, key, name, data),
+        part="composing/form_answer.html",
     )
 
 
@@ -108,7 +113,7 @@ async def preset(request: Request, context: ContextDep, actor: ActorDep, templat
     """Fill in the values of a preset; everything else in the form stays."""
     texts = await _texts(request)
     draft = forms.with_preset(forms.from_form(context, template_id, texts), texts.get("preset", ""))
-    return await _show(request, context, actor, draft, block="adjusted" if is_fragment(request) else None)
+    return await _show(request, context, actor, draft, part="composing/form_adjusted.html")
 
 
 @maker.post("/new/{template_id}/resources")
@@ -153,7 +158,12 @@ async def _file(form: FormData, name: str, limit: int) -> tuple[str, bytes] | No
 
 
 async def _filled(
-    request: Request, context: ContextDep, actor: ActorDep, draft: Draft, filling: Any, block: str = "imported"
+    request: Request,
+    context: ContextDep,
+    actor: ActorDep,
+    draft: Draft,
+    filling: Any,
+    part: str = "composing/form_imported.html",
 ) -> Response:
     """The form with something put into it, or with the reason why not."""
     try:
@@ -161,7 +171,7 @@ async def _filled(
     except CrystalDeckError as error:
         draft = draft.with_error(error)
     status = draft.error.status if draft.error and not is_fragment(request) else 200
-    return await _show(request, context, actor, draft, block=block if is_fragment(request) else None, status=status)
+    return await _show(request, context, actor, draft, part=part, status=status)
 
 
 async def _show(request: Request, context: ContextDep, actor: ActorDep, draft: Draft, **options: Any) -> Response:

@@ -19,7 +19,7 @@ from app.domain.studies import QUANTITIES
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
-from app.routes.rendering import is_fragment, page
+from app.routes.rendering import page
 from app.routes.strict import known_fields, number_of
 from app.services.composing import forms
 from app.services.jobs import actions, archives, queue, setbacks
@@ -49,7 +49,7 @@ async def job_list(request: Request, context: ContextDep, actor: ActorDep, wante
     wanted = replace(wanted, grouped=plain)
     rows = await jobs.listing(context, actor, wanted)
     return page(
-        request, "jobs/list.html", block="table" if is_fragment(request) else None, rows=rows, since=since, wanted=wanted,
+        request, "jobs/list.html", part="jobs/list_table.html", rows=rows, since=since, wanted=wanted,
         cursor=next_cursor(rows, wanted), counts=await jobs.counts(context, actor),
         choices=await jobs.choices(context, actor), query=filter_query(request),
     )  # fmt: skip
@@ -122,7 +122,7 @@ async def action_page(
     since = await newest_event(context)
     batch = await actions.get(context, actor, batch_id)
     return page(
-        request, "jobs/outcomes.html", block="progress" if is_fragment(request) else None, batch=batch, since=since,
+        request, "jobs/outcomes.html", part="jobs/outcomes_progress.html", batch=batch, since=since,
         aside=setbacks.is_set_aside(batch),
         counts=await actions.progress(context, actor, batch_id), query=filter_query(request),
         results=await actions.outcomes(context, actor, batch_id) if not batch.busy else [],
@@ -190,7 +190,7 @@ async def figure_page(
     found = await figures.figures(context, actor, job_id, figures.Wanted(e_low, e_high, width, shape))
     job = (await jobs.get(context, actor, job_id)).job
     return page(
-        request, "jobs/figures.html", block="figures" if is_fragment(request) else None, job=job, figures=found,
+        request, "jobs/figures_page.html", part="jobs/figures.html", job=job, figures=found,
         base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 
@@ -215,8 +215,8 @@ async def cluster_files(request: Request, context: ContextDep, actor: ActorDep, 
     view = await jobs.get(context, actor, job_id)
     entries = await file_views.listing(context, actor, job_id)
     return page(
-        request, "jobs/file.html", block="entries" if is_fragment(request) else None, job=view.job, entries=entries,
-        here={file.name for file in view.files}, piece=None,
+        request, "jobs/cluster_files.html", part="jobs/cluster_files_table.html", job=view.job, entries=entries,
+        here={file.name for file in view.files},
     )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ async def look(
     remote = where == "cluster"
     found = await file_views.piece(context, actor, job_id, name, at=at, find=find[:200], remote=remote)
     return page(
-        request, "jobs/file.html", job=view.job, entries=None, here=set(), piece=found, find=find, where=where, picture=picture,
+        request, "jobs/file.html", job=view.job, piece=found, find=find, where=where, picture=picture,
         takers=await forms.takers(context, actor, name),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.rendering import is_fragment, page
+from app.routes.rendering import page
 from app.routes.strict import known_fields, number_of
 from app.services.jobs import archives
 from app.services.people.streams import newest_event
@@ -25,7 +25,7 @@ PAGE = 100
 
 @router.get("/runs/{run_id}")
 async def one_run(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
-    return await _show(request, context, actor, run_id, block="state" if is_fragment(request) else None)
+    return await _show(request, context, actor, run_id, part="workflows/run_state.html")
 
 
 async def _show(request: Request, context: ContextDep, actor: ActorDep, run_id: str, **options: Any) -> Response:
@@ -53,7 +53,7 @@ async def one_step(
     first = max(0, offset)
     own = view.step(step)
     return page(
-        request, "workflows/step.html", block="state" if is_fragment(request) else None, view=view, run=view.run, own=own,
+        request, "workflows/step.html", part="workflows/step_state.html", view=view, run=view.run, own=own,
         shown=own.tasks[first : first + PAGE], offset=first, size=PAGE, since=since,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from app.crystal.decks.internal_basis import INTERNAL_SETS, MORE_SETS, coverage
 from app.domain.people.permissions import can, require
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.rendering import is_fragment, page
+from app.routes.rendering import page
 from app.routes.strict import known_fields
 from app.services.catalogue import reviews, shelves
 from app.services.catalogue import templates as library
@@ -26,8 +26,7 @@ async def browse(
     request: Request, context: ContextDep, actor: ActorDep, q: str = "", category: str = "", tag: str = ""
 ) -> Response:
     found = await shelves.search(context, actor, q, category, tag)
-    block = "shelves" if is_fragment(request) else None
-    return page(request, "catalogue/templates.html", block=block, found=found, q=q, category=category, tag=tag,
+    return page(request, "catalogue/templates.html", part="catalogue/shelves.html", found=found, q=q, category=category, tag=tag,
                 may_create=can(actor, "template.create"))  # fmt: skip
 
 
@@ -133,7 +132,7 @@ async def _editor(
     await library.refresh(context)
     trial = await library.try_texts(context, actor, texts)
     return page(
-        request, "catalogue/template_edit.html", block="trial" if is_fragment(request) else None, texts=texts, trial=trial,
+        request, "catalogue/template_edit.html", part="catalogue/template_trial.html", texts=texts, trial=trial,
         id=template_id, version=version, form=form or {}, error=error, status=error.status if error else 200,
     )  # fmt: skip
 

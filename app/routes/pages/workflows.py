@@ -17,7 +17,7 @@ from app.domain.workflows.wiring import drawn
 from app.errors import CrystalDeckError
 from app.library.structures import textbook
 from app.routes.deps import ActorDep, ContextDep, allowed
-from app.routes.rendering import is_fragment, page
+from app.routes.rendering import page
 from app.services.catalogue import shelves
 from app.services.composing import forms
 from app.services.composing.forms import Draft, StructureSource
@@ -36,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 async def library(request: Request, context: ContextDep, actor: ActorDep) -> Response:
     since = await newest_event(context)
     return page(
-        request, "workflows/list.html", block="runs" if is_fragment(request) else None, since=since,
+        request, "workflows/list.html", part="workflows/list_runs.html", since=since,
         entries=await workflow_library.entries(context, actor), runs=await workflow_views.listing(context, actor),
         may_create=can(actor, "template.create"),
     )  # fmt: skip
@@ -74,8 +74,8 @@ async def change(request: Request, context: ContextDep, actor: ActorDep) -> Resp
         except CrystalDeckError as wrong:
             error = wrong
     form = workflow_editor.act(form, action)
-    block = "sheet" if is_fragment(request) else None
-    return await _editor(request, context, actor, form, block=block, error=error, status=error.status if error else 200)
+    options = {"error": error, "status": error.status if error else 200}
+    return await _editor(request, context, actor, form, part="workflows/edit_sheet.html", **options)
 
 
 @router.post("/workflows", dependencies=[Depends(allowed("template.create"))])
@@ -140,7 +140,7 @@ async def start_form(request: Request, context: ContextDep, actor: ActorDep, nam
 @router.post("/workflows/{name}/preview")
 async def preview(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
     draft = await workflow_forms.from_texts(context, actor, name, await _texts(request))
-    return await _start(request, context, actor, name, draft, block="answer" if is_fragment(request) else None)
+    return await _start(request, context, actor, name, draft, part="workflows/start_answer.html")
 
 
 @router.post("/workflows/{name}/structure")
@@ -158,7 +158,7 @@ async def structure(
         draft = await forms.with_structure(context, actor, draft, given)
     except CrystalDeckError as error:
         draft = draft.with_error(error)
-    return await _start(request, context, actor, name, draft, block="imported" if is_fragment(request) else None)
+    return await _start(request, context, actor, name, draft, part="workflows/start_imported.html")
 
 
 @router.post("/workflows/{name}/start")
