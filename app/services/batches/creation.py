@@ -78,7 +78,6 @@ async def create(context: Context, actor: Actor, asked: BatchRequest) -> Batch:
             await batches.put_items(session, batch, items, kind)
         if asked.submit:
             await batches.begin_making(session, batch)
-    context.broker.wake()
     return batch
 
 

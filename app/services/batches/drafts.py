@@ -220,7 +220,6 @@ async def set_sweep(
         await session.flush()
         row.sweep = sweep
         await put_items(session, row, items, "sweep")
-    context.broker.wake()
     return len(items)
 
 
@@ -260,7 +259,6 @@ async def sweep_items(
 async def _add(context: Context, actor: Actor, batch_id: str, items: Sequence[BatchItem], kind: str) -> None:
     async with context.database.write() as session:
         await put_items(session, await editable(session, actor, batch_id), items, kind)
-    context.broker.wake()
 
 
 async def put_items(session: WriteSession, batch: Batch, items: Sequence[BatchItem], kind: str) -> None:
@@ -303,7 +301,6 @@ async def change(
         session.add(batch)
         await renew_items(session, batch_id)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return batch
 
 
@@ -326,7 +323,6 @@ async def change_item(
         batch.busy = True
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def remove_item(context: Context, actor: Actor, batch_id: str, position: int) -> None:
@@ -334,7 +330,6 @@ async def remove_item(context: Context, actor: Actor, batch_id: str, position: i
         batch = await editable(session, actor, batch_id)
         await session.delete(await _item(session, batch, position))
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def _item(session: ReadSession, batch: Batch, position: int) -> BatchItem:
@@ -360,7 +355,6 @@ async def submit(context: Context, actor: Actor, batch_id: str, expect: int | No
         batch = await editable(session, actor, batch_id)
         refuse_unexpected(sum((await batches.counts(session, batch_id)).values()), expect, "row")
         await begin_making(session, batch)
-    context.broker.wake()
     return batch
 
 

@@ -185,7 +185,6 @@ async def _check(
                 row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
             checked.append(row)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return checked, {item.position: one for item, one in zip(items, prepared, strict=True)}
 
 
@@ -298,7 +297,6 @@ async def _make(
                 # The other one is gone or failed meanwhile: compute it after all.
                 move_item(session, row, ItemState.READY)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def _queued(
@@ -349,7 +347,6 @@ async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
         batch.updated_at = now()
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return False
 
 
