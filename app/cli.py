@@ -42,8 +42,8 @@ app = typer.Typer(
 user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
-cluster_app = typer.Typer(no_args_is_help=True, help="Machines that run jobs.")
-keys_app = typer.Typer(no_args_is_help=True, help="Master keys, with which stored secrets are sealed.")
+cluster_app = typer.Typer(no_args_is_help=True, help="Clusters, the machines that run jobs.")
+keys_app = typer.Typer(no_args_is_help=True, help="Master keys, which seal the stored secrets.")
 for name, group in (
     ("user", user_app),
     ("token", token_app),
@@ -54,7 +54,7 @@ for name, group in (
     app.add_typer(group, name=name)
 
 OPERATOR = Actor(0, "operator", Role.ADMIN)
-"""Whoever may run this command on the server can read its database anyway."""
+"""Anyone who can run this command on the server can also read its database."""
 T = TypeVar("T")
 
 
@@ -92,19 +92,19 @@ def options(
 
 @app.command()
 def serve() -> None:
-    """Start the service; prints the set-up link while nobody has an account."""
+    """Start the service; prints the set-up link while there are no accounts."""
     from app.server import serve as run
     from app.transport.environment import hide_secrets
 
     settings = load_settings()
     settings.refuse_unsafe()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for fault in (one for one in checkups.own_files(settings) if not one.ok):
+    for fault in (check for check in checkups.own_files(settings) if not check.ok):
         typer.echo(f"{fault.name}: {fault.detail}.\n  → {fault.remedy}", err=True)
     link = _run(accounts.make_first_link)
     typer.echo(f"CrystalDeck on {settings.public_url} (data in {settings.data})")
     if link:
-        typer.echo(f"\nNobody has an account yet. Make the first admin here, within a week:\n\n    {link}\n")
+        typer.echo(f"\nThere are no accounts yet. Create the first admin here, within a week:\n\n    {link}\n")
     sys.stdout.flush()
     hide_secrets()
     run(settings)
@@ -112,7 +112,7 @@ def serve() -> None:
 
 @app.command("setup-link")
 def setup_link() -> None:
-    """Print a new one-time link that makes an admin account; an older unused one stops working."""
+    """Print a new one-time link for creating an admin account; an older unused link stops working."""
     typer.echo(_run(accounts.make_link))
 
 
@@ -122,16 +122,16 @@ def user_add(
     role: Annotated[Role, typer.Option(help="viewer, member, maintainer or admin")] = Role.MEMBER,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
 ) -> None:
-    """Make an account."""
+    """Create an account."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     _run(lambda context: accounts.add_user(context, name, password, role))
-    typer.echo(f"Account {name} ({role}) was made.")
+    typer.echo(f"Created account {name} ({role}).")
 
 
-SCOPES_HELP = """Print a new API token, and nothing else. It is shown this once.
+SCOPES_HELP = """Print a new API token, and nothing else. It is shown only once.
 
 A token may do no more than its owner. Each scope includes those before it:
 
@@ -140,9 +140,10 @@ A token may do no more than its owner. Each scope includes those before it:
 
 @token_app.command("create", help=SCOPES_HELP)
 def token_create(
-    user: Annotated[str, typer.Option(help="Whose token.")],
+    user: Annotated[str, typer.Option(help="Owner of the token.")],
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}.")],
 ) -> None:
+    """Print a new API token; the command's help is `SCOPES_HELP`."""
     scopes = [part for item in scope for part in item.replace(",", " ").split()]
     typer.echo(_run(lambda context: accounts.make_token(context, user, scopes)))
 
@@ -156,7 +157,7 @@ def db_upgrade() -> None:
 
 @cluster_app.command("list")
 def cluster_list() -> None:
-    """Name, type, host and state of each machine."""
+    """List the name, type, host and state of each cluster."""
     for view in _run(lambda context: clusters.all_of(context, OPERATOR)):
         host = view.settings.hostname or "this server"
         typer.echo(f"{view.cluster.name}\t{view.settings.runner_type}\t{host}\t{view.cluster.problem or 'ok'}")
@@ -167,15 +168,15 @@ def cluster_add(
     name: str,
     option: Annotated[list[str], typer.Option("--set", help="key=value, as in a [clusters.<name>] table.")],
 ) -> None:
-    """Add a machine, e.g.: cluster add hpc --set hostname=hpc.example.org --set username=me --set key_path=~/.ssh/k"""
+    """Add a cluster, e.g.: cluster add hpc --set hostname=hpc.example.org --set username=me --set key_path=~/.ssh/k"""
     values = dict(item.partition("=")[::2] for item in option)
     _run(lambda context: cluster_changes.add(context, OPERATOR, name, values))
-    typer.echo(f"Cluster {name} was added. Test it with: crystaldeck cluster test {name}")
+    typer.echo(f"Added cluster {name}. Test it with: crystaldeck cluster test {name}")
 
 
 @cluster_app.command("show")
 def cluster_show(name: str) -> None:
-    """The settings of a machine, and what is wrong with them."""
+    """Show the settings of a cluster, and what is wrong with them."""
     view = _run(lambda context: clusters.get(context, OPERATOR, name))
     for key, value in view.settings.model_dump(mode="json").items():
         typer.echo(f"{key} = {json.dumps(value)}")
@@ -186,50 +187,56 @@ def cluster_show(name: str) -> None:
 @cluster_app.command("edit")
 def cluster_edit(
     name: str,
-    option: Annotated[list[str], typer.Option("--set", help="key=value; an empty value is as by default.")],
+    option: Annotated[list[str], typer.Option("--set", help="key=value; an empty value restores the default.")],
 ) -> None:
-    """Change settings of a machine that is not in the configuration file, e.g.: cluster edit hpc --set setup='module load X'"""
+    """Change settings of a cluster that is not in the configuration file, e.g.: cluster edit hpc --set setup='module load X'"""
     values = dict(item.partition("=")[::2] for item in option)
     changed = _run(lambda context: cluster_changes.edit(context, OPERATOR, name, values))
     typer.echo(f"Cluster {name}: {', '.join(changed) + ' changed' if changed else 'nothing changed'}.")
 
 
 @cluster_app.command("remove")
-def cluster_remove(name: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Remove a machine of which no job or run is unfinished; its jobs, files and results stay."""
+def cluster_remove(
+    name: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False
+) -> None:
+    """Remove a cluster that has no unfinished jobs or runs; its jobs, files and results stay."""
     if not yes:
-        typer.confirm(f"Remove {name}? Members' keys for it are thrown away; its jobs stay.", abort=True)
+        typer.confirm(f"Remove {name}? Members' keys for it are deleted; its jobs stay.", abort=True)
     _run(lambda context: cluster_changes.remove(context, OPERATOR, name))
-    typer.echo(f"Cluster {name} was removed.")
+    typer.echo(f"Removed cluster {name}.")
 
 
 @cluster_app.command("pause")
 def cluster_pause(
-    name: Annotated[str, typer.Argument(help="Machine; empty: all.")] = "",
-    reason: Annotated[str, typer.Option(help="For those whose jobs wait.")] = "",
+    name: Annotated[str, typer.Argument(help="Cluster; empty: all.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason shown to users whose jobs wait.")] = "",
 ) -> None:
-    """Hand over no more jobs to a machine, or to any; what runs goes on."""
+    """Pause submission to one cluster or to all; running jobs continue."""
     _run(lambda context: queue.pause(context, OPERATOR, name, reason))
-    typer.echo(f"{name or 'Every machine'} is paused. Go on with: crystaldeck cluster resume {name}".rstrip())
+    typer.echo(
+        f"Paused submission to {name or 'all clusters'}. Resume with: crystaldeck cluster resume {name}".rstrip()
+    )
 
 
 @cluster_app.command("resume")
-def cluster_resume(name: Annotated[str, typer.Argument(help="Machine; empty: all.")] = "") -> None:
-    """Hand over jobs again."""
+def cluster_resume(name: Annotated[str, typer.Argument(help="Cluster; empty: all.")] = "") -> None:
+    """Resume submission to one cluster or to all."""
     _run(lambda context: queue.resume(context, OPERATOR, name))
-    typer.echo(f"{name or 'Every machine'} takes jobs again.")
+    typer.echo(f"Resumed submission to {name or 'all clusters'}.")
 
 
 @app.command("queue")
 def queue_action(
     action: Annotated[str, typer.Argument(help=f"list, or one of {', '.join(actions.ACTIONS)}.")],
     jobs: Annotated[list[str] | None, typer.Argument(help="Ids of jobs.")] = None,
-    user: Annotated[str, typer.Option(help="In whose name.")] = "",
+    user: Annotated[str, typer.Option(help="User on whose behalf to act.")] = "",
     value: Annotated[str, typer.Option(help="Priority, time, cluster:partition or tag.")] = "",
-    expect: Annotated[int | None, typer.Option(help="How many jobs there must be; otherwise nothing is done.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of the jobs.")] = False,
+    expect: Annotated[
+        int | None, typer.Option(help="Number of jobs that must match; otherwise nothing is done.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen to the jobs.")] = False,
 ) -> None:
-    """Show what waits, in its order, or do something to jobs."""
+    """List waiting jobs in their order, or act on jobs."""
     if action == "list":
         for line in _run(queue.waiting_lines):
             typer.echo(line)
@@ -239,9 +246,9 @@ def queue_action(
         actor = await accounts.actor_named(context, user)
         selection = chosen(tuple(jobs or ()), False, JobFilter(), expect)
         if dry_run:
-            found = await actions.preview(context, actor, action, selection, value)
-            typer.echo(f"{found.count} job{'' if found.count == 1 else 's'}; nothing is done.", err=True)
-            return found.sample
+            preview = await actions.preview(context, actor, action, selection, value)
+            typer.echo(f"{preview.count} job{'' if preview.count == 1 else 's'}; dry run, nothing was done.", err=True)
+            return preview.sample
         return await actions.act(context, actor, action, selection, value)
 
     left = 0
@@ -254,16 +261,16 @@ def queue_action(
 
 @cluster_app.command("trust")
 def cluster_trust(
-    name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as the centre publishes it.")]
+    name: str, fingerprint: Annotated[str, typer.Option(help="SHA256:… as published by the centre.")]
 ) -> None:
-    """Confirm a machine's host key by its fingerprint."""
+    """Confirm a cluster's host key by its fingerprint."""
     _run(lambda context: host_trust.trust_key(context, OPERATOR, name, fingerprint))
-    typer.echo(f"The host key of {name} is trusted: {fingerprint}")
+    typer.echo(f"Trusted the host key of {name}: {fingerprint}")
 
 
 @cluster_app.command("test")
 def cluster_test(name: str) -> None:
-    """Check step by step all that a job will need on a machine; exit status 1 where something is wrong."""
+    """Check step by step everything a job needs on a cluster; exit status 1 if something is wrong."""
     checks = _run(lambda context: cluster_checks.test_cluster(context, OPERATOR, name))
     for check in checks:
         typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
@@ -273,7 +280,7 @@ def cluster_test(name: str) -> None:
 
 @app.command()
 def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Read a CRYSTAL output and print what it says."""
+    """Read a CRYSTAL output and print its results."""
     reader = OutputReader()
     try:
         with output.open("rb") as file:
@@ -292,7 +299,7 @@ def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Pr
 
 @app.command()
 def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files.")]) -> None:
-    """Check decks: one line per finding; exit status 1 where there is an error."""
+    """Check decks: one line per finding; exit status 1 if there is an error."""
     failed = False
     for path in decks:
         try:
@@ -309,27 +316,27 @@ def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files."
 
 @app.command()
 def tidy(deck: Annotated[Path, typer.Argument(help="A .d12 or .d3 file.")]) -> None:
-    """Print a deck as it is understood: one record a line, the same meaning."""
+    """Print a deck in canonical form: one record per line, same meaning."""
     role = deck.suffix.lstrip(".")
     text = deck.read_text(encoding="utf-8", errors="replace")
     try:
         typer.echo(write_deck(read_deck(text, "d12" if role == "d12" else "d3" if role == "d3" else None)), nl=False)
     except CannotRewrite as error:
-        raise InvalidInput(f"{deck} cannot be written anew: {error}", hint="crystaldeck check says more.") from error
+        raise InvalidInput(f"{deck} cannot be rewritten: {error}", hint="crystaldeck check shows more.") from error
 
 
 @app.command()
 def render(
     template: str,
-    option: Annotated[list[str], typer.Option("--set", help="name=value of a parameter; repeat for several.")] = [],  # noqa: B006
+    option: Annotated[list[str], typer.Option("--set", help="name=value of a parameter; can be repeated.")] = [],  # noqa: B006
     example: Annotated[bool, typer.Option("--example", help="Start from the template's example.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder to write the decks to; else they are printed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the decks to; by default they are printed.")] = None,
 ) -> None:
     """Write the decks of a template: render scf --example --set a=4.25 --set shrink=8"""
     library = TemplateLibrary(load_settings().template_dirs)
-    given: dict[str, Any] = dict(library.get(template).spec.example) if example else {}
-    given |= dict(item.partition("=")[::2] for item in option)
-    rendering = library.render(template, given)
+    parameters: dict[str, Any] = dict(library.get(template).spec.example) if example else {}
+    parameters |= dict(item.partition("=")[::2] for item in option)
+    rendering = library.render(template, parameters)
     for name, text in rendering.decks.items():
         if out is None:
             typer.echo(text, nl=False)
@@ -337,8 +344,8 @@ def render(
             out.mkdir(parents=True, exist_ok=True)
             (out / name).write_text(text, encoding="ascii", newline="")
             typer.echo(str(out / name))
-    for name, found in rendering.findings.items():
-        for finding in found:
+    for name, findings in rendering.findings.items():
+        for finding in findings:
             typer.echo(f"{name}:{finding.line}: {finding.severity}: {finding}", err=True)
 
 
@@ -350,32 +357,32 @@ def keys_new() -> None:
 
 @keys_app.command("rotate")
 def keys_rotate() -> None:
-    """Seal all stored secrets with a new master key; the service may run meanwhile."""
+    """Seal all stored secrets with a new master key; the service may be running."""
     done = _run(keys.rotate)
-    typer.echo(f"{done.secrets} secrets are sealed with master key {done.newest}.")
+    typer.echo(f"{done.secrets} secrets are now sealed with master key {done.newest}.")
     if done.written:
         typer.echo(
-            "The file holds this key alone. Copies of the old one open earlier backups of the database, and nothing else."
+            "The key file now holds only this key. Copies of the old key are still needed for earlier backups of the database."
         )
     elif done.idle:
-        typer.echo(f"Take the older ones ({', '.join(done.idle)}) out of the settings, and restart.")
+        typer.echo(f"Remove the older keys ({', '.join(done.idle)}) from the settings, then restart.")
 
 
 @app.command()
 def doctor() -> None:
-    """Check the service's own surroundings: modes, owners, keys, addresses, clock, disk, clusters. Exit status 1: see FAIL."""
+    """Check the installation: file modes and owners, keys, address, clock, disk, clusters. Exit status 1: see FAIL."""
     settings = load_settings()
-    found = checkups.own_files(settings)
-    if all(check.name != "data" or check.ok for check in found):
+    checks = checkups.own_files(settings)
+    if all(check.name != "data" or check.ok for check in checks):
         # Else the database is not opened: an account that is not the service's would leave files of its own there.
-        found += _run(checkups.with_database)
-    for check in found:
+        checks += _run(checkups.with_database)
+    for check in checks:
         typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")
         if check.remedy:
             typer.echo(f"{'':<18} → {check.remedy}")
-    if not any(check.name == "cluster" for check in found):
+    if not any(check.name == "cluster" for check in checks):
         typer.echo("--    cluster      none; add one with: crystaldeck cluster add")
-    if not all(check.ok for check in found):
+    if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 

@@ -51,37 +51,41 @@ class ClusterSettings(BaseModel):
     )
     hostname: str = Field("", description="Name or address of the login node; empty only for local.")
     port: int = Field(22, ge=1, le=65535, description="Port of sshd.")
-    username: str = Field("", description="Account on the cluster; empty: each user sets an own one.")
+    username: str = Field("", description="Account on the cluster; empty: each user sets their own.")
     key_path: Path | None = Field(None, description="Private key of that account, readable by this service.")
     use_agent: bool = Field(False, description="Use the ssh-agent of the service's environment.")
     proxy_jump: str = Field("", description="Jump host as user@host:port; its host key is verified too.")
-    host_key: str = Field("", description="Fingerprint SHA256:… to trust, known beforehand.")
+    host_key: str = Field("", description="Fingerprint (SHA256:…) of the host key to trust, if known beforehand.")
     proxy_host_key: str = Field("", description="Fingerprint of the jump host's key.")
-    default_partition: str = Field("", description="Partition preset in the form.")
-    workdir: str = Field("crystaldeck", description="Folder of the jobs; relative to the account's home.")
-    setup: str = Field("", description="Shell lines at the head of each job script (module loads).")
+    default_partition: str = Field("", description="Partition preselected in the form.")
+    workdir: str = Field("crystaldeck", description="Folder for the jobs; relative to the account's home.")
+    setup: str = Field("", description="Shell lines at the start of each job script (module loads).")
     launcher: str = Field("", description="MPI launcher; {ntasks} is replaced. Empty: srun on SLURM.")
     crystal: str = Field("crystal", description="Executable of the wave-function program.")
     properties: str = Field("properties", description="Executable of the properties program.")
     preflight: bool = Field(
         False, description="Run each deck with TESTPDIM first (seconds): what CRYSTAL refuses fails at once."
     )
-    max_jobs: int = Field(0, ge=0, description="Jobs handed over at a time; 0: 500 (slurm), 1 (ssh, local).")
-    max_jobs_per_user: int = Field(0, ge=0, description="Of them, jobs of one user; 0: no limit of its own.")
+    max_jobs: int = Field(
+        0, ge=0, description="Jobs submitted and not ended at a time; 0: 500 (slurm), 1 (ssh, local)."
+    )
+    max_jobs_per_user: int = Field(0, ge=0, description="Of these, jobs of one user; 0: no separate limit.")
     submit_delay: float = Field(0.0, ge=0, le=3600, description="Seconds between two submissions.")
-    submit_per_minute: int = Field(0, ge=0, description="Submissions in a minute; 0: no limit.")
-    fair_share: bool = Field(False, description="Within a priority, whoever has fewest jobs there comes next.")
-    job_arrays: bool = Field(True, description="Hand the jobs of one batch to SLURM as a job array.")
+    submit_per_minute: int = Field(0, ge=0, description="Submissions per minute; 0: no limit.")
+    fair_share: bool = Field(False, description="Within a priority, the user with the fewest jobs there goes next.")
+    job_arrays: bool = Field(True, description="Submit the jobs of one batch to SLURM as a job array.")
     presets: dict[str, dict[str, str | int]] = Field(
         default_factory=dict,
         description="Named resources for the form, such as {small = {ntasks = 4, walltime = '02:00:00'}}.",
     )
     max_files: int = Field(5000, ge=1, le=100_000, description="Files fetched from one job's directory.")
-    max_file_gb: float = Field(100.0, gt=0, description="Largest file that is fetched, in GiB; larger ones stay there.")
-    max_job_gb: float = Field(200.0, gt=0, description="Most that is fetched of one job, in GiB.")
+    max_file_gb: float = Field(
+        100.0, gt=0, description="Largest file that is fetched, in GiB; larger ones stay on the cluster."
+    )
+    max_job_gb: float = Field(200.0, gt=0, description="Most that is fetched for one job, in GiB.")
     run_as: str = Field(
         "",
-        description="Of a machine of type local: the account on this server as which jobs run; empty: the service's.",
+        description="For runner_type local: the account on this server that runs the jobs; empty: the service's.",
     )
     cores: int = Field(0, ge=0, description="Cores of one node, the upper limit of the form; 0: unknown.")
 
@@ -114,21 +118,21 @@ class ClusterSettings(BaseModel):
     @classmethod
     def _host(cls, value: str) -> str:
         if value and not is_host_name(value):
-            raise ValueError("must be the name or the address of a machine, without port or account")
+            raise ValueError("must be a host name or address, without port or account")
         return value
 
     @field_validator("run_as")
     @classmethod
     def _run_as(cls, value: str) -> str:
         if value and not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
-            raise ValueError("must be the name of an account: a-z, 0-9, '_' and '-'")
+            raise ValueError("must be an account name: a-z, 0-9, '_' and '-'")
         return value
 
     @field_validator("username")
     @classmethod
     def _account(cls, value: str) -> str:
         if value and not _ACCOUNT.fullmatch(value):
-            raise ValueError("must be the name of an account: letters, digits and . _ -")
+            raise ValueError("must be an account name: letters, digits and . _ -")
         return value
 
     @field_validator("proxy_jump")
@@ -158,7 +162,7 @@ class ClusterSettings(BaseModel):
     def _folder(cls, value: str) -> str:
         if not _FOLDER.fullmatch(value) or ".." in value.split("/"):
             raise ValueError(
-                "must be a path of letters, digits and _ . + @ = , - without '..'; a relative one is below the home"
+                "must be a path of letters, digits and _ . + @ = , - without '..'; a relative path is below the home directory"
             )
         return value
 
@@ -168,13 +172,13 @@ class ClusterSettings(BaseModel):
         try:
             words = shlex.split(value)
         except ValueError as error:
-            raise ValueError(f"must be a command in the notation of the shell: {str(error).lower()}") from None
+            raise ValueError(f"must be a valid shell command: {str(error).lower()}") from None
         if not words and info.field_name != "launcher":
             raise ValueError("must name a program")
         known = {"ntasks"} if info.field_name == "launcher" else set()
         unknown = [name for name in re.findall(r"{([^{}]*)}", value) if name not in known]
         if unknown:
-            raise ValueError(f"does not know {{{unknown[0][:40]}}}; only the launcher is given {{ntasks}}")
+            raise ValueError(f"uses {{{unknown[0][:40]}}}, which is not replaced; only the launcher may use {{ntasks}}")
         return value
 
     @field_validator("setup")
@@ -182,11 +186,11 @@ class ClusterSettings(BaseModel):
     def _lines(cls, value: str) -> str:
         value = value.replace("\r\n", "\n")
         if any(not char.isprintable() and char not in "\n\t" for char in value):
-            raise ValueError("must hold lines of printable characters")
+            raise ValueError("must be lines of printable characters")
         try:
             shlex.split(value, comments=True)
         except ValueError as error:
-            raise ValueError(f"must be lines for the shell: {str(error).lower()}") from None
+            raise ValueError(f"must be valid shell lines: {str(error).lower()}") from None
         return value
 
     @field_validator("presets")
@@ -222,35 +226,35 @@ class LimitSettings(BaseModel):
 
     login_tries: int = Field(5, ge=1, description="Wrong passwords for one name from one address before delays begin.")
     login_tries_device: int = Field(
-        10, ge=1, description="The same from a device that this name has logged in on before."
+        10, ge=1, description="The same from a device on which this name has logged in before."
     )
     login_tries_wide: int = Field(
         20, ge=1, description="The same for one name from all unknown devices, and for one address with all names."
     )
-    login_delay: float = Field(900.0, gt=0, description="Longest delay in seconds; it doubles from one second on.")
+    login_delay: float = Field(
+        900.0, gt=0, description="Longest delay in seconds; delays start at one second and double."
+    )
     login_delay_name: float = Field(60.0, gt=0, description="Longest delay for one name from all unknown devices.")
-    login_forget_minutes: float = Field(10.0, gt=0, description="Minutes in which one wrong password is forgotten.")
-    device_days: int = Field(180, ge=1, description="Days for which a device is known after a login on it.")
+    login_forget_minutes: float = Field(10.0, gt=0, description="Minutes after which one wrong password is forgotten.")
+    device_days: int = Field(180, ge=1, description="Days for which a device is remembered after a login.")
     streams_per_user: int = Field(10, ge=1, description="Live streams that one user may hold open in one process.")
     uploads_per_hour: int = Field(2000, ge=1, description="Files that one user may upload in an hour.")
     upload_mb_per_hour: int = Field(2000, ge=1, description="Megabytes that one user may upload in an hour.")
     disk_gb_per_user: float = Field(
         100.0,
         ge=0,
-        description="Gigabytes of kept files (uploads, files of jobs) above which one user may add no more; 0: no limit.",
+        description="Gigabytes of kept files (uploads, files of jobs) beyond which a user cannot add more; 0: no limit.",
     )
-    connections: int = Field(800, ge=10, description="Open connections of this process; more are answered with 503.")
+    connections: int = Field(800, ge=10, description="Open connections per process; further ones get a 503.")
     connections_per_address: int = Field(
-        200, ge=1, description="Of them from one address; further ones are closed. Trusted proxies are exempt."
+        200, ge=1, description="Of these, from one address; further ones are closed. Trusted proxies are exempt."
     )
-    keep_alive_seconds: int = Field(15, ge=1, description="Seconds that an idle connection is kept for a next request.")
-    header_seconds: float = Field(
-        15.0, gt=0, description="Seconds within which the head of a request must have arrived."
+    keep_alive_seconds: int = Field(
+        15, ge=1, description="Seconds for which an idle connection is kept open for another request."
     )
-    body_seconds: float = Field(
-        300.0, gt=0, description="Seconds within which the body of a request must have arrived."
-    )
-    write_seconds: float = Field(60.0, gt=0, description="Seconds that a client may read nothing of an answer.")
+    header_seconds: float = Field(15.0, gt=0, description="Seconds within which the headers of a request must arrive.")
+    body_seconds: float = Field(300.0, gt=0, description="Seconds within which the body of a request must arrive.")
+    write_seconds: float = Field(60.0, gt=0, description="Seconds for which a client may read nothing of a response.")
 
 
 class Settings(BaseSettings):
@@ -260,7 +264,7 @@ class Settings(BaseSettings):
 
     data: Path = Field(
         default_factory=lambda: Path.home() / ".local/share/crystaldeck",
-        description="Folder of database, files and secrets; on a local disk.",
+        description="Folder for the database, files and secrets; on a local disk.",
     )
     database_url: str = Field("", description="postgresql://… ; empty: SQLite inside the data folder.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -268,11 +272,11 @@ class Settings(BaseSettings):
     base_url: str = Field("", description="Public address, e.g. https://deck.example.org; decides cookie flags.")
     allowed_hosts: list[str] = Field(
         default_factory=list,
-        description="More names by which browsers reach the service, besides that of base_url and loopback.",
+        description="Additional host names under which browsers reach the service, besides base_url and loopback.",
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted.",
     )
     master_key: SecretStr = Field(
         SecretStr(""),
@@ -281,34 +285,35 @@ class Settings(BaseSettings):
     master_key_file: Path = Field(
         # Worked out with the settings: once the service runs, its environment no longer says where config.toml lies.
         default_factory=lambda: config_path().parent / "master.key",
-        description="File of the master keys, one a line, newest first; empty: master.key beside config.toml.",
+        description="File of the master keys, one per line, newest first; empty: master.key beside config.toml.",
     )
-    template_dirs: list[Path] = Field(default_factory=list, description="More folders of input templates.")
+    template_dirs: list[Path] = Field(default_factory=list, description="Additional folders of input templates.")
     poll_interval: float = Field(10.0, gt=0, description="Seconds between polls of an idle cluster.")
     poll_interval_busy: float = Field(2.0, gt=0, description="Seconds between polls while jobs are ending.")
-    dispatch_interval: float = Field(1.0, gt=0, description="Seconds between looks at the queue.")
+    dispatch_interval: float = Field(1.0, gt=0, description="Seconds between checks of the queue.")
     command_timeout: float = Field(60.0, gt=0, description="Seconds that a remote command may take.")
     worker_processes: int = Field(
         0, ge=0, le=64, description="Processes for decks, structures and templates; 0: one per core, 2 to 8."
     )
-    worker_memory_mb: int = Field(2048, ge=512, description="Memory of one of them, in MiB.")
-    worker_seconds: float = Field(20.0, gt=0, description="Seconds that one piece of work may take there.")
-    worker_waiting: int = Field(20, ge=1, description="Pieces of work of one user that may wait for a process.")
-    session_hours: int = Field(24 * 14, ge=1, description="Hours until a login must be repeated.")
-    session_idle_hours: float = Field(72.0, gt=0, description="Hours without a page opened after which a login ends.")
+    worker_memory_mb: int = Field(2048, ge=512, description="Memory limit of one worker process, in MiB.")
+    worker_seconds: float = Field(20.0, gt=0, description="Seconds that one task may take in a worker process.")
+    worker_waiting: int = Field(20, ge=1, description="Tasks of one user that may wait for a worker process.")
+    session_hours: int = Field(24 * 14, ge=1, description="Hours after which a login expires.")
+    session_idle_hours: float = Field(72.0, gt=0, description="Hours of inactivity after which a login expires.")
     allow_insecure: bool = Field(
         False, description="Permit plain HTTP on an address that other machines reach (behind a proxy, say)."
     )
     pass_environment: list[str] = Field(
-        default_factory=list, description="More variables of the service's environment that jobs on this server see."
+        default_factory=list,
+        description="Additional variables of the service's environment that jobs on this server receive.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Verbosity.")
     limits: LimitSettings = Field(
         default_factory=lambda: LimitSettings.model_validate({}),
-        description="What one person may ask for; see the limits.",
+        description="Limits per user, address and connection; see the limits.",
     )
     clusters: dict[str, ClusterSettings] = Field(
-        default_factory=dict, description="Machines by name; see the cluster keys."
+        default_factory=dict, description="Clusters by name; see the cluster keys."
     )
 
     @field_validator("pass_environment")
@@ -316,7 +321,7 @@ class Settings(BaseSettings):
     def _no_secrets(cls, value: list[str]) -> list[str]:
         for name in value:
             if not may_pass(name):
-                raise ValueError(f"{name[:40]!r} is no variable that may reach jobs")
+                raise ValueError(f"{name[:40]!r} is not a variable that may be passed to jobs")
         return value
 
     @field_validator("trusted_proxies")
@@ -332,7 +337,7 @@ class Settings(BaseSettings):
     def _names(cls, value: list[str]) -> list[str]:
         for item in value:
             if host_name(item) != item.lower() or not item:
-                raise ValueError(f"{item!r} is not a host name; give names without scheme, port or '*'")
+                raise ValueError(f"{item!r} is not a host name; use names without scheme, port or '*'")
         return value
 
     @classmethod
@@ -382,6 +387,7 @@ class Settings(BaseSettings):
 
     @property
     def secure_cookies(self) -> bool:
+        """True where cookies are sent over HTTPS alone."""
         return self.public_url.startswith("https://")
 
     def refuse_unsafe(self) -> None:
@@ -394,14 +400,14 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"CRYSTALDECK_HOST={self.host} is reachable from other machines, but base_url is not https.",
                 hint="Put a TLS proxy in front and set CRYSTALDECK_BASE_URL=https://…, or set "
-                "CRYSTALDECK_ALLOW_INSECURE=true if you accept that passwords travel in clear.",
+                "CRYSTALDECK_ALLOW_INSECURE=true if you accept that passwords are sent in clear text.",
             )
 
 
 def host_name(text: str) -> str:
     """The name in a `Host` header, small and without port and brackets; empty where it is none."""
-    found = _HOST.fullmatch(text)
-    return (found[1] or found[2]).lower() if found else ""
+    match = _HOST.fullmatch(text)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def config_path() -> Path:
@@ -422,7 +428,7 @@ def load_settings() -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(
-                f"The configuration file {path} cannot be read: {error}.", hint="Correct it and start again."
+                f"The configuration file {path} cannot be read: {error}.", hint="Correct it, then start again."
             ) from error
     try:
         return Settings(**values)  # type: ignore[arg-type]
@@ -433,7 +439,7 @@ def load_settings() -> Settings:
         ]
         listed = "; ".join(f"{field.field}: {field.reason} (got {field.value})" for field in fields)
         raise ConfigurationError(
-            f"The settings are wrong: {listed}.",
+            f"The settings are invalid: {listed}.",
             hint=f"Correct {path} or the CRYSTALDECK_* variables; docs/user/configuration.md lists all.",
             fields=fields,
         ) from error

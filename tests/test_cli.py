@@ -40,7 +40,7 @@ def run(*arguments: str, stdin: str = "") -> str:
 
 
 def test_accounts_tokens_and_links() -> None:
-    assert "was made" in run(
+    assert "Created account" in run(
         "user", "add", "ada", "--role", "admin", "--password-stdin", stdin="a long enough password\n"
     )
     token = run("token", "create", "--user", "ada", "--scope", "jobs:read", "--scope", "jobs:write")
@@ -193,7 +193,7 @@ def make_keys(names: list[str]) -> None:
 def test_a_new_master_key_under_all_secrets(tmp_path: Path) -> None:
     make_keys(["one", "two"])
     before, old = sealed_keys(["one", "two"]), (tmp_path / "master.key").read_text()
-    assert "2 secrets are sealed with master key" in run("keys", "rotate")
+    assert "2 secrets are now sealed with master key" in run("keys", "rotate")
     after, new = sealed_keys(["one", "two"]), (tmp_path / "master.key").read_text()
     assert old not in new and len(new.split()) == 1 and (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
     assert not set(before.values()) & set(after.values())
@@ -217,7 +217,7 @@ def test_keys_of_the_environment_are_rotated_by_hand(tmp_path: Path, monkeypatch
     make_keys(["one"])
     monkeypatch.setenv("CRYSTALDECK_MASTER_KEY", f"{new},{old}")
     told = run("keys", "rotate")
-    assert f"Take the older ones ({name_of(old.encode())}) out" in told
+    assert f"Remove the older keys ({name_of(old.encode())}) from" in told
     monkeypatch.setenv("CRYSTALDECK_MASTER_KEY", new)
     sealed_keys(["one"])
     assert not (tmp_path / "master.key").exists()

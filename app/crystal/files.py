@@ -113,10 +113,10 @@ def staged_fault(name: str, taken: Collection[str] = OWN) -> str:
         return reason
     folded = name.casefold()
     if folded in {other.casefold() for other in (*OWN, *taken)}:
-        return "is the name of a file that CrystalDeck writes there itself"
+        return "is reserved for a file that CrystalDeck writes itself"
     kind = next((kind for kind in KINDS if kind.pattern.fullmatch(name)), None)
     if kind is None or not kind.read:
-        return f"is no file that CRYSTAL reads beside its deck ({READABLE})"
+        return f"is not a file that CRYSTAL reads alongside its deck ({READABLE})"
     return ""
 
 
@@ -133,7 +133,7 @@ def names_fault(names: Iterable[str]) -> str:
             return f"{name[:80]!r} {reason}"
         for own in (name, output_name(name)) if is_deck(name) else (name,):
             if own.casefold() in seen:
-                return f"{name!r} cannot lie beside {seen[own.casefold()]!r}: both would be called {own}"
+                return f"{name!r} cannot be sent with {seen[own.casefold()]!r}: both would be named {own}"
             seen[own.casefold()] = name
     return ""
 

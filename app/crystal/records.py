@@ -47,6 +47,7 @@ class Cursor:
 
     @classmethod
     def of(cls, text: str) -> Cursor:
+        """A cursor at the first line of a deck, whose comments (from `#` on) and trailing blanks are dropped."""
         return cls([line.split("#", 1)[0].rstrip() for line in text.replace("\r", "").split("\n")])
 
     def peek(self) -> str | None:
@@ -56,6 +57,8 @@ class Cursor:
         return self.lines[self.at] if self.at < len(self.lines) else None
 
     def take(self, wanted: str = "a record") -> str:
+        """The next record, a line that is not empty; raises RecordError where the deck ends instead of what was
+        `wanted`."""
         line = self.peek()
         if line is None:
             raise RecordError(max(self.last, 1), f"the deck ends where {wanted} should follow")
@@ -91,7 +94,7 @@ class Cursor:
                     break
                 if len(token) > MAX_TOKEN or not shape.match(token) or not math.isfinite(number_of(token)):
                     raise RecordError(
-                        self.last, f"{token[:30]!r} stands where {kind} {len(values) + 1} ({wanted}) is expected"
+                        self.last, f"{token[:30]!r} appears where {kind} {len(values) + 1} ({wanted}) is expected"
                     )
                 values.append(token)
         return values
@@ -139,14 +142,17 @@ def flag(_: Cursor) -> Values:
 
 
 def integers(count: int, wanted: str = "values") -> Reader:
+    """Reads one record of `count` integers."""
     return lambda cursor: [cursor.numbers(count, wanted, integer=True)]
 
 
 def numbers(count: int, wanted: str = "values") -> Reader:
+    """Reads one record of `count` numbers."""
     return lambda cursor: [cursor.numbers(count, wanted)]
 
 
 def word(wanted: str = "a name") -> Reader:
+    """Reads one record that is a name."""
     return lambda cursor: [[cursor.take(wanted).strip()]]
 
 
@@ -172,6 +178,7 @@ def flowing(width: int, wanted: str) -> Reader:
 
 
 def sequence(*readers: Reader) -> Reader:
+    """Reads what these readers read, one after another."""
     return lambda cursor: [record for reader in readers for record in reader(cursor)]
 
 

@@ -49,9 +49,7 @@ class WriteSession(ReadSession):
     def __init__(self, session: AsyncSession) -> None:
         super().__init__(session)
         self.has_news = False
-        """Whether events were written: once they are kept, those who tell open pages of them are woken."""
-        self.has_work = False
-        """Whether there is something to do that should not wait for the next tick: a job to submit, a run to go on with."""
+        """Whether to wake those who tell open pages and the background what happened, once it is kept."""
 
     @overload
     async def exec(self, statement: Select[*Values]) -> TupleResult[tuple[*Values]]: ...

@@ -40,9 +40,10 @@ class Allowance:
         self.left = units
 
     def spend(self, units: int) -> None:
+        """Count `units` of work; raises BoundError once more than allowed were spent."""
         self.left -= units
         if self.left < 0:
-            raise BoundError(f"takes more than {self.units:,} steps, the limit: make it simpler")
+            raise BoundError(f"takes more than {self.units:,} steps (the limit): simplify it")
 
 
 _shared: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
@@ -79,10 +80,10 @@ def measured(value: Any, allowance: Allowance | None = None) -> Any:
     """
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
-            raise BoundError(f"makes a text of {len(value):,} characters; at most {MAX_TEXT:,} are taken")
+            raise BoundError(f"makes a text of {len(value):,} characters; at most {MAX_TEXT:,} are allowed")
     elif isinstance(value, int):
         if value.bit_length() > MAX_BITS:
-            raise BoundError(f"makes a whole number of more than {MAX_BITS} bits, the limit")
+            raise BoundError(f"makes an integer of more than {MAX_BITS} bits (the limit)")
     elif isinstance(value, (list, tuple, Mapping)):
         entries = _measure(value)
         if allowance is not None:
@@ -95,20 +96,20 @@ def _measure(value: Any) -> int:
     entries = characters = 0
     stack = [(value, 1)]
     while stack:
-        found, depth = stack.pop()
-        if isinstance(found, Mapping):
-            characters += sum(len(key) for key in found if isinstance(key, str))
-            found = found.values()
-        entries += len(found)
+        container, depth = stack.pop()
+        if isinstance(container, Mapping):
+            characters += sum(len(key) for key in container if isinstance(key, str))
+            container = container.values()
+        entries += len(container)
         if entries > MAX_ENTRIES:
-            raise BoundError(f"makes more than {MAX_ENTRIES:,} entries, the limit")
+            raise BoundError(f"makes more than {MAX_ENTRIES:,} entries (the limit)")
         if depth > MAX_DEPTH:
-            raise BoundError(f"makes lists more than {MAX_DEPTH} deep in lists, the limit")
-        for entry in found:
+            raise BoundError(f"nests lists more than {MAX_DEPTH} levels deep (the limit)")
+        for entry in container:
             if isinstance(entry, str):
                 characters += len(entry)
             elif isinstance(entry, (list, tuple, Mapping)):
                 stack.append((entry, depth + 1))
         if characters > MAX_CHARACTERS:
-            raise BoundError(f"makes texts of more than {MAX_CHARACTERS:,} characters together, the limit")
+            raise BoundError(f"makes texts of more than {MAX_CHARACTERS:,} characters in total (the limit)")
     return entries

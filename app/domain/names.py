@@ -25,7 +25,7 @@ def check_job_name(name: str) -> str:
     """Return `name` unchanged when it may be a job's name, else raise InvalidInput for the field `name`."""
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise InvalidInput(
-            f"The job name {name[:80]!r} cannot be used.",
+            f"{name[:80]!r} is not a valid job name.",
             hint=f"Use at most {MAX_NAME} letters, digits, '.', '_' and '-', beginning with a letter or digit.",
             fields=[FieldError("name", f"only letters, digits, '.', '_', '-', at most {MAX_NAME}", name[:80])],
         )
@@ -46,7 +46,7 @@ def remote_name(name: str, job_id: str) -> str:
 def plain_file_fault(name: str) -> str:
     """Why this is no plain name of a file, safe for every shell and file system; empty: it is one."""
     if not 1 <= len(name) <= MAX_FILE:
-        return f"must have 1 to {MAX_FILE} characters, has {len(name)}"
+        return f"must be 1 to {MAX_FILE} characters long, not {len(name)}"
     if not _FILE.fullmatch(name):
         return "must be a plain name: letters, digits, '.', '_' and '-', beginning with a letter, digit or '_'"
     return ""

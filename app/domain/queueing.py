@@ -16,11 +16,16 @@ class Waiting(Protocol):
     """A queued job as far as the order is concerned."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Id of the job."""
+
     @property
-    def owner_id(self) -> int: ...
+    def owner_id(self) -> int:
+        """Id of the user whose job it is."""
+
     @property
-    def priority(self) -> int: ...
+    def priority(self) -> int:
+        """Rank of its priority; 0 is served first."""
 
 
 J = TypeVar("J", bound=Waiting)
@@ -74,12 +79,12 @@ def _shared(waiting: Iterable[J], counts: Mapping[int, int]) -> Iterator[J]:
     queues: dict[int, deque[J]] = {}
     for job in waiting:
         queues.setdefault(job.owner_id, deque()).append(job)
-    given: Counter[int] = Counter()
+    turns: Counter[int] = Counter()
     begun = dict(counts)
     while queues:
-        owner = min(queues, key=lambda user: begun.get(user, 0) + given[user])
+        owner = min(queues, key=lambda user: begun.get(user, 0) + turns[user])
         yield queues[owner].popleft()
-        given[owner] += 1
+        turns[owner] += 1
         if not queues[owner]:
             del queues[owner]
 
@@ -93,6 +98,7 @@ class Pace:
 
     @property
     def limited(self) -> bool:
+        """True where submissions to this cluster are slowed down."""
         return bool(self.delay or self.per_minute)
 
 

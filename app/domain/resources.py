@@ -103,15 +103,17 @@ class Resources(BaseModel):
     def _plain_word(cls, value: str) -> str:
         value = value.strip()
         if not _WORD.fullmatch(value) or value.startswith("-") or len(value) > 64:
-            raise ValueError("may hold only letters, digits and _ . , : + -")
+            raise ValueError("may contain only letters, digits and _ . , : + -")
         return value
 
     @property
     def cores(self) -> int:
+        """Cores of all tasks together."""
         return self.ntasks * self.cpus_per_task
 
     @property
     def walltime(self) -> str:
+        """The time limit as `[days-]HH:MM:SS`."""
         return format_walltime(self.walltime_s)
 
 
@@ -136,7 +138,7 @@ def read_resources(values: dict[str, Any]) -> Resources:
             for item in error.errors()
         ]
         raise InvalidInput(
-            "The requested resources are wrong: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
+            "The requested resources are invalid: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
             hint="Correct the marked fields and submit again.",
             fields=fields,
         ) from error

@@ -24,6 +24,7 @@ class Setback:
 
     @property
     def is_final(self) -> bool:
+        """True once it failed so often that it is set aside."""
         return self.count >= SET_ASIDE
 
 
@@ -35,18 +36,18 @@ class Setbacks:
 
     def waits(self, key: Hashable, moment: float) -> bool:
         """True while it is not to be tried."""
-        found = self._found.get(key)
-        return found is not None and moment < found.until
+        setback = self._found.get(key)
+        return setback is not None and moment < setback.until
 
     def failed(self, key: Hashable, moment: float, reason: str) -> Setback:
         """It failed once more: how long does it rest?"""
-        self._found = {one: kept for one, kept in self._found.items() if moment - kept.until < 3600}
+        self._found = {other: kept for other, kept in self._found.items() if moment - kept.until < 3600}
         before = self._found.get(key)
         count = before.count + 1 if before is not None else 1
         wait = min(LONGEST, FIRST * 2 ** min(count - 1, 20))
-        found = Setback(count, wait, moment + wait, reason, before is not None and before.reason == reason)
-        self._found[key] = found
-        return found
+        setback = Setback(count, wait, moment + wait, reason, before is not None and before.reason == reason)
+        self._found[key] = setback
+        return setback
 
     def over(self, key: Hashable) -> bool:
         """It succeeded, or a person takes it up again. True where it had failed before."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from app.errors import Conflict
+from app.errors import Conflict, FieldError, InvalidInput
 
 
 class JobState(StrEnum):
@@ -91,3 +91,19 @@ class Priority(StrEnum):
 
 PRIORITIES = tuple(Priority)
 """In the order in which they are served; a rank is a place in it."""
+
+
+def read_priority(word: str, field: str = "priority") -> Priority:
+    """The priority of this name.
+
+    Raises:
+        InvalidInput: there is none; names the `field` that held the word.
+    """
+    if word not in PRIORITIES:
+        names = ", ".join(PRIORITIES)
+        raise InvalidInput(
+            f"There is no priority {word[:40]!r}.",
+            hint=f"Priorities: {names}.",
+            fields=[FieldError(field, f"must be one of {names}", word[:40])],
+        )
+    return Priority(word)

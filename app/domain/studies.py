@@ -47,6 +47,7 @@ class Study:
 
     @property
     def quantity(self) -> Quantity:
+        """What is compared: its label, unit and threshold."""
         return QUANTITIES[self.name]
 
 
@@ -61,13 +62,13 @@ def study(
         tolerance: in the same unit; otherwise the quantity's own.
     """
     known = [
-        (_order(one), label(one), value)
-        for one, value in zip(given, values, strict=True)
-        if value is not None and _has_order(one)
+        (_order(point), label(point), value)
+        for point, value in zip(given, values, strict=True)
+        if value is not None and _has_order(point)
     ]
     if len(known) < FEWEST:
         return None
-    known.sort(key=lambda one: one[0])
+    known.sort(key=lambda row: row[0])
     quantity, names = QUANTITIES[name], [written for _, written, _ in known]
     tolerance = quantity.tolerance if tolerance is None else tolerance
     differences = [value - known[-1][2] for _, _, value in known]

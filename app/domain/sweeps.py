@@ -40,21 +40,21 @@ def read_axis(spec: FieldSpec, text: str) -> Axis:
     """
     text = text.strip()
     if not text:
-        raise ValueError("needs values: a list such as 4, 6, 8, or a range such as 4..12 step 2")
+        raise ValueError("needs values: a list such as 4, 6, 8 or a range such as 4..12 step 2")
     if len(text) > MAX_AXIS:
-        raise ValueError(f"has {len(text)} characters; at most {MAX_AXIS} are taken")
-    found = _RANGE.fullmatch(text)
-    texts: Sequence[Any] = _range(spec, *found.groups()) if found else _listed(text)
+        raise ValueError(f"has {len(text)} characters; at most {MAX_AXIS} are allowed")
+    match = _RANGE.fullmatch(text)
+    texts: Sequence[Any] = _range(spec, *match.groups()) if match else _listed(text)
     if len(texts) > MAX_POINTS:
-        raise ValueError(f"has {len(texts)} values; at most {MAX_POINTS} are taken")
+        raise ValueError(f"has {len(texts)} values; at most {MAX_POINTS} are allowed")
     values, seen = [], set[str]()
-    for given in texts:
+    for text_value in texts:
         try:
-            value = spec.read(given)
+            value = spec.read(text_value)
         except ValueError as error:
-            raise ValueError(f"does not take {str(given)[:40]}: it {error}") from error
+            raise ValueError(f"does not accept {str(text_value)[:40]}: it {error}") from error
         if repr(value) in seen:
-            raise ValueError(f"has the value {str(given)[:40]} twice")
+            raise ValueError(f"has the value {str(text_value)[:40]} twice")
         seen.add(repr(value))
         values.append(value)
     return Axis(spec.key, tuple(values))
@@ -80,7 +80,7 @@ def _range(spec: FieldSpec, first: str, last: str, kind: str, rest: str) -> list
         if not 2 <= count <= MAX_POINTS:
             raise ValueError(f"needs 2 to {MAX_POINTS} values in a range, not {rest}")
         if kind == "log" and (low <= 0 or high <= 0):
-            raise ValueError("needs positive ends in a logarithmic range")
+            raise ValueError("needs positive limits for a logarithmic range")
         shares = [index / (count - 1) for index in range(count)]
         numbers = [low * (high / low) ** share if kind == "log" else low + (high - low) * share for share in shares]
     # What a person would write: 5.3, not 5.300000000000001.
@@ -99,13 +99,15 @@ def points(axes: Sequence[Axis], how: Combination) -> list[dict[str, Any]]:
         raise ValueError(f"a sweep has 1 to {MAX_AXES} axes")
     keys = [axis.key for axis in axes]
     if len(set(keys)) < len(keys):
-        raise ValueError("each parameter may be on one axis only")
+        raise ValueError("each parameter may be on only one axis")
     lengths = [len(axis.values) for axis in axes]
     if how == "zip" and len(set(lengths)) > 1:
-        raise ValueError(f"axes that go together must be equally long; they have {', '.join(map(str, lengths))} values")
+        raise ValueError(
+            f"axes combined pairwise must have the same length; they have {', '.join(map(str, lengths))} values"
+        )
     count = math.prod(lengths) if how == "grid" else lengths[0]
     if count > MAX_POINTS:
-        raise ValueError(f"has {count} points; at most {MAX_POINTS} are taken")
+        raise ValueError(f"has {count} points; at most {MAX_POINTS} are allowed")
     values = [axis.values for axis in axes]
     combined = itertools.product(*values) if how == "grid" else zip(*values, strict=True)
     return [dict(zip(keys, combination, strict=True)) for combination in combined]
@@ -180,5 +182,5 @@ def fill_name(pattern: str, known: Mapping[str, Any]) -> str:
     """
     unknown = sorted({key for key in _PLACE.findall(pattern) if key not in known})
     if unknown:
-        raise ValueError(f"names {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    return _PLACE.sub(lambda found: label(known[found.group(1)]), pattern)
+        raise ValueError(f"names {', '.join(unknown)}; known names: {', '.join(sorted(known))}")
+    return _PLACE.sub(lambda match: label(known[match.group(1)]), pattern)

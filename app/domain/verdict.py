@@ -94,6 +94,7 @@ _ENDING_WORDS: dict[Ending, str] = {
     Ending.NODE: "A compute node failed while the job ran.",
     Ending.PREEMPTED: "The scheduler took the nodes away for another job.",
 }
+"""Reasons of failed jobs. They are stored and read again by `ending_of`: a text that is changed is not recognised in older jobs."""
 
 
 NOT_TAKEN = "could not take the job"
@@ -119,7 +120,9 @@ def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker
     if accounting is not None and accounting.phase is Phase.ENDED:
         return Standing(JobState.FINISHING, accounting.reason)
     if marker is not None:
-        return Standing(JobState.FINISHING, "The job wrote its exit marker; the scheduler has not said how it ended.")
+        return Standing(
+            JobState.FINISHING, "The job wrote its exit marker, but the scheduler has not reported how it ended."
+        )
     return Standing(
         None,
         attention="The scheduler no longer lists this job and its accounting has no end for it. "
@@ -133,7 +136,7 @@ def conclude(
     """How a job ended, once its files are here. `scheduler` is the ended word of queue or accounting, if any."""
     ending = scheduler.ending if scheduler else None
     if ending is Ending.CANCELLED or (cancel_requested and program.verdict != "completed"):
-        by = "" if cancel_requested else f" by somebody else ({scheduler.raw})" if scheduler else ""
+        by = "" if cancel_requested else f" by someone else ({scheduler.raw})" if scheduler else ""
         return Standing(JobState.CANCELLED, f"Cancelled{by}.")
     if ending in (Ending.ERROR, None) and marker is not None and marker.signal == WARNING_SIGNAL:
         # The script was warned and ended the program in time; the scheduler only sees its exit status.
@@ -150,11 +153,11 @@ def conclude(
     reason = program.reason or "The output does not show a normal end."
     if marker is not None and marker.status in (126, 127):
         reason = (
-            f"A command of the job script could not be run (status {marker.status}): check crystal, properties and "
+            f"A command of the job script could not be run (status {marker.status}). Check crystal, properties and "
             "launcher in the settings of the cluster; the output holds the shell's message."
         )
     if marker is None and ending is Ending.NORMAL and program.verdict == "incomplete":
-        reason += " The job script did not reach its end."
+        reason += " The job script did not finish."
     return Standing(JobState.FAILED, reason)
 
 
@@ -162,7 +165,7 @@ def _completed(scheduler: SchedulerWord | None, marker: Marker | None) -> Standi
     """The output is complete: do the other witnesses agree?"""
     doubts = []
     if scheduler is None:
-        doubts.append("the scheduler never said how the job ended")
+        doubts.append("the scheduler never reported how the job ended")
     elif scheduler.ending is Ending.ERROR:
         doubts.append(f"the scheduler says {scheduler.raw}")
     if marker is None:

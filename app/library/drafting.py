@@ -150,19 +150,21 @@ def _built(recipe: Recipe) -> tuple[TemplateSpec, DeckWriter]:
 _KEPT: OrderedDict[tuple[str, tuple[str, ...]], tuple[TemplateSpec, DeckWriter]] = OrderedDict()
 
 
-def _with_structure(made: Drafted, supplies: Supplies, wanted: Wanted) -> Drafted:
+def _with_structure(drafted: Drafted, supplies: Supplies, wanted: Wanted) -> Drafted:
     """What follows from the structure: atoms, picture, the file of a later step; and the decks line by line."""
-    geometry = _geometry(made.values, supplies)
+    geometry = _geometry(drafted.values, supplies)
     structure = geometry.structure if geometry is not None else None
     atoms = sum(structure.multiplicities) * geometry.copies if geometry is not None and structure is not None else 0
     fort34 = ""
     if wanted.fort34 and structure is not None:
         fort34 = write_fort34(*structure.primitive, structure.dimension, structure.symmetry)
     if not wanted.look:
-        return replace(made, atoms=atoms, fort34=fort34)
-    roles = written_roles(made.decks)
-    lines = {name: shown_lines(made.decks[name], role, made.findings.get(name, [])) for name, role in roles.items()}
-    return replace(made, atoms=atoms, fort34=fort34, lines=lines, view=_view(made, structure))
+        return replace(drafted, atoms=atoms, fort34=fort34)
+    roles = written_roles(drafted.decks)
+    lines = {
+        name: shown_lines(drafted.decks[name], role, drafted.findings.get(name, [])) for name, role in roles.items()
+    }
+    return replace(drafted, atoms=atoms, fort34=fort34, lines=lines, view=_view(drafted, structure))
 
 
 def _geometry(values: Mapping[str, Any], supplies: Supplies) -> Geometry | None:
@@ -174,11 +176,11 @@ def _geometry(values: Mapping[str, Any], supplies: Supplies) -> Geometry | None:
         return None
 
 
-def _view(made: Drafted, structure: Structure | None) -> dict[str, Any] | None:
+def _view(drafted: Drafted, structure: Structure | None) -> dict[str, Any] | None:
     """What a picture of the structure needs; None where there is no structure yet."""
     try:
-        if structure is None and "system" not in made.values:
-            deck = next((text for name, text in made.decks.items() if name.endswith(".d12")), "")
+        if structure is None and "system" not in drafted.values:
+            deck = next((text for name, text in drafted.decks.items() if name.endswith(".d12")), "")
             structure = crystal_of(read_deck(deck, "d12"))
         return view_of(structure) if structure is not None else None
     except StructureError:
@@ -202,12 +204,12 @@ def staged_names(spec: TemplateSpec, values: Mapping[str, Any]) -> list[str]:
 def check_decks(decks: Mapping[str, str], staged: Iterable[str]) -> dict[str, list[Finding]]:
     """What the checker says of each deck, given the files that will lie beside it."""
     beside = {*staged, *(name for name in decks if name not in written_roles(decks))}
-    found = {}
+    findings = {}
     for name, role in written_roles(decks).items():
         # crystal leaves its wave function for properties.
         left = {"fort.9"} if role == "d3" and "d12" in written_roles(decks).values() else set()
-        found[name] = check_deck(decks[name], role, beside | left)
-    return found
+        findings[name] = check_deck(decks[name], role, beside | left)
+    return findings
 
 
 def field_states(fields: Sequence[FieldSpec], texts: Mapping[str, str]) -> tuple[frozenset[str], frozenset[str]]:

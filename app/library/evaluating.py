@@ -48,7 +48,7 @@ def begin(
     """The beginning of a step whose turn has come."""
     try:
         if step.when and not LANGUAGE.condition(step.when).value(names):
-            return Begun(StepState.SKIPPED, f"The condition {step.when} does not hold.")
+            return Begun(StepState.SKIPPED, f"The condition {step.when} is false.")
         if step.kind == "values":
             outcome = {key: LANGUAGE.computed(text).value(names) for key, text in step.values.items()}
             _refuse_large(outcome, "its values")
@@ -56,7 +56,7 @@ def begin(
         rows: list[dict[str, Any]] = [{}]
         if step.over:
             value = LANGUAGE.condition(step.over).value(names) if isinstance(step.over, str) else None
-            rows = rows_of(step, {one.key: one for one in fields}, value)
+            rows = rows_of(step, {field.key: field for field in fields}, value)
             _refuse_large(rows, "its rows")
     except ConditionError as error:
         return Begun(StepState.FAILED, f"The step {step.name} cannot begin: {error}.")
@@ -68,24 +68,24 @@ def begin(
 def _refuse_large(value: Any, what: str) -> None:
     size = len(json.dumps(value, default=str))
     if size > MAX_OUTCOME:
-        raise ValueError(f"{what} take {size:,} bytes as JSON; at most {MAX_OUTCOME:,} are kept")
+        raise ValueError(f"{what} take {size:,} bytes as JSON; at most {MAX_OUTCOME:,} are allowed")
 
 
 def outputs(wanted: Sequence[OutputSpec], names: Mapping[str, Any]) -> dict[str, Any]:
     """The results of a whole workflow; what has no value says why."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for output in wanted:
         try:
             value = LANGUAGE.fill(output.value, names)
-            _refuse_large([value, *(one.get("value") for one in found.values())], "the outputs together")
+            _refuse_large([value, *(result.get("value") for result in results.values())], "all outputs together")
         except ValueError as error:
-            found[output.name] = {"value": None, "reason": str(error)}
+            results[output.name] = {"value": None, "reason": str(error)}
         except Exception as error:
             # One that fails takes none of the others with it.
-            found[output.name] = {"value": None, "reason": f"{type(error).__name__}: {error}"[:MAX_TOLD]}
+            results[output.name] = {"value": None, "reason": f"{type(error).__name__}: {error}"[:MAX_TOLD]}
         else:
-            found[output.name] = {"value": value}
-    return found
+            results[output.name] = {"value": value}
+    return results
 
 
 def fill(value: Any, names: Mapping[str, Any]) -> Any:
@@ -99,13 +99,13 @@ def fill(value: Any, names: Mapping[str, Any]) -> Any:
 
 def pending(parameters: Mapping[str, Any], names: Mapping[str, Any]) -> tuple[str, ...]:
     """Parameters with expressions that have no value yet."""
-    found = []
+    keys = []
     for key, value in parameters.items():
         try:
             LANGUAGE.fill(value, names)
         except ConditionError:
-            found.append(key)
-    return tuple(found)
+            keys.append(key)
+    return tuple(keys)
 
 
 def rows_now(step: StepSpec, fields: Sequence[FieldSpec], names: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def rows_now(step: StepSpec, fields: Sequence[FieldSpec], names: Mapping[str, An
     if not step.over:
         return [{}]
     if not isinstance(step.over, str):
-        return rows_of(step, {one.key: one for one in fields})
+        return rows_of(step, {field.key: field for field in fields})
     expression = "{{" + step.over.strip().removeprefix("{{").removesuffix("}}") + "}}"
     if pending({"over": expression}, names):
         return [{}]
@@ -129,7 +129,7 @@ def read_inputs(text: str) -> Any:
     try:
         return tomllib.loads(text).get("inputs", [])
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return f"no TOML: {error}"
+        return f"not valid TOML: {error}"
 
 
 def check_workflow(
@@ -163,20 +163,20 @@ def uses_of(
         if not givers:
             continue
         try:
-            told = str(expression.value({**names, "item": item}))[:MAX_TOLD]
+            text = str(expression.value({**names, "item": item}))[:MAX_TOLD]
         except ConditionError:
-            told = ""
+            text = ""
         listed = list(dict.fromkeys(job for name in givers for job in jobs_of.get(name, [])))
-        uses.append({"parameter": key, "expression": expression.source, "value": told, "jobs": listed, "steps": givers})
+        uses.append({"parameter": key, "expression": expression.source, "value": text, "jobs": listed, "steps": givers})
     return uses
 
 
 def _expressions(step: StepSpec) -> Iterator[tuple[str, Condition]]:
     """All expressions of a step, with the parameter, value or key that they stand in."""
     for key, value in step.parameters.items():
-        yield from ((key, one) for one in LANGUAGE.inside(value))
+        yield from ((key, expression) for expression in LANGUAGE.inside(value))
     for key, text in step.values.items():
-        yield from ((key, one) for one in LANGUAGE.computed(text).expressions)
+        yield from ((key, expression) for expression in LANGUAGE.computed(text).expressions)
     for key, text in (("when", step.when), ("over", step.over if isinstance(step.over, str) else "")):
         if text:
             yield key, LANGUAGE.condition(text)

@@ -61,7 +61,7 @@ def _opened(name: str, place: int | None) -> BufferedReader:
     file = os.open(name, _FILE, dir_fd=place)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise FileNotFoundError(f"{name!r} is no regular file")
+        raise FileNotFoundError(f"{name!r} is not a regular file")
     return os.fdopen(file, "rb")
 
 
@@ -119,7 +119,7 @@ def move_inside(folder: Path, name: str, source: Path) -> None:
 def _enter(folder: Path, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """The descriptor of the innermost folder that a name leads to, and the bare name in it."""
     if not safe_path(name):
-        raise FileNotFoundError(f"{name[:80]!r} is no name of a file inside a folder")
+        raise FileNotFoundError(f"{name[:80]!r} is not the name of a file inside a folder")
     *parts, leaf = name.split("/")
     place = os.open(folder, _FOLDER)
     try:

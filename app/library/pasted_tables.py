@@ -24,7 +24,7 @@ def read_table(
         InvalidInput: no header, a column that nobody knows, too many of them, or a row of another length.
     """
     if len(text) > MAX_TABLE:
-        raise InvalidInput(f"The table has {len(text)} characters; at most {MAX_TABLE} are taken.", hint="Split it.")
+        raise InvalidInput(f"The table has {len(text)} characters; at most {MAX_TABLE} are allowed.", hint="Split it.")
     header = text.lstrip("\ufeff\r\n").partition("\n")[0]
     separator = next((char for char in "\t;," if char in header), ",")
     lines: list[list[str]] = []
@@ -32,7 +32,9 @@ def read_table(
         if any(map(str.strip, line)):
             lines.append(line)
         if len(lines) > MAX_ROWS + 1:
-            raise InvalidInput(f"The table has more than {MAX_ROWS} rows, the limit.", hint="Make a second batch.")
+            raise InvalidInput(
+                f"The table has more than {MAX_ROWS} rows (the limit).", hint="Put the rest into another batch."
+            )
     if len(lines) < 2:
         raise InvalidInput(
             "The table has no rows.", hint="The first line names the columns, each further line is a job."
@@ -43,7 +45,7 @@ def read_table(
         if len(line) != len(columns):
             raise InvalidInput(
                 f"Line {number} of the table has {len(line)} cells, the header {len(columns)}.",
-                hint="Put a cell that holds the separator into double quotes.",
+                hint="Put a cell that contains the separator in double quotes.",
                 fields=[FieldError("table", f"line {number} has {len(line)} cells")],
             )
         rows.append({column: cell.strip() for column, cell in zip(columns, line, strict=True)})
@@ -56,17 +58,17 @@ def _columns(
     """Keys of the columns, which are named by key or by label."""
     if len(header) > MAX_COLUMNS:
         raise InvalidInput(
-            f"The table has {len(header)} columns; at most {MAX_COLUMNS} are taken.", hint="Leave some out."
+            f"The table has {len(header)} columns; at most {MAX_COLUMNS} are allowed.", hint="Remove some columns."
         )
-    names = {one.key: one.key for one in spec.fields} | {one.label.lower(): one.key for one in spec.fields}
+    names = {field.key: field.key for field in spec.fields} | {field.label.lower(): field.key for field in spec.fields}
     names |= {key: key for key in row_keys} | {key: f"resources.{key}" for key in resource_keys}
     names |= {f"resources.{key}": f"resources.{key}" for key in resource_keys}
     columns = [names.get(cell.strip().lower(), names.get(cell.strip(), "")) for cell in header]
     if "" in columns:
         unknown = [cell.strip()[:40] for cell, column in zip(header, columns, strict=True) if not column]
         raise InvalidInput(
-            f"Nobody knows the column {unknown[0]!r}.",
+            f"Unknown column {unknown[0]!r}.",
             hint=f"Columns: name, cluster, priority, walltime …, or a parameter of {spec.id} by key or label.",
-            fields=[FieldError("table", f"does not know the column {name}") for name in unknown[:20]],
+            fields=[FieldError("table", f"has an unknown column {name}") for name in unknown[:20]],
         )
     return columns

@@ -96,23 +96,25 @@ class Renderer:
                 names = {*names, missing.name}
             except WorkStopped as error:
                 raise _named_stop(template, error) from error
-        raise CrystalDeckError(f"{template.spec.id} names too many basis sets.", hint="Name one for each element.")
+        raise CrystalDeckError(f"{template.spec.id} names too many basis sets.", hint="Use one basis set per element.")
 
 
 def _named_stop(template: Template, error: WorkStopped) -> WorkStopped:
     return WorkStopped(
         f"The template {template.spec.id}: {error.message[0].lower()}{error.message[1:]}",
-        hint="Give smaller values; where every value is stopped, tell the template's author.",
+        hint="Try smaller values; if none works, tell the template's author.",
     )
 
 
 def _named(raw: Mapping[str, Any], names: tuple[str, ...]) -> set[str]:
     """Basis sets that the answers name."""
-    told = {str(raw.get("basis_library", ""))}
+    basis_names = {str(raw.get("basis_library", ""))}
     rows = raw.get("basis_elements") or ()
     if isinstance(rows, str):
-        told.update(rows.replace(",", " ").split())
+        basis_names.update(rows.replace(",", " ").split())
     else:
         for row in rows if isinstance(rows, (list, tuple)) else ():
-            told.update(map(str, row.values() if isinstance(row, dict) else row if isinstance(row, list) else ()))
-    return {name for name in names if name in told}
+            basis_names.update(
+                map(str, row.values() if isinstance(row, dict) else row if isinstance(row, list) else ())
+            )
+    return {name for name in names if name in basis_names}

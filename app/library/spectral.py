@@ -74,22 +74,22 @@ class Electronic:
 
     def as_dict(self) -> dict[str, Any]:
         """Both as numbers, hartree from the Fermi energy."""
-        found: dict[str, Any] = {"job": self.job_id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
+        document: dict[str, Any] = {"job": self.job_id, "dos_job": self.dos_job or None, "bands": None, "dos": None}
         if self.bands is not None:
-            found["bands"] = {
+            document["bands"] = {
                 "fermi_energy": self.bands.fermi,
                 "nodes": [{"at": at, "name": name} for at, name in self.nodes],
                 "distances": self.bands.distances.tolist(),
                 "energies": self.bands.energies.tolist(),
             }
         if self.dos is not None:
-            found["dos"] = {
+            document["dos"] = {
                 "fermi_energy": self.dos.fermi,
                 "names": self.names,
                 "energies": self.dos.energies.tolist(),
                 "densities": self.dos.densities.tolist(),
             }
-        return found
+        return document
 
     def band_columns(self) -> dict[str, Sequence[Any]]:
         """Bands by column: distance along the path (1/bohr), then one energy (eV from the Fermi energy) for each band."""
@@ -152,7 +152,7 @@ def read(source: Source) -> Electronic:
         dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(source.fort25))
         if dos.fermi is None:
             problems.append(
-                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file tells the Fermi energy"
+                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file gives the Fermi energy"
             )
             dos = None
     return Electronic(
@@ -166,19 +166,19 @@ def read(source: Source) -> Electronic:
     )
 
 
-def draw_chart(found: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
+def draw_chart(electronic: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
     """The picture of what was read."""
-    return found.chart(window)
+    return electronic.chart(window)
 
 
-def as_json(found: Electronic) -> bytes:
+def as_json(electronic: Electronic) -> bytes:
     """All numbers as a JSON document."""
-    return json.dumps(found.as_dict(), ensure_ascii=False).encode()
+    return json.dumps(electronic.as_dict(), ensure_ascii=False).encode()
 
 
-def as_table(found: Electronic, kind: Literal["bands", "dos"]) -> str:
+def as_table(electronic: Electronic, kind: Literal["bands", "dos"]) -> str:
     """All numbers as CSV."""
-    return as_csv(found.band_columns() if kind == "bands" else found.dos_columns())
+    return as_csv(electronic.band_columns() if kind == "bands" else electronic.dos_columns())
 
 
 def _fermi(fort25: Path | None) -> float | None:
@@ -226,13 +226,13 @@ def _dos_lines(dos: Dos, names: Sequence[str], shift: float) -> list[DosLine]:
 
 
 def _band_words(bands: Bands) -> str:
-    found = bands.summary()
-    if found.valence_top is None or found.conduction_bottom is None:
-        gap = "the bands cross the Fermi energy" if found.count > 1 else ""
+    summary = bands.summary()
+    if summary.valence_top is None or summary.conduction_bottom is None:
+        gap = "the bands cross the Fermi energy" if summary.count > 1 else ""
     else:
-        gap = f"gap along the path {(found.conduction_bottom - found.valence_top) * HARTREE_EV:.3f} eV"
-    spins = ", two spins" if found.spins == 2 else ""
-    return f"{found.count} bands{spins} at {found.points} points; {gap}".rstrip("; ")
+        gap = f"gap along the path {(summary.conduction_bottom - summary.valence_top) * HARTREE_EV:.3f} eV"
+    spins = ", two spins" if summary.spins == 2 else ""
+    return f"{summary.count} bands{spins} at {summary.points} points; {gap}".rstrip("; ")
 
 
 # -- of several jobs -------------------------------------------------------------------------------------------------------
@@ -252,26 +252,26 @@ class Overlaid:
 
 def overlay(sources: Sequence[Source]) -> Overlaid:
     """Bands along the path of the first job that has any, and total densities of states."""
-    found = [read(source) for source in sources]
-    with_bands = [one for one in found if one.bands is not None and len(one.nodes) > 1]
-    same = [one for one in with_bands if one.path == with_bands[0].path]
-    chart = overlaid_chart([one.band_set() for one in same]) if len(same) > 1 else None
-    dense = [one for one in found if one.dos is not None]
-    lines = [(one.name, _density(one)) for one in dense]
+    spectra = [read(source) for source in sources]
+    with_bands = [spectrum for spectrum in spectra if spectrum.bands is not None and len(spectrum.nodes) > 1]
+    same = [spectrum for spectrum in with_bands if spectrum.path == with_bands[0].path]
+    chart = overlaid_chart([spectrum.band_set() for spectrum in same]) if len(same) > 1 else None
+    dense = [spectrum for spectrum in spectra if spectrum.dos is not None]
+    lines = [(spectrum.name, _density(spectrum)) for spectrum in dense]
     return Overlaid(
         chart,
-        [one.job_id for one in same],
-        [one.name for one in with_bands if one.path != with_bands[0].path],
+        [spectrum.job_id for spectrum in same],
+        [spectrum.name for spectrum in with_bands if spectrum.path != with_bands[0].path],
         line_chart(lines, "E − E_F / eV", "DOS / (states/eV/cell)") if len(lines) > 1 else None,
-        [one.job_id for one in dense],
+        [spectrum.job_id for spectrum in dense],
     )
 
 
-def _density(found: Electronic) -> list[tuple[float, float, str]]:
+def _density(electronic: Electronic) -> list[tuple[float, float, str]]:
     """Total density of states of both spins around the Fermi energy."""
-    assert found.dos is not None
-    total = found.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
-    energies = found.dos.energies * HARTREE_EV
+    assert electronic.dos is not None
+    total = electronic.dos.densities[:, -1, :].sum(axis=0) / HARTREE_EV
+    energies = electronic.dos.energies * HARTREE_EV
     known = [(float(e), float(d)) for e, d in zip(energies, total, strict=True) if WINDOW[0] <= e <= WINDOW[1]]
     stride = max(1, len(known) // MOST_POINTS)
     return [(e, d, f"{e:.2f} eV: {d:.3f}") for e, d in known[::stride]]

@@ -35,16 +35,17 @@ class TextbookCrystal:
 def textbook() -> dict[str, TextbookCrystal]:
     """The collection, by key."""
     text = (BUILT_IN / SHARED / "crystals.toml").read_text(encoding="utf-8")
-    found = {}
+    crystals = {}
     for key, values in tomllib.loads(text)["crystals"].items():
         parameters = {"system": "crystal"} | {
             name: value for name, value in values.items() if name not in ("label", "bond")
         }
-        found[key] = TextbookCrystal(key, values["label"], {"title": key, **parameters}, values["bond"])
-    return found
+        crystals[key] = TextbookCrystal(key, values["label"], {"title": key, **parameters}, values["bond"])
+    return crystals
 
 
 def textbook_crystal(key: str) -> TextbookCrystal:
+    """The textbook crystal of this key; raises NotFound."""
     try:
         return textbook()[key]
     except KeyError:
@@ -102,7 +103,7 @@ class StructureReader:
 def _refusal(field: str, reason: str) -> InvalidInput:
     return InvalidInput(
         f"The structure's {field} {reason}.",
-        hint="Correct or convert it; the form is as it was.",
+        hint="Correct or convert the file; the form is unchanged.",
         fields=[FieldError(f"structure.{field}", reason)],
     )
 

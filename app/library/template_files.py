@@ -99,15 +99,15 @@ def build(
         if compiled:
             writer.compile()
     except ValidationError as error:
-        told = "; ".join(
+        reasons = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'template'}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()[:5]
         )
-        raise _broken(texts, told) from error
+        raise _broken(texts, reasons) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise _broken(texts, f"{METADATA} does not have the form of one ({error})") from error
+        raise _broken(texts, f"{METADATA} is not valid ({error})") from error
     except RecursionError as error:
-        raise _broken(texts, f"{METADATA} stands too deep in itself") from error
+        raise _broken(texts, f"{METADATA} is nested too deeply") from error
     except (OSError, ValueError) as error:
         raise _broken(texts, str(error)) from error
     return spec, writer, checksum(spec, sources)
@@ -127,7 +127,7 @@ def template_of(texts: Mapping[str, str], *, shared: Path = BUILT_IN / SHARED, o
 
 def _broken(texts: Mapping[str, str], reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The template cannot be read: {reason}.", hint="Correct it; the other templates work as before."
+        f"The template cannot be read: {reason}.", hint="Correct it; other templates are not affected."
     )
 
 
@@ -161,14 +161,14 @@ def _complete(metadata: dict[str, Any], shared: Path) -> dict[str, Any]:
 
 def _part(entry: Any, folder: Path) -> dict[str, Any]:
     """A shared part by its name, or by `part` with a condition or kinds that narrow it."""
-    given: dict[str, Any] = {"part": entry} if isinstance(entry, str) else dict(entry)
-    name = str(given.pop("part", ""))
+    reference: dict[str, Any] = {"part": entry} if isinstance(entry, str) else dict(entry)
+    name = str(reference.pop("part", ""))
     if not name.isidentifier() or not (folder / f"{name}.toml").is_file():
         raise ValueError(f"there is no shared part {name!r}")
     part = dict(_shared_part(folder, name))
-    when, kinds = str(given.pop("when", "")), given.pop("kinds", None)
-    if given:
-        raise ValueError(f"a shared part has the keys part, when and kinds, not {', '.join(given)}")
+    when, kinds = str(reference.pop("when", "")), reference.pop("kinds", None)
+    if reference:
+        raise ValueError(f"a shared part takes the keys part, when and kinds, not {', '.join(reference)}")
     part["fields"] = [_narrowed(field, when) for field in _of_kinds(part.get("fields", []), kinds)]
     keys = {field["key"] for field in part["fields"]}
     part["checks"] = [check for check in part.get("checks", []) if check.get("field") in keys]
@@ -224,7 +224,7 @@ def _check_names(fields: Iterable[dict[str, Any]], shared: Path) -> None:
         for key in _EXPRESSIONS:
             if unknown := condition(field.get(key) or "1").names - seen:
                 raise ValueError(
-                    f"field {field.get('key')}: {key} names {sorted(unknown)}, which stand in no field before it"
+                    f"field {field.get('key')}: {key} names {sorted(unknown)}, which no field before it has"
                 )
         seen.add(field.get("key", ""))
 

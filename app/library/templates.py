@@ -53,22 +53,27 @@ class Rendering:
 
     @property
     def values(self) -> dict[str, Any]:
+        """The validated values of all fields."""
         return self.drafted.values
 
     @property
     def decks(self) -> dict[str, str]:
+        """Texts of the decks, by file name."""
         return self.drafted.decks
 
     @property
     def errors(self) -> list[FieldError]:
+        """What is wrong with the values, field by field."""
         return self.drafted.errors
 
     @property
     def message(self) -> str:
+        """Why no deck could be written; empty: there is one."""
         return self.drafted.message
 
     @property
     def findings(self) -> dict[str, list[Finding]]:
+        """What the deck checker says, by file name."""
         return self.drafted.findings
 
     @property
@@ -76,8 +81,8 @@ class Rendering:
         """The errors that the checker found, by deck."""
         return [
             FieldError(name, f"line {finding.line}: {finding}")
-            for name, found in self.findings.items()
-            for finding in found
+            for name, findings in self.findings.items()
+            for finding in findings
             if finding.severity == "error"
         ]
 
@@ -142,9 +147,9 @@ class TemplateLibrary:
     def adopt(self, stamp: tuple[int, int], saved: Saved) -> None:
         """Take over what the group made."""
         broken = list(self._fixed_broken)
-        broken += [one for one in saved.templates.values() if isinstance(one, Broken)]
-        broken += [Broken(name, "basis set", one.fault) for name, one in saved.basis.items() if one.fault]
-        own = {key: one for key, one in saved.templates.items() if isinstance(one, Template)}
+        broken += [entry for entry in saved.templates.values() if isinstance(entry, Broken)]
+        broken += [Broken(name, "basis set", entry.fault) for name, entry in saved.basis.items() if entry.fault]
+        own = {key: entry for key, entry in saved.templates.items() if isinstance(entry, Template)}
         self.saved, self.broken = saved, broken
         lists = {"basis_library": [Choice(value=name) for name in self.basis_names]}
         merged = {**own, **self._fixed}
@@ -156,9 +161,10 @@ class TemplateLibrary:
     @property
     def basis_names(self) -> tuple[str, ...]:
         """Basis sets of the group that can be used."""
-        return tuple(name for name, one in self.saved.basis.items() if not one.fault)
+        return tuple(name for name, basis in self.saved.basis.items() if not basis.fault)
 
     def all(self) -> list[Template]:
+        """All templates that can be used: built-in ones, those of further folders, and the group's."""
         return list(self._templates.values())
 
     def is_fixed(self, template_id: str) -> bool:
@@ -166,6 +172,7 @@ class TemplateLibrary:
         return template_id in self._fixed
 
     def get(self, template_id: str) -> Template:
+        """The template of this id. Raises NotFound: there is none; ConfigurationError: it cannot be read."""
         try:
             return self._templates[template_id]
         except KeyError:
@@ -194,7 +201,7 @@ class TemplateLibrary:
 
     def try_template(self, template: Template, raw: dict[str, Any], supplies: Supplies | None = None) -> Rendering:
         """`try_render` of a template that need not be in the library."""
-        basis = {name: one.text for name, one in self.saved.basis.items()}
+        basis = {name: entry.text for name, entry in self.saved.basis.items()}
         return Rendering(template, draft(self.recipe(template), raw, supplies or Supplies(), basis, Wanted(look=True)))
 
 

@@ -32,16 +32,18 @@ def form_of(
 def form_fields(spec: WorkflowSpec, checked: Checked, known: Known) -> list[FieldSpec]:
     """The fields that are asked, in the order of the steps."""
     own = [
-        one.model_copy(update={"key": f"{INPUT}{one.key}", "group": "Workflow", "visible_when": "", "enabled_when": ""})
-        for one in spec.inputs
+        field.model_copy(
+            update={"key": f"{INPUT}{field.key}", "group": "Workflow", "visible_when": "", "enabled_when": ""}
+        )
+        for field in spec.inputs
     ]
     if expanded(spec, known.workflows):
         return own
     asked: dict[str, list[tuple[StepSpec, FieldSpec]]] = {}
     for step, wired, template in _job_steps(spec, checked, known):
-        for one in template.fields:
-            if _is_asked(one, step, wired):
-                asked.setdefault(one.key, []).append((step, one))
+        for field in template.fields:
+            if _is_asked(field, step, wired):
+                asked.setdefault(field.key, []).append((step, field))
     fields = []
     for key, listed in asked.items():
         first = listed[0][1]
@@ -49,37 +51,39 @@ def form_fields(spec: WorkflowSpec, checked: Checked, known: Known) -> list[Fiel
             fields.append(first)
         else:
             fields += [
-                one.model_copy(update={"key": f"{step.name}__{key}", "group": step.heading, "help": one.help})
-                for step, one in listed
+                field.model_copy(update={"key": f"{step.name}__{key}", "group": step.heading, "help": field.help})
+                for step, field in listed
             ]
     return own + fields
 
 
 def _job_steps(spec: WorkflowSpec, checked: Checked, known: Known) -> list[tuple[StepSpec, Wired, TemplateSpec]]:
     """Steps of templates in their order, those of inner workflows among them."""
-    found = []
+    job_steps = []
     for name in checked.order:
         step = spec.step(name)
         if step.template in known.templates:
-            found.append((step, checked.wired[name], known.templates[step.template]))
+            job_steps.append((step, checked.wired[name], known.templates[step.template]))
         elif step.workflow in known.workflows:
             inner = known.workflows[step.workflow]
             fixed = {**step.parameters, **dict.fromkeys(row_keys(step) or ())}
-            for one, wired, template in _job_steps(inner, check(inner, known), known):
-                found.append((one.model_copy(update={"parameters": {**fixed, **one.parameters}}), wired, template))
-    return found
+            for inner_step, wired, template in _job_steps(inner, check(inner, known), known):
+                job_steps.append(
+                    (inner_step.model_copy(update={"parameters": {**fixed, **inner_step.parameters}}), wired, template)
+                )
+    return job_steps
 
 
-def _is_asked(one: FieldSpec, step: StepSpec, wired: Wired) -> bool:
+def _is_asked(field: FieldSpec, step: StepSpec, wired: Wired) -> bool:
     taken = {*wired.links, *wired.parameters, *step.parameters, *(row_keys(step) or ())}
-    if one.key in taken or (one.type == "file" and one.key != "geometry_file"):
+    if field.key in taken or (field.type == "file" and field.key != "geometry_file"):
         return False
     # A step that reads its structure from a file needs no other fields of one.
-    return not ("geometry_file" in wired.links and one.group == "Structure")
+    return not ("geometry_file" in wired.links and field.group == "Structure")
 
 
-def _alike(one: FieldSpec, other: FieldSpec) -> bool:
-    if one.key == "system":
+def _alike(field: FieldSpec, other: FieldSpec) -> bool:
+    if field.key == "system":
         # The kinds that a later step cannot take are refused when the workflow is rehearsed.
         return True
-    return all(getattr(one, name) == getattr(other, name) for name in _SAME)
+    return all(getattr(field, name) == getattr(other, name) for name in _SAME)

@@ -12,6 +12,7 @@ USAGE = "usage: crystaldeck-preview crystal|properties < INPUT"
 
 
 def main() -> None:
+    """Entry point of `crystaldeck-preview`: the deck on standard input, the output on standard output."""
     if len(sys.argv) != 2 or sys.argv[1] not in ("crystal", "properties"):
         print(USAGE, file=sys.stderr)
         sys.exit(2)

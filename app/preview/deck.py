@@ -50,12 +50,14 @@ class Records:
         self._lines: Iterator[str] = iter([lines[0] if lines else "", *[line for line in lines[1:] if line.strip()]])
 
     def next(self) -> str:
+        """The next line; raises Refusal at the end of the deck."""
         try:
             return next(self._lines).strip()
         except StopIteration:
             raise Refusal("END OF DATA IN INPUT DECK") from None
 
     def numbers(self, count: int) -> list[float]:
+        """Up to `count` numbers of the next line, with Fortran's exponents."""
         line = self.next()
         try:
             return [float(word.replace("D", "E").replace("d", "e")) for word in line.split()[:count]]
@@ -63,6 +65,7 @@ class Records:
             raise Refusal(f"FORMAT ERROR IN INPUT DECK: {line[:60]}") from None
 
     def integers(self, count: int) -> list[int]:
+        """`count` integers of the next line; raises Refusal where there are fewer."""
         numbers = self.numbers(count)
         if len(numbers) < count:
             raise Refusal(f"FORMAT ERROR IN INPUT DECK: {count} NUMBERS EXPECTED")
@@ -113,12 +116,12 @@ def _read_structure(records: Records, folder: Path | None, known: External | Non
     if path is None or not path.is_file():
         raise Refusal("GEOMETRY DATA FILE NOT FOUND")
     try:
-        found = read_fort34(path.read_text(encoding="utf-8", errors="replace"))
+        external = read_fort34(path.read_text(encoding="utf-8", errors="replace"))
     except StructureError as error:
         raise Refusal(f"STRUCTURE: {error}") from error
-    if found.dimension != 3:
+    if external.dimension != 3:
         raise not_implemented("EXTERNAL WITH LESS THAN THREE PERIODIC DIRECTIONS")
-    return found
+    return external
 
 
 def _read_geometry_keywords(records: Records, deck: Deck) -> str:

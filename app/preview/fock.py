@@ -53,10 +53,10 @@ def interpolate(cell: Any, net: Array, matrices: Complex, kpts: Array) -> Comple
     for shift, matrix in zip(shifts, in_direct, strict=True):
         candidates = (shift + images) @ lattice
         phases = np.exp(1j * kpts @ candidates.T)
-        for one, other in itertools.product(range(cell.natm), repeat=2):
-            distances = np.linalg.norm(positions[other] + candidates - positions[one], axis=1)
+        for atom, other in itertools.product(range(cell.natm), repeat=2):
+            distances = np.linalg.norm(positions[other] + candidates - positions[atom], axis=1)
             nearest = distances < distances.min() + 1e-4
-            block = np.ix_(owner == one, owner == other)
+            block = np.ix_(owner == atom, owner == other)
             factor = phases[:, nearest].sum(axis=1) / nearest.sum()
             result[(slice(None), *block)] += factor[:, None, None] * matrix[block]
     return result

@@ -80,21 +80,21 @@ def coordinates_of(structure: External, orders: Orders) -> list[Coordinate]:
     lattice, numbers, positions = structure.primitive
     operators = list(found_symmetry(lattice, numbers, positions, 3).operators)
     atoms = len(numbers)
-    found: list[Coordinate] = []
+    coordinates: list[Coordinate] = []
     if orders.cell:
         length = float(np.linalg.norm(lattice, axis=1).max()) / BOHR
         strains = [_symmetric(pair) for pair in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))]
         averaged = [np.mean([r @ s @ r.T for r, _ in operators], axis=0).ravel() for s in strains]
         for basis in _independent(np.array(averaged)):
             strain = basis.reshape(3, 3)
-            found.append((strain / np.abs(strain).max() / length, np.zeros((atoms, 3))))
+            coordinates.append((strain / np.abs(strain).max() / length, np.zeros((atoms, 3))))
     if orders.atoms:
         moves = _averaged_moves(lattice, numbers, positions, operators)
         for basis in _independent(moves):
-            found.append((np.zeros((3, 3)), basis.reshape(atoms, 3) / np.abs(basis).max()))
-    if len(found) > MAX_COORDINATES:
-        raise Refusal(f"{len(found)} COORDINATES TO OPTIMISE: THE PREVIEW ENGINE TAKES UP TO {MAX_COORDINATES}")
-    return found
+            coordinates.append((np.zeros((3, 3)), basis.reshape(atoms, 3) / np.abs(basis).max()))
+    if len(coordinates) > MAX_COORDINATES:
+        raise Refusal(f"{len(coordinates)} COORDINATES TO OPTIMISE: THE PREVIEW ENGINE TAKES UP TO {MAX_COORDINATES}")
+    return coordinates
 
 
 def _symmetric(pair: tuple[int, int]) -> Array:

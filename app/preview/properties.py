@@ -161,7 +161,9 @@ def _dos(
     scaled = cell.get_scaled_kpts(net)
     scaled = scaled - np.floor(scaled + 1e-9)
     minus = -scaled - np.floor(-scaled + 1e-9)
-    keys = [min(tuple(np.round(one, 8)), tuple(np.round(other, 8))) for one, other in zip(scaled, minus, strict=True)]
+    keys = [
+        min(tuple(np.round(point, 8)), tuple(np.round(other, 8))) for point, other in zip(scaled, minus, strict=True)
+    ]
     distinct = sorted(set(keys))
     weights = np.array([keys.count(key) for key in distinct], float) / len(keys)
     kpts = cell.get_abs_kpts(np.array(distinct))

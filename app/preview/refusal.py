@@ -8,4 +8,5 @@ class Refusal(Exception):
 
 
 def not_implemented(keyword: str) -> Refusal:
+    """The refusal of a keyword."""
     return Refusal(f"KEYWORD {keyword} IS NOT IMPLEMENTED BY THE PREVIEW ENGINE")

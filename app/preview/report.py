@@ -21,10 +21,12 @@ _STARTED = time.monotonic()
 
 
 def line(text: str = "") -> None:
+    """Print one line at once, so that a reader follows."""
     print(text, flush=True)
 
 
 def boxed(text: str) -> None:
+    """Print a line between stars."""
     line(f" *{text:^77}*")
 
 
@@ -40,21 +42,25 @@ def banner(engine: str) -> None:
 
 
 def started(title: str) -> None:
+    """Print the start of the program, and the title of the deck."""
     line(f" EEEEEEEEEE STARTING  DATE {_date()}")
     line(f" {title}")
     line()
 
 
 def ended() -> None:
+    """Print the program's final lines."""
     stage("END")
     line(f" EEEEEEEEEE TERMINATION  DATE {_date()}")
 
 
 def stage(name: str) -> None:
+    """Print the end of a stage with its elapsed and CPU time in s."""
     line(f" {'T' * 30} {name:<11} TELAPSE {time.monotonic() - _STARTED:11.2f} TCPU {time.process_time():11.2f}")
 
 
 def refused(message: str) -> None:
+    """Print why the deck is refused, and the stage ERR."""
     line(f" ERROR **** PREVIEW **** {message}")
     stage("ERR")
 
@@ -64,6 +70,7 @@ def _date() -> str:
 
 
 def remark(text: str) -> None:
+    """Print an information line."""
     line(f" INFORMATION **** PREVIEW **** {text}")
 
 
@@ -126,6 +133,7 @@ def _volume(cell: Sequence[float]) -> float:
 
 
 def cycle(number: int, energy: float, change: float, test: float) -> None:
+    """Print one SCF cycle; energies in hartree."""
     line(f" CYC {number:3d} ETOT(AU) {energy:.12E} DETOT {change:9.2E} tst {test:9.2E} PX  0.00E+00")
 
 
@@ -150,6 +158,7 @@ def bands_edges(energies: NDArray[np.float64], occupied: int) -> float:
 
 
 def scf_end(converged: bool, energy: float, cycles: int, change: float, hamiltonian: str) -> None:
+    """Print how the SCF ended, and the total energy in hartree."""
     how = "CONVERGENCE ON ENERGY" if converged else "TOO MANY CYCLES"
     line()
     line(f" == SCF ENDED - {how:<21}      E(AU) {energy:.13E} CYCLES {cycles:3d}")

@@ -71,6 +71,7 @@ def run_crystal(text: str, folder: Path) -> None:
 
 
 def as_external(structure: Bulk | External) -> External:
+    """The structure as a cell with all its atoms; lengths in Å."""
     if isinstance(structure, External):
         return structure
     lattice, numbers, positions = structure.primitive

@@ -8,109 +8,23 @@ Source of the format: AiiDA's documentation of the sqlite_zip storage, and archi
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import sqlite3
-import tempfile
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import chain, count
+from datetime import datetime
 from math import cos, radians, sin, sqrt
-from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_masses
 
 from app.crystal.elements import SYMBOLS
+from app.provenance.aiida_database import write_database
+from app.provenance.aiida_nodes import Archive, Node, sql_moment, uuid_of
 from app.provenance.records import JobRecord, RunRecord, Source
 
 SCHEMA = "main_0001"
-_NAMESPACE = uuid.UUID("6f1f8c1a-6d35-5c0e-9b2e-6b1d3f0c8d11")
-"""Of our name-based UUIDs: the same job exported twice is the same node."""
+
+
 _STATES = {"completed": ("finished", 0), "failed": ("finished", 300), "cancelled": ("killed", None)}
-_TABLES = """
-CREATE TABLE db_dbcomputer (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, label VARCHAR(255) NOT NULL UNIQUE,
-  hostname VARCHAR(255) NOT NULL, description TEXT NOT NULL, scheduler_type VARCHAR(255) NOT NULL,
-  transport_type VARCHAR(255) NOT NULL, metadata JSON NOT NULL);
-CREATE TABLE db_dbsetting (id INTEGER PRIMARY KEY NOT NULL, "key" VARCHAR(1024) NOT NULL UNIQUE, val JSON,
-  description TEXT NOT NULL, time DATETIME NOT NULL);
-CREATE TABLE db_dbuser (id INTEGER PRIMARY KEY NOT NULL, email VARCHAR(254) NOT NULL UNIQUE, first_name VARCHAR(254) NOT NULL,
-  last_name VARCHAR(254) NOT NULL, institution VARCHAR(254) NOT NULL);
-CREATE TABLE db_dbauthinfo (id INTEGER PRIMARY KEY NOT NULL, aiidauser_id INTEGER NOT NULL, dbcomputer_id INTEGER NOT NULL,
-  metadata JSON NOT NULL, auth_params JSON NOT NULL, enabled BOOLEAN NOT NULL);
-CREATE TABLE db_dbgroup (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, label VARCHAR(255) NOT NULL,
-  type_string VARCHAR(255) NOT NULL, time DATETIME NOT NULL, description TEXT NOT NULL, extras JSON NOT NULL,
-  user_id INTEGER NOT NULL REFERENCES db_dbuser (id), UNIQUE (label, type_string));
-CREATE TABLE db_dbnode (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, node_type VARCHAR(255) NOT NULL,
-  process_type VARCHAR(255), label VARCHAR(255) NOT NULL, description TEXT NOT NULL, ctime DATETIME NOT NULL,
-  mtime DATETIME NOT NULL, attributes JSON, extras JSON, repository_metadata JSON NOT NULL,
-  dbcomputer_id INTEGER REFERENCES db_dbcomputer (id), user_id INTEGER NOT NULL REFERENCES db_dbuser (id));
-CREATE TABLE db_dbcomment (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, dbnode_id INTEGER NOT NULL,
-  ctime DATETIME NOT NULL, mtime DATETIME NOT NULL, user_id INTEGER NOT NULL, content TEXT NOT NULL);
-CREATE TABLE db_dbgroup_dbnodes (id INTEGER PRIMARY KEY NOT NULL, dbnode_id INTEGER NOT NULL, dbgroup_id INTEGER NOT NULL,
-  UNIQUE (dbgroup_id, dbnode_id));
-CREATE TABLE db_dblink (id INTEGER PRIMARY KEY NOT NULL, input_id INTEGER NOT NULL, output_id INTEGER NOT NULL,
-  label VARCHAR(255) NOT NULL, type VARCHAR(255) NOT NULL);
-CREATE TABLE db_dblog (id INTEGER PRIMARY KEY NOT NULL, uuid VARCHAR(32) NOT NULL UNIQUE, time DATETIME NOT NULL,
-  loggername VARCHAR(255) NOT NULL, levelname VARCHAR(50) NOT NULL, dbnode_id INTEGER NOT NULL, message TEXT NOT NULL,
-  metadata JSON NOT NULL);
-"""
-
-
-@dataclass
-class Node:
-    """One row of the node table."""
-
-    key: str
-    """What its UUID is made from."""
-    kind: str
-    label: str
-    made: datetime
-    changed: datetime
-    attributes: dict[str, Any]
-    process_type: str | None = None
-    files: dict[str, str] = field(default_factory=dict)
-    """sha256 by path in the node's repository."""
-    computer: str = ""
-    person: str = ""
-    description: str = "imported"
-    extras: dict[str, Any] = field(default_factory=dict)
-
-
-class Archive:
-    """The nodes, links and files of one archive."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, int] = {}
-        self.rows: list[Node] = []
-        self.links: list[tuple[str, str, str, str]] = []
-        self.objects: dict[str, Source] = {}
-        self._labels: dict[tuple[str, str], set[str]] = {}
-
-    def add(self, node: Node) -> str:
-        """Keep a node; the same key again is the same node."""
-        if node.key not in self.nodes:
-            self.nodes[node.key] = len(self.rows) + 1
-            self.rows.append(node)
-        return node.key
-
-    def link(self, source: str, target: str, label: str, kind: str) -> None:
-        """Tie two nodes. Labels are words with single underscores between, and each stands once at a node and kind."""
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_") or "link"
-        end = source if kind in ("create", "return", "call_calc") else target
-        taken = self._labels.setdefault((kind, end), set())
-        unique = next(name for name in chain([plain], (f"{plain}_{n}" for n in count(2))) if name not in taken)
-        taken.add(unique)
-        self.links.append((source, target, unique, kind))
-
-    def keep(self, source: Source, sha256: str = "") -> str:
-        """Keep the bytes of a file; returns the name that they have in the archive."""
-        digest = sha256 or hashlib.sha256(source if isinstance(source, bytes) else source.read_bytes()).hexdigest()
-        self.objects.setdefault(digest, source)
-        return digest
 
 
 def write_archive(run: RunRecord) -> dict[str, Source]:
@@ -119,8 +33,8 @@ def write_archive(run: RunRecord) -> dict[str, Source]:
     top = _workchain(archive, run)
     for job in run.jobs:
         _calculation(archive, run, job, top)
-    database = _database(archive, run)
-    moment = _moment(run.ended_at or run.created_at).replace(" ", "T")
+    database = write_database(archive, run)
+    moment = sql_moment(run.ended_at or run.created_at).replace(" ", "T")
     metadata = {
         "export_version": SCHEMA,
         "aiida_version": "2.9.4",
@@ -128,7 +42,7 @@ def write_archive(run: RunRecord) -> dict[str, Source]:
         "compression": 6,
         "ctime": moment,
         "creation_parameters": {
-            "entities_starting_set": {"node": [_uuid(top)]},
+            "entities_starting_set": {"node": [uuid_of(top)]},
             "include_authinfos": False,
             "include_comments": True,
             "include_logs": True,
@@ -139,21 +53,10 @@ def write_archive(run: RunRecord) -> dict[str, Source]:
     return {"metadata.json": json.dumps(metadata).encode(), "db.sqlite3": database, **repository}
 
 
-def _uuid(key: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, key))
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-
-
-# -- nodes -----------------------------------------------------------------------------------------------------------------
-
-
 def _process(state: str, label: str) -> dict[str, Any]:
     process_state, status = _STATES.get(state, ("excepted", None))
-    found: dict[str, Any] = {"process_state": process_state, "process_label": label, "sealed": True}
-    return found | ({"exit_status": status} if status is not None else {})
+    attributes: dict[str, Any] = {"process_state": process_state, "process_label": label, "sealed": True}
+    return attributes | ({"exit_status": status} if status is not None else {})
 
 
 def _workchain(archive: Archive, run: RunRecord) -> str:
@@ -186,10 +89,10 @@ def _workchain(archive: Archive, run: RunRecord) -> str:
         )
     )
     archive.link(definition, top, "workflow", "input_work")
-    given = _dict(
+    parameters = _dict(
         archive, f"parameters:{run.id}", "parameters", {**run.parameters, **run.inputs}, run.created_at, run.person
     )
-    archive.link(given, top, "parameters", "input_work")
+    archive.link(parameters, top, "parameters", "input_work")
     return top
 
 
@@ -255,8 +158,8 @@ def _calculation(archive: Archive, run: RunRecord, job: JobRecord, top: str) -> 
         )
     )
     archive.link(code, node, "code", "input_calc")
-    given = _dict(archive, f"parameters:{job.id}", "parameters", job.parameters, began, job.person)
-    archive.link(given, node, "parameters", "input_calc")
+    parameters = _dict(archive, f"parameters:{job.id}", "parameters", job.parameters, began, job.person)
+    archive.link(parameters, node, "parameters", "input_calc")
     _inputs(archive, run, job, node)
     _outputs(archive, job, node, top)
 
@@ -322,7 +225,7 @@ def _outputs(archive: Archive, job: JobRecord, node: str, top: str) -> None:
             )
             archive.link(node, single, taken_role(file.name), "create")
     if job.results:
-        numbers = {output: dict(found) for output, found in job.results.items()}
+        numbers = {output: dict(results_of_output) for output, results_of_output in job.results.items()}
         results = _dict(archive, f"results:{job.id}", "results", numbers, ended, job.person)
         archive.link(node, results, "output_parameters", "create")
         archive.link(top, results, f"{job.step or 'job'}_{job.number + 1}_results", "return")
@@ -386,82 +289,3 @@ def _lattice(cell: Sequence[float]) -> list[list[float]]:
     x = cos(beta)
     y = (cos(alpha) - cos(beta) * cos(gamma)) / sin(gamma)
     return [[a, 0.0, 0.0], [b * cos(gamma), b * sin(gamma), 0.0], [c * x, c * y, c * sqrt(max(0.0, 1 - x * x - y * y))]]
-
-
-# -- the database ----------------------------------------------------------------------------------------------------------
-
-
-def _database(archive: Archive, run: RunRecord) -> bytes:
-    people = {
-        name: place
-        for place, name in enumerate(dict.fromkeys([run.person, *(job.person for job in run.jobs)]), start=1)
-    }
-    computers = {job.cluster: job for job in run.jobs}
-    places = {name: place for place, name in enumerate(computers, start=1)}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "db.sqlite3"
-        connection = sqlite3.connect(path)
-        with connection:
-            connection.executescript(_TABLES)
-            connection.executemany(
-                "INSERT INTO db_dbuser VALUES (?, ?, ?, '', '')",
-                [(place, f"{name}@crystaldeck.invalid", name) for name, place in people.items()],
-            )
-            connection.executemany(
-                "INSERT INTO db_dbcomputer VALUES (?, ?, ?, ?, 'imported', ?, ?, ?)",
-                [
-                    (
-                        places[name],
-                        _uuid(f"computer:{name}"),
-                        name,
-                        job.hostname or "localhost",
-                        job.scheduler,
-                        "core.ssh" if job.hostname else "core.local",
-                        json.dumps({"workdir": "/"}),
-                    )
-                    for name, job in computers.items()
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO db_dbnode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        archive.nodes[node.key],
-                        _uuid(node.key),
-                        node.kind,
-                        node.process_type,
-                        node.label,
-                        node.description,
-                        _moment(node.made),
-                        _moment(node.changed),
-                        json.dumps(node.attributes),
-                        json.dumps(node.extras, default=str),
-                        json.dumps(_tree(node.files)),
-                        places.get(node.computer),
-                        people[node.person],
-                    )
-                    for node in archive.rows
-                ],
-            )
-            links = [
-                (archive.nodes[source], archive.nodes[target], label, kind)
-                for source, target, label, kind in archive.links
-                if source in archive.nodes and target in archive.nodes
-            ]
-            connection.executemany(
-                "INSERT INTO db_dblink (input_id, output_id, label, type) VALUES (?, ?, ?, ?)", links
-            )
-        connection.close()
-        return path.read_bytes()
-
-
-def _tree(files: Mapping[str, str]) -> dict[str, Any]:
-    """Paths as the nested form that AiiDA keeps."""
-    tree: dict[str, Any] = {}
-    for name, digest in sorted(files.items()):
-        *folders, last = name.split("/")
-        here = tree
-        for part in folders:
-            here = here.setdefault("o", {}).setdefault(part, {})
-        here.setdefault("o", {})[last] = {"k": digest}
-    return tree

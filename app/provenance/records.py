@@ -68,6 +68,7 @@ class JobRecord:
 
     @property
     def main_results(self) -> Mapping[str, Any]:
+        """Results of the job's first program."""
         return next(iter(self.results.values()), {})
 
     @property
@@ -77,7 +78,8 @@ class JobRecord:
 
     @property
     def is_preview(self) -> bool:
-        return any(bool(found.get("preview")) for found in self.results.values())
+        """True where the preview engine computed something of it, not CRYSTAL."""
+        return any(bool(results.get("preview")) for results in self.results.values())
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class Crate:
 
     @property
     def metadata(self) -> bytes:
+        """The bytes of ro-crate-metadata.json."""
         return json.dumps(self.root.metadata.generate(), indent=2, ensure_ascii=False).encode()
 
 
@@ -163,9 +164,9 @@ def _tool(crate: Crate, job: JobRecord) -> Entity:
 
 def _action(crate: Crate, job: JobRecord, tool: Entity) -> Entity:
     person = crate.add({"@id": f"#person-{job.person}", "@type": "Person", "name": job.person})
-    given = [_file(crate, job, file) for file in job.files if file.role in ("deck", "script")]
-    given += [_taken(crate, job, name) for name in range(len(job.taken))]
-    given += [_value(crate, f"#{job.id}-parameter-{key}", key, value) for key, value in job.parameters.items()]
+    inputs = [_file(crate, job, file) for file in job.files if file.role in ("deck", "script")]
+    inputs += [_taken(crate, job, name) for name in range(len(job.taken))]
+    inputs += [_value(crate, f"#{job.id}-parameter-{key}", key, value) for key, value in job.parameters.items()]
     left = [_file(crate, job, file) for file in job.files if file.role not in ("deck", "script")]
     left += [
         _value(crate, f"#{job.id}-{output}-{key}", key, value)
@@ -190,7 +191,7 @@ def _action(crate: Crate, job: JobRecord, tool: Entity) -> Entity:
             "endTime": _moment(job.ended_at),
             "actionStatus": _status(job.state),
             "error": job.reason if job.state == "failed" else None,
-            "object": [entry for entry in given if entry],
+            "object": [entry for entry in inputs if entry],
             "result": [entry for entry in left if entry],
             "resourceUsage": usage,
         }
@@ -251,7 +252,7 @@ def _value(crate: Crate, identifier: str, name: str, value: Any, property_id: st
 
 def _steps(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], actions: Mapping[str, Entity]) -> list[Entity]:
     """HowToSteps of the steps that had jobs, and control actions that tie them to their jobs."""
-    found = []
+    entities = []
     for place, step in enumerate(run.steps):
         own = [job for job in run.jobs if job.step == step.name]
         if not own:
@@ -266,7 +267,7 @@ def _steps(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], actions: M
                 "workExample": tools[own[0].id],
             }
         )
-        found.append(entity)
+        entities.append(entity)
         crate.add(
             {
                 "@id": f"#control-{step.name}",
@@ -278,7 +279,7 @@ def _steps(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], actions: M
                 "endTime": _moment(step.ended_at),
             }
         )
-    return found
+    return entities
 
 
 def _workflow(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], steps: list[Entity]) -> Entity:
@@ -307,8 +308,8 @@ def _workflow(crate: Crate, run: RunRecord, tools: Mapping[str, Entity], steps: 
 
 def _parameters(run: RunRecord) -> tuple[list[Properties], list[Properties]]:
     """Formal parameters of the workflow, each with what it was in this run."""
-    given = {**run.parameters, **run.inputs}
-    inputs = [_formal_parameter("in", key) for key in given]
+    values = {**run.parameters, **run.inputs}
+    inputs = [_formal_parameter("in", key) for key in values]
     return inputs, [_formal_parameter("out", key) for key, entry in run.outputs.items() if _known(entry) is not None]
 
 

@@ -96,14 +96,15 @@ class _Process:
                 future = pool.schedule(_answer, args=(question,), timeout=seconds)
                 return await asyncio.wrap_future(cast("Future[bytes]", future))
             except TimeoutError:
-                raise _stopped(f"it was not done within {seconds:g} s, the limit") from None
+                raise _stopped(f"it took longer than {seconds:g} s (the limit)") from None
             except ProcessExpired:
-                raise _stopped(f"its process ended; the limit of memory is {self._memory >> 20} MB") from None
+                raise _stopped(f"its process ended; the memory limit is {self._memory >> 20} MB") from None
             except (BrokenProcessPool, RuntimeError) as error:
                 # The process ended while it had nothing to do, or could not start.
                 if not left:
                     raise CrystalDeckError(
-                        f"No worker process can be started: {error}.", hint="See the server's log; is memory short?"
+                        f"No worker process can be started: {error}.",
+                        hint="See the server's log; the server may be out of memory.",
                     ) from error
                 await asyncio.to_thread(self.close)
         raise AssertionError("unreachable")
@@ -124,6 +125,7 @@ class Processes:
         self.all[0].start()
 
     def close(self) -> None:
+        """Stop all processes."""
         for process in self.all:
             process.close()
 
@@ -162,12 +164,12 @@ class Workers:
         """
         if not patient and self._turns.waiting(user) >= self.waiting:
             raise LimitReached(
-                f"{self._turns.waiting(user)} pieces of your work wait already; the limit is {self.waiting}.",
-                hint="Wait until they are done, and try again.",
+                f"{self._turns.waiting(user)} of your requests are already waiting; the limit is {self.waiting}.",
+                hint="Wait until they are done, then try again.",
             )
         question = pickle.dumps((work, args, room))
         if len(question) > MAX_QUESTION:
-            raise _stopped(f"it is {len(question) >> 20} MB to be worked on; the limit is {MAX_QUESTION >> 20} MB")
+            raise _stopped(f"its input is {len(question) >> 20} MB; the limit is {MAX_QUESTION >> 20} MB")
         place: asyncio.Future[_Process] = asyncio.get_running_loop().create_future()
         self._turns.add(user, place)
         self._serve()
@@ -199,7 +201,7 @@ class Workers:
             if kind == "memory":
                 # What it holds now is in pieces: the next piece of work gets a fresh one.
                 await asyncio.to_thread(process.close)
-                value = _stopped(f"it needed more than {self.processes.memory >> 20} MB of memory, the limit")
+                value = _stopped(f"it needed more than {self.processes.memory >> 20} MB of memory (the limit)")
             return kind, value
         finally:
             self._free.append(process)
@@ -238,7 +240,7 @@ def _read(answer: tuple[str, Any]) -> Any:
 
 
 def _stopped(reason: str) -> WorkStopped:
-    return WorkStopped(f"The work was stopped: {reason}.", hint="Make it smaller or simpler, and try again.")
+    return WorkStopped(f"The computation was stopped: {reason}.", hint="Make it smaller or simpler, then try again.")
 
 
 # -- in the processes ------------------------------------------------------------------------------------------------------
@@ -275,8 +277,8 @@ def _answer(question: bytes) -> bytes:
     except Exception as error:
         return _raised(error)
     if len(answer) > room:
-        told = f"what it made is {len(answer) >> 20} MB large; the limit is {room >> 20} MB"
-        return pickle.dumps(("raised", _stopped(told)))
+        reason = f"its result is {len(answer) >> 20} MB; the limit is {room >> 20} MB"
+        return pickle.dumps(("raised", _stopped(reason)))
     return answer
 
 

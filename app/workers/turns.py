@@ -20,6 +20,7 @@ class Turns(Generic[T]):
         self._running: Counter[Hashable] = Counter()
 
     def add(self, user: Hashable, item: T) -> None:
+        """Let a piece of work of a user wait."""
         self._waiting.setdefault(user, deque()).append(item)
 
     def remove(self, user: Hashable, item: T) -> None:
@@ -31,6 +32,7 @@ class Turns(Generic[T]):
                 del self._waiting[user]
 
     def waiting(self, user: Hashable) -> int:
+        """How many pieces of work of a user wait."""
         return len(self._waiting.get(user, ()))
 
     def take(self) -> tuple[Hashable, T] | None:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.preview, pytest.mark.timeout(600)
 def quick(page: Page) -> None:
     """LiH with a minimal basis set: seconds rather than minutes."""
     page.select_option("#crystal", label="LiH")
-    expect(page.locator("#import-note")).to_contain_text("the experimental structure")
+    expect(page.locator("#import-note")).to_contain_text("experimental structure")
     page.fill("#p_a", "4.033")
     page.select_option("#p_method", "HF")
     page.select_option("#p_basis_set", "STO-3G")
@@ -81,7 +81,7 @@ def test_by_hand(page: Page, service: Service) -> None:
     expect(page.locator("#sheet")).to_contain_text("The steps fit together")
     expect(page.locator("#sheet .graph svg")).to_contain_text("geometry, wavefunction")
     page.fill("#s1_parameters", "toldee = tight")
-    expect(page.locator("#sheet")).to_contain_text("must be a whole number")
+    expect(page.locator("#sheet")).to_contain_text("must be an integer")
     page.fill("#s1_parameters", "toldee = 9")
     expect(page.locator("#sheet")).to_contain_text("The steps fit together")
     page.fill("#outputs", "gap = {{ steps.scf.results.gap_ev }} | Band gap | eV")

@@ -53,7 +53,7 @@ def test_absent_is_not_done_and_unknown_is_not_terminal() -> None:
             "the scheduler says FAILED and the job script ended with status 1",
         ),
         ("FAILED", Marker(1), BROKEN, False, JobState.FAILED, ""),
-        (None, CLEAN, DONE, False, JobState.COMPLETED, "never said how"),
+        (None, CLEAN, DONE, False, JobState.COMPLETED, "never reported how"),
         ("TIMEOUT", None, CUT, False, JobState.FAILED, ""),
         ("TIMEOUT", None, DONE, False, JobState.FAILED, "the output says the calculation completed"),
         ("OUT_OF_MEMORY", None, CUT, False, JobState.FAILED, ""),

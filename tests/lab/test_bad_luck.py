@@ -97,7 +97,7 @@ def test_the_missing_program_is_named(lab: Lab, tmp_path: Path) -> None:
     finally:
         service.stop()
     assert found["state"] == "failed"
-    assert "status 127" in found["reason"] and "check crystal" in found["reason"]
+    assert "status 127" in found["reason"] and "Check crystal" in found["reason"]
 
 
 def test_an_unreachable_cluster_keeps_jobs_waiting_and_is_found_again(lab: Lab, tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ async def test_a_template_is_made_used_changed_and_removed(app: FastAPI) -> None
     page = await ada.get("/templates/my_scf")
     assert '<span class="added">+9' in page.text and '<span class="removed">-8' in page.text
     late = await ada.post("/templates", data=texts() | {"version": "1"})
-    assert (late.status_code, "was changed meanwhile" in late.text) == (409, True)
+    assert (late.status_code, "was changed while you were editing" in late.text) == (409, True)
     foreign = await bob.post("/templates", data=texts() | {"version": "2"})
-    assert (foreign.status_code, "belongs to somebody else" in foreign.text) == (403, True)
+    assert (foreign.status_code, "of other users" in foreign.text) == (403, True)
     assert (await ada.post("/templates/my_scf/remove")).status_code == 303
     assert (await ada.get("/new/my_scf")).status_code == 404
 
@@ -66,7 +66,7 @@ async def test_a_wrong_template_is_not_saved_and_says_why(app: FastAPI) -> None:
     ada = await log_in(app)
     for wrong, words in (
         ({"template__toml": "id = ["}, "cannot be read"),
-        ({"template__toml": STARTER["template.toml"].replace('"my_scf"', '"scf"')}, "template of this installation"),
+        ({"template__toml": STARTER["template.toml"].replace('"my_scf"', '"scf"')}, "built-in template"),
         ({"my_scf__d12__j2": "{{ nothing }}\nEND\n"}, "nothing"),
         ({"template__toml": STARTER["template.toml"].replace("a = 4.21", "a = -1")}, "at least 0.5"),
         (
@@ -146,7 +146,7 @@ async def test_a_basis_set_is_taken_from_the_exchange(app: FastAPI) -> None:
     assert taken.status_code == 303, taken.text
     page = (await ada.get("/templates/basis")).text
     assert "Basis Set Exchange 0" in page and "O Mg" in page and "filled in for O, Mg" in page
-    for name, elements, words in (("no such set", "", "does not give"), ("STO-3G", "Xx", "not an element")):
+    for name, elements, words in (("no such set", "", "has no"), ("STO-3G", "Xx", "not an element")):
         answer = await ada.post("/templates/basis", data={"action": "fetch", "name": name, "elements": elements})
         assert (answer.status_code, words in answer.text) == (422, True)
 

@@ -151,7 +151,7 @@ async def test_the_editor_without_a_script(client: httpx.AsyncClient) -> None:
     sent = fields(text) | {"name": ["by_hand"], "s1_parameters": ["toldee = 9\ncolour = red"]}
     refused = await client.post("/workflows", data=sent)
     assert refused.status_code == 422
-    assert "is no parameter of scf" in refused.text
+    assert "is not a parameter of scf" in refused.text
     assert "colour = red" in refused.text
     saved = await client.post("/workflows", data=sent | {"s1_parameters": ["toldee = 9"]})
     assert saved.headers["location"] == "/workflows/by_hand"

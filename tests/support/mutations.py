@@ -65,7 +65,7 @@ def missed(decks: Iterable[Path]) -> tuple[int, list[str]]:
             end = next((i for i in range(line, len(lines) + 1) if lines[i - 1].strip()[:1].isalpha()), line)
             right = {line - 1, line, line + 1} | ({end - 1, end} if what == "dropped record" else set())
             # Without the first of two records the second may pass for it: then what is left over is told.
-            told = [f for f in found if f.severity == "error" or "stands after the numbers" in f.message]
+            told = [f for f in found if f.severity == "error" or "follows the numbers" in f.message]
             if not any(finding.line in right for finding in told):
                 silent.append(f"{path.parent.name}/{path.name} {what} {line}: {[f'{f.line} {f}' for f in told]}")
     return tried, silent

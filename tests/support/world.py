@@ -22,6 +22,8 @@ from app.db.tables import Batch, JobFile, OneTimeLink, Session, User, WorkflowRu
 from app.domain.people.permissions import Actor, Role, Scope
 from app.domain.workflows.definition import read_workflow
 from app.services.batches import drafts as batches
+from app.services.batches import rows as batch_rows
+from app.services.catalogue import basis_sets
 from app.services.catalogue import templates as library
 from app.services.catalogue.shelves import STARTER
 from app.services.clusters import changes as cluster_changes
@@ -142,11 +144,11 @@ class World:
         (folder / "scf.out").write_text("an output\n")
         form = batches.common_form(context.templates.get("scf"), mgo(), {}) | {"cluster": "here"}
         batch = await batches.begin(context, owner, "scf", form, f"batch-{name}")
-        await batches.add_rows(context, owner, batch.id, [{"a": 4.2}, {"a": 4.3}])
+        await batch_rows.add_rows(context, owner, batch.id, [{"a": 4.2}, {"a": 4.3}])
         aside = await batches.begin(context, owner, "scf", form, f"aside-{name}")
         action = await actions.begin(context, owner, "tag", Selection((job.id,)), "seen")
         await library.save_template(context, owner, starter(f"t_{name}"), "")
-        await library.save_basis(context, owner, f"basis-{name}", BASIS, "a test")
+        await basis_sets.save(context, owner, f"basis-{name}", BASIS, "a test")
         await workflow_library.save(context, owner, read_workflow(workflow(f"w_{name}")), "")
         runs = []
         for state in ("running", "paused", "cancelled"):

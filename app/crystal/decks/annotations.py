@@ -16,6 +16,8 @@ _PARTS = {"CRYSTAL": "A bulk crystal.", "SLAB": "A slab, periodic in two directi
 
 @dataclass(frozen=True)
 class Line:
+    """One line of a deck with what it means; `number` counts from 1."""
+
     number: int
     text: str
     meaning: str = ""
@@ -35,36 +37,39 @@ def annotate(text: str, role: str, findings: Sequence[Finding]) -> list[Line]:
     meanings = _meanings(deck)
     lines = text.split("\n")
     lines = lines[:-1] if lines and not lines[-1] else lines
-    told: dict[int, list[Finding]] = {}
+    by_line: dict[int, list[Finding]] = {}
     for finding in findings:
-        told.setdefault(finding.line, []).append(finding)
+        by_line.setdefault(finding.line, []).append(finding)
     return [
-        Line(number, line, *meanings.get(number, ("", "")), tuple(told.get(number, ())))
+        Line(number, line, *meanings.get(number, ("", "")), tuple(by_line.get(number, ())))
         for number, line in enumerate(lines, start=1)
     ]
 
 
 def _meanings(deck: Deck) -> dict[int, tuple[str, str]]:
     """Meaning and part by line."""
-    found: dict[int, tuple[str, str]] = {}
+    meanings: dict[int, tuple[str, str]] = {}
     geometry = deck.geometry
     if deck.role == "d12":
-        found[1] = "Title.", "title"
-        found[geometry.line] = _PARTS.get(geometry.kind, ""), "kind"
-        found[geometry.group_line] = "Number of the space, layer, rod or point group.", "group"
-        found[geometry.cell_line] = "Cell parameters, Å and degrees: only those that the symmetry leaves free.", "cell"
+        meanings[1] = "Title.", "title"
+        meanings[geometry.line] = _PARTS.get(geometry.kind, ""), "kind"
+        meanings[geometry.group_line] = "Number of the space, layer, rod or point group.", "group"
+        meanings[geometry.cell_line] = (
+            "Cell parameters, Å and degrees: only those that the symmetry leaves free.",
+            "cell",
+        )
         for line in geometry.atom_lines:
-            found[line] = "An atom of the asymmetric unit: conventional atomic number, coordinates.", "atom"
+            meanings[line] = "An atom of the asymmetric unit: conventional atomic number, coordinates.", "atom"
         for element in deck.basis:
-            found |= dict.fromkeys(
+            meanings |= dict.fromkeys(
                 range(element.line, element.last + 1), ("Basis set of an element: its shells.", "basis")
             )
-            found[element.line] = "Basis set of an element: conventional atomic number, number of shells.", "basis"
+            meanings[element.line] = "Basis set of an element: conventional atomic number, number of shells.", "basis"
     for block, entry in deck.entries():
         meaning = TABLES[block][entry.name].meaning
         for line in range(entry.line, _own_last(entry) + 1):
-            found[line] = f"{entry.name}: {meaning}", entry.name
-    return found
+            meanings[line] = f"{entry.name}: {meaning}", entry.name
+    return meanings
 
 
 def _own_last(entry: Entry) -> int:

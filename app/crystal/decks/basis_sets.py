@@ -55,6 +55,7 @@ class BasisSet:
 
     @property
     def text(self) -> str:
+        """The blocks of all elements in CRYSTAL format, by nuclear charge, without the closing `99 0`."""
         return "\n".join(self.blocks[number] for number in sorted(self.blocks, key=_nuclear))
 
     def block_of(self, z: int) -> str:
@@ -80,30 +81,30 @@ def read_basis_set(text: str) -> BasisSet:
         BasisError: names the line and the reason.
     """
     if len(text) > MAX_BYTES:
-        raise BasisError(f"is longer than {MAX_BYTES // 1_000_000} MB")
+        raise BasisError(f"is larger than {MAX_BYTES // 1_000_000} MB")
     plain = "\n".join("" if re.match(r"\s*[*#!]", line) else line for line in text.replace("\r\n", "\n").split("\n"))
     if not plain.isascii():
-        raise BasisError("holds characters outside ASCII")
+        raise BasisError("contains non-ASCII characters")
     elements, findings = read_basis(plain)
     for finding in findings:
         raise BasisError(str(finding), finding.line)
     if not elements:
-        raise BasisError("holds no element in CRYSTAL format (Z NSHELL, then its shells)")
+        raise BasisError("contains no element in CRYSTAL format (Z NSHELL, then its shells)")
     lines = plain.split("\n")
     blocks: dict[int, str] = {}
     notes: list[str] = []
     for element in elements:
         z = element.atomic_number
         if not 1 <= z < len(SYMBOLS):
-            raise BasisError(f"{element.number} is no conventional atomic number", element.line)
+            raise BasisError(f"{element.number} is not a conventional atomic number", element.line)
         if any(_nuclear(number) == z for number in blocks):
-            raise BasisError(f"{SYMBOLS[z]} is given twice", element.line)
+            raise BasisError(f"{SYMBOLS[z]} appears twice", element.line)
         filled = occupied(element)
         if filled != element:
             notes.append(SYMBOLS[z])
         blocks[element.number] = rewrite_element(lines, filled)
-    told = (f"Occupations of the neutral atom were filled in for {', '.join(notes)}.",) if notes else ()
-    return BasisSet(blocks, told)
+    remarks = (f"Occupations of the neutral atom were filled in for {', '.join(notes)}.",) if notes else ()
+    return BasisSet(blocks, remarks)
 
 
 def occupied(element: ElementBasis) -> ElementBasis:
@@ -141,7 +142,7 @@ def _by_momentum(z: int, core: int) -> dict[int, int]:
     """Electrons outside the core by angular momentum."""
     if core and core not in _CORES:
         raise BasisError(
-            f"a pseudopotential for {core} electrons of {SYMBOLS[z]} is not known here: give the occupations"
+            f"a pseudopotential for {core} electrons of {SYMBOLS[z]} is not known here: enter the occupations"
         )
     counts: dict[int, int] = {}
     left = z

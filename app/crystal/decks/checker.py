@@ -41,21 +41,21 @@ def check_deck(text: str, role: str | None = None, files: Collection[str] | None
         files: names of files that will lie beside the deck; None: not known, then no file is missed.
     """
     if reason := oversize(text):
-        return [Finding(1, "error", "deck", f"is not read: {reason}", "Split it, or take out what is not needed.")]
+        return [Finding(1, "error", "deck", f"cannot be read: {reason}", "Split it, or remove what is not needed.")]
     deck = read_deck(text, "d12" if role == "d12" else "d3" if role == "d3" else None)
-    found = [*deck.findings, *check_text(deck)]
+    findings = [*deck.findings, *check_text(deck)]
     for rule in _D3_RULES if deck.role == "d3" else _D12_RULES:
-        found += rule(deck)
+        findings += rule(deck)
     if files is not None:
-        found += check_files(deck, files)
-    return _first(sorted(dict.fromkeys(found), key=lambda finding: finding.line))
+        findings += check_files(deck, files)
+    return _first(sorted(dict.fromkeys(findings), key=lambda finding: finding.line))
 
 
-def _first(found: list[Finding]) -> list[Finding]:
+def _first(findings: list[Finding]) -> list[Finding]:
     """At most `MAX_FINDINGS`, errors before all others; what is left out is counted."""
-    if len(found) <= MAX_FINDINGS:
-        return found
-    kept = sorted(found, key=lambda finding: RANK[finding.severity])[:MAX_FINDINGS]
-    rest = len(found) - len(kept)
-    more = Finding(found[-1].line, "note", "", f"{rest} further findings are not listed", "Correct the first ones.")
+    if len(findings) <= MAX_FINDINGS:
+        return findings
+    kept = sorted(findings, key=lambda finding: RANK[finding.severity])[:MAX_FINDINGS]
+    rest = len(findings) - len(kept)
+    more = Finding(findings[-1].line, "note", "", f"{rest} more findings are not listed", "Correct the first ones.")
     return [*sorted(kept, key=lambda finding: finding.line), more]

@@ -154,7 +154,9 @@ def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
         return
     spins = {row["atom"]: row["spin"] for row in rows}
     if beyond := [atom for atom in spins if atom > geometry.atoms]:
-        raise Wrong(FieldError("atomspin", f"names atom {beyond[0]}; the cell has {geometry.atoms}", str(beyond[0])))
+        raise Wrong(
+            FieldError("atomspin", f"names atom {beyond[0]}, but the cell has only {geometry.atoms}", str(beyond[0]))
+        )
     if geometry.supercell or geometry.external:
         return
     start = 1
@@ -179,7 +181,7 @@ def _band_range(geometry: Geometry, values: Mapping[str, Any], supplies: Supplie
     electrons = _valence(geometry, values)
     if electrons is None:
         if values.get("last_band") is None:
-            raise Wrong(FieldError("last_band", "must be given: the number of electrons is not known"))
+            raise Wrong(FieldError("last_band", "is required: the number of electrons is not known"))
         return {"first_band": values.get("first_band") or 1, "last_band": values["last_band"], "occupied_bands": None}
     occupied = -(-electrons // 2)
     virtual = max(8, occupied // 2)
@@ -210,16 +212,18 @@ def _valence(geometry: Geometry, values: Mapping[str, Any]) -> int | None:
 def _path(values: Mapping[str, Any], geometry: Geometry) -> BandPath:
     dimension = geometry.structure.dimension if geometry.structure is not None else 3
     if dimension == 0:
-        raise Wrong(FieldError("system", "must repeat in some direction to have bands", "molecule"))
+        raise Wrong(FieldError("system", "must be periodic in at least one direction to have bands", "molecule"))
     if values.get("path_kind") == "own":
         try:
             return own_path(values["path_segments"], dimension)
         except ValueError as error:
             raise Wrong(FieldError("path_segments", str(error))) from error
     if geometry.structure is None:
-        raise Wrong(FieldError("path_kind", "must be own segments where the geometry is not known yet", "standard"))
+        raise Wrong(
+            FieldError("path_kind", "must be your own segments because the geometry is not known yet", "standard")
+        )
     if geometry.supercell:
-        raise Wrong(FieldError("path_kind", "must be own segments for a supercell", "standard"))
+        raise Wrong(FieldError("path_kind", "must be your own segments for a supercell", "standard"))
     return standard_path(geometry.structure)
 
 
@@ -235,7 +239,11 @@ def _projections(geometry: Geometry, values: Mapping[str, Any]) -> list[str]:
         records = [_own_projection(row, geometry) for row in values["projection_rows"]]
     else:
         if geometry.structure is None or geometry.supercell:
-            raise Wrong(FieldError("projection", "must be own lists where CRYSTAL's order of atoms is not known", kind))
+            raise Wrong(
+                FieldError(
+                    "projection", "must be your own lists because CRYSTAL's order of the atoms is not known", kind
+                )
+            )
         groups = (
             _atoms_by_element(geometry) if kind == "elements" else [[n] for n in range(1, (geometry.atoms or 0) + 1)]
         )
@@ -252,7 +260,9 @@ def _own_projection(row: Mapping[str, Any], geometry: Geometry) -> str:
         raise Wrong(FieldError("projection_rows", str(error), str(row["numbers"])[:40])) from error
     if row["of"] == "atoms":
         if geometry.atoms is not None and max(numbers) > geometry.atoms:
-            raise Wrong(FieldError("projection_rows", f"names atom {max(numbers)}; the cell has {geometry.atoms}"))
+            raise Wrong(
+                FieldError("projection_rows", f"names atom {max(numbers)}, but the cell has only {geometry.atoms}")
+            )
         return f"-{len(numbers)} " + " ".join(map(str, numbers))
     return f"{len(numbers)} " + " ".join(map(str, numbers))
 
@@ -270,7 +280,7 @@ def expand_ranges(text: str) -> list[int]:
             raise ValueError("must be numbers and ranges such as 1-3,7")
         low, high = int(first), int(last or first)
         if not 1 <= low <= high or high - low > 2000:
-            raise ValueError(f"{part} is no range of numbers from 1 on")
+            raise ValueError(f"{part} is not a range of positive numbers")
         numbers += range(low, high + 1)
     return numbers
 
@@ -307,15 +317,13 @@ def _bounds(margin: float | None, structure: Structure | None) -> list[tuple[flo
 
 def _fermi(values: Mapping[str, Any], supplies: Supplies) -> float:
     """Hartree; given, or that of the job whose wave function is read."""
-    given: float | None = values.get("fermi_energy")
-    found = supplies.fermi_energy if given is None else given
-    if found is None:
+    entered: float | None = values.get("fermi_energy")
+    fermi_energy = supplies.fermi_energy if entered is None else entered
+    if fermi_energy is None:
         raise Wrong(
-            FieldError(
-                "fermi_energy", "must be given: CRYSTAL takes absolute energies, and no earlier job here says it"
-            )
+            FieldError("fermi_energy", "is required: CRYSTAL takes absolute energies, and no earlier job provides it")
         )
-    return found
+    return fermi_energy
 
 
 def _window(values: Mapping[str, Any], supplies: Supplies) -> tuple[float, float] | None:

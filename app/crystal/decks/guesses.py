@@ -15,7 +15,7 @@ def same_basis(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     own, other = _main_deck(ours), _main_deck(theirs)
     if own is None or other is None or _basis(own) == _basis(other):
         return ""
-    return f"was computed with another basis set ({_basis_words(other)}); GUESSP needs the same"
+    return f"was computed with a different basis set ({_basis_words(other)}); GUESSP needs the same one"
 
 
 def basis_name(decks: Mapping[str, str]) -> str:

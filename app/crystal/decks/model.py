@@ -71,6 +71,9 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Shell:
+    """One shell of a basis set: the record ITYB LAT NG CHE SCAL, then a tuple of exponent and coefficients per
+    primitive."""
+
     type: int
     angular: int
     charge: float
@@ -93,6 +96,7 @@ class ElementBasis:
 
     @property
     def atomic_number(self) -> int:
+        """Z, from CRYSTAL's conventional atomic number: Z + 100 k, or Z + 200 with a pseudopotential."""
         return (self.number - 200 if self.number > 200 else self.number) % 100
 
     @property

@@ -17,6 +17,8 @@ from app.crystal.records import Cursor, RecordError, number_of
 from app.crystal.structures.bulk import StructureError, minimal_parameters, space_group_of
 
 ECP_NAMES = ("HAYWLC", "HAYWSC", "BARTHE", "DURAND", "STUTSC", "STUTLC")
+UNKNOWN_KEYWORD = "is not a known keyword, so its records are not checked"
+SPLIT_CELL = "the cell parameters are spread over several lines"
 MAX_DECK = 1_000_000
 """Characters of a deck."""
 MAX_LINES = 20_000
@@ -51,7 +53,7 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
         reader.d12()
     for line, token in reader.cursor.unread.items():
         reader.report(
-            line, "warning", "", f"{token} stands after the numbers that are read", "Is a record before it missing?"
+            line, "warning", "", f"{token} follows the numbers that are read", "Is a record before it missing?"
         )
     rest = reader.cursor.peek()
     if rest is not None and deck.complete:
@@ -90,8 +92,8 @@ class _Reader:
             )
             # What was only unusual may be what went wrong.
             deck.findings = [
-                replace(found, severity="error") if "stand on several lines" in found.message else found
-                for found in deck.findings
+                replace(finding, severity="error") if finding.message == SPLIT_CELL else finding
+                for finding in deck.findings
             ]
             self.resynchronise(TABLES["geometry"], numeric_too=True)
         geometry = deck.geometry
@@ -118,7 +120,7 @@ class _Reader:
             near = difflib.get_close_matches(geometry.kind[:MAX_WORD].upper(), [*DIMENSIONS, "EXTERNAL"], 1)
             raise RecordError(
                 cursor.last,
-                f"{geometry.kind[:30]!r} is no kind of structure{f'; did you mean {near[0]}?' if near else ''}",
+                f"{geometry.kind[:30]!r} is not a kind of structure{f'; did you mean {near[0]}?' if near else ''}",
             )
         cursor.dimension = DIMENSIONS[geometry.kind]
         if geometry.kind == "CRYSTAL":
@@ -129,7 +131,7 @@ class _Reader:
         line = cursor.peek()
         if line is not None and len(line.split()) >= 4 and "." in line.split()[1]:
             raise RecordError(
-                cursor.at + 1, "an atom stands where the number of atoms is expected: is a record before it missing?"
+                cursor.at + 1, "found an atom where the number of atoms is expected: is the record before it missing?"
             )
         [count] = cursor.numbers(1, "number of atoms", integer=True)
         if not 1 <= int(count) <= 100_000:
@@ -138,7 +140,7 @@ class _Reader:
             wanted = f"atom {index + 1} of {count}: Z x y z"
             line = cursor.peek()
             if line is not None and not _is_atom(line):
-                raise RecordError(cursor.at + 1, f"{line.strip()[:40]!r} stands where {wanted} is expected")
+                raise RecordError(cursor.at + 1, f"found {line.strip()[:40]!r} where {wanted} is expected")
             number, x, y, z = cursor.numbers(4, wanted)
             geometry.atoms.append((int(number_of(number)), number_of(x), number_of(y), number_of(z)))
             geometry.atom_lines.append(cursor.last)
@@ -149,12 +151,12 @@ class _Reader:
             symbol = cursor.take("the space group's symbol").strip()
             geometry.group = space_group_of(symbol)
             if geometry.group is None:
-                raise RecordError(cursor.last, f"{symbol[:20]!r} is no space group symbol known here")
+                raise RecordError(cursor.last, f"{symbol[:20]!r} is not a known space group symbol")
         else:
             highest = {"CRYSTAL": 230, "SLAB": 80, "POLYMER": 99, "HELIX": 99, "MOLECULE": 47}[geometry.kind]
             geometry.group = int(cursor.numbers(1, "the group's number", integer=True)[0])
             if not 1 <= geometry.group <= highest:
-                raise RecordError(cursor.last, f"group {geometry.group} is not among 1 to {highest}")
+                raise RecordError(cursor.last, f"group {geometry.group} is outside 1 to {highest}")
         geometry.group_line = cursor.last
         if geometry.flags[2] > 1:
             first, second, third = (int(part) for part in cursor.numbers(3, "shift of the origin", integer=True))
@@ -169,7 +171,7 @@ class _Reader:
         geometry.cell_line = self.cursor.at + 1
         geometry.cell = [number_of(part) for part in self.cursor.numbers(count, "cell parameters")]
         if line is not None and len(line.split()) < count:
-            self.report(geometry.cell_line, "warning", geometry.kind, "the cell parameters stand on several lines")
+            self.report(geometry.cell_line, "warning", geometry.kind, SPLIT_CELL)
         if any(value <= 0 for value in geometry.cell):
             raise RecordError(self.cursor.last, "cell parameters must be positive")
 
@@ -226,7 +228,7 @@ class _Reader:
     def element(self, number: int, shells: int) -> ElementBasis:
         cursor, start = self.cursor, self.cursor.last
         if not 0 <= shells <= 60 or number < 1:
-            raise RecordError(cursor.last, f"{number} {shells} is no pair of Z and number of shells")
+            raise RecordError(cursor.last, f"{number} {shells} is not a pair of Z and number of shells")
         ecp, core_charge = "", 0.0
         if number > 200:
             ecp = cursor.take("INPUT or the name of a pseudopotential").strip()
@@ -236,7 +238,9 @@ class _Reader:
                 for _ in range(sum(int(number_of(part)) for part in head[1:])):
                     cursor.numbers(3, "a term of the pseudopotential")
             elif ecp not in ECP_NAMES:
-                raise RecordError(cursor.last, f"{ecp[:20]!r} is no pseudopotential; INPUT or {', '.join(ECP_NAMES)}")
+                raise RecordError(
+                    cursor.last, f"{ecp[:20]!r} is not a pseudopotential; use INPUT or {', '.join(ECP_NAMES)}"
+                )
         read = []
         for index in range(shells):
             read.append(self.shell(f"shell {index + 1} of {shells}: ITYB LAT NG CHE SCAL"))
@@ -253,7 +257,9 @@ class _Reader:
         if kind not in (0, 1, 2) or not 0 <= angular <= 5 or not 1 <= count <= 60:
             raise RecordError(cursor.last, f"{wanted}: {kind} {angular} {count} is not possible")
         if not 0 <= number_of(charge) <= CAPACITY[angular]:
-            raise RecordError(cursor.last, f"{wanted}: {charge} electrons in a shell that holds {CAPACITY[angular]}")
+            raise RecordError(
+                cursor.last, f"{wanted}: {charge} electrons in a shell that holds at most {CAPACITY[angular]}"
+            )
         width = 3 if angular == 1 else 2
         rows = []
         for index in range(count if kind == 0 else 0):
@@ -308,21 +314,21 @@ class _Reader:
                 line,
                 "error",
                 name,
-                f"does not belong into the block {block}",
-                f"It belongs into {' or '.join(homes)}: is an END missing or too many?",
+                f"does not belong in the block {block}",
+                f"It belongs in {' or '.join(homes)}: is an END missing, or one too many?",
             )
         elif near:
-            self.report(line, "error", name, f"is no keyword; did you mean {near[0]}?")
+            self.report(line, "error", name, f"is not a keyword; did you mean {near[0]}?")
         elif not name[:1].isalpha():
             self.report(
                 line,
                 "error",
                 name[:20],
-                f"stands in the block {block} where a keyword is expected",
+                f"appears in the block {block} where a keyword is expected",
                 "Does the keyword before it take fewer records?",
             )
         else:
-            self.report(line, "warning", name[:20], "is not known here, so its records are not checked")
+            self.report(line, "warning", name[:20], UNKNOWN_KEYWORD)
         self.resynchronise(table, numeric_too=False)
 
     def similar(self, name: str, table: Table) -> list[str]:

@@ -49,17 +49,17 @@ REMEDIES: dict[str, Remedy] = {
                sets={"fmixing": 80}, takes=_GUESS),
         Remedy("level_shift", "A level shift of 0.6 Ha, from the wave function so far.", SCF,
                sets={"levshift": 6}, takes=_GUESS),
-        Remedy("restart", "Go on with the optimisation from where it ended, with twice as many points.", CUT,
+        Remedy("restart", "Continue the optimisation from where it stopped, with twice as many points.", CUT,
                times={"max_points": 2}, takes=_RESTART | _GUESS),
-        Remedy("longer", "Twice the time limit, from the restart files and the wave function that it left.", (TIMEOUT,),
+        Remedy("longer", "Twice the time limit, from the restart files and the wave function that the job left.", (TIMEOUT,),
                resources={"walltime": 2}, takes=_GUESS | _RESTART),
         Remedy("smear", "The occupation smeared by 0.005 Ha.", ("fermi",), sets={"smear": 0.005}, takes=_GUESS),
         Remedy("spin", "Spin polarisation switched on.", ("spin",), sets={"spin": True}),
-        Remedy("remove_dependence", "LDREMO 4: combinations of functions that are nearly dependent are left out.",
+        Remedy("remove_dependence", "LDREMO 4: nearly dependent combinations of functions are left out.",
                ("linear-dependence",), sets={"ldremo": 4}),
         Remedy("fresh_start", "A fresh optimisation, without the Hessian of the earlier one.", ("bfgs",),
                clears=("restart_file",)),
-        Remedy("unit_hessian", "The unit matrix as first Hessian.", ("model-hessian",), sets={"hessian": "HESSIDEN"}),
+        Remedy("unit_hessian", "The unit matrix as initial Hessian.", ("model-hessian",), sets={"hessian": "HESSIDEN"}),
         Remedy("more_memory", "Twice the memory.", (MEMORY, "memory"), resources={"memory_mb": 2}),
     )
 }  # fmt: skip
@@ -91,7 +91,7 @@ def apply(
     remedy = REMEDIES[name]
     if end not in remedy.ends:
         return None
-    fields = {one.key: one for one in template.fields}
+    fields = {field.key: field for field in template.fields}
     if not {*remedy.times, *remedy.sets} <= fields.keys():
         # What it is about is not a parameter of this template.
         return None
@@ -121,8 +121,8 @@ def _within(field: FieldSpec, value: Any) -> Any:
 def _grown(key: str, resources: Mapping[str, Any], factor: float) -> Any:
     """A resource, so many times what it was; None where none was asked for. A job keeps its time limit in seconds."""
     if key == "walltime":
-        given = resources.get("walltime")
-        seconds = parse_walltime(str(given)) if given else int(resources.get("walltime_s") or 0)
+        walltime = resources.get("walltime")
+        seconds = parse_walltime(str(walltime)) if walltime else int(resources.get("walltime_s") or 0)
         return format_walltime(int(seconds * factor)) if seconds else None
     value = resources.get(key)
     return int(int(value) * factor) if value else None

@@ -35,9 +35,11 @@ class DeckEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, narrowed: arrays have no attributes (some of their methods write files), our objects no methods."""
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Jinja's hook: as in its sandbox, and nothing of numpy's arrays, whose methods could write files."""
         return not isinstance(obj, (np.ndarray, np.generic)) and super().is_safe_attribute(obj, attr, value)
 
     def is_safe_callable(self, obj: Any) -> bool:
+        """Jinja's hook: only functions, Jinja's own objects, and the listed methods of plain values may be called."""
         owner = getattr(obj, "__self__", None)
         ours = owner is None or isinstance(owner, _PLAIN) or type(owner).__module__.startswith("jinja2.")
         return (ours or getattr(obj, "__name__", "") in _METHODS) and super().is_safe_callable(obj)
@@ -104,7 +106,7 @@ class DeckWriter:
             except (jinja2.TemplateError, *_FAULTS) as error:
                 raise ConfigurationError(
                     f"Template {self._spec.id} cannot be rendered: {file.source}: {error}.",
-                    hint="This is a fault of the template, not of your values: tell its author.",
+                    hint="This is an error in the template, not in your values: tell its author.",
                 ) from error
             decks[file.name] = text if file.verbatim else check_form(self._spec, file, text)
         return decks
@@ -127,18 +129,18 @@ def check_form(spec: TemplateSpec, file: TemplateFile, text: str) -> str:
     lines = text.split("\n")
     if file.role != "auxiliary":
         if not text.endswith("\n") or not lines[0].strip():
-            faults.append("it must begin with a title and end with a line end")
+            faults.append("it must begin with a title and end with a newline")
         if not any(line[:3] == "END" for line in lines[-3:]):
             faults.append("its last record is not END")
     long = [index for index, line in enumerate(lines, start=1) if len(line) > MAX_LINE]
     if long:
         faults.append(f"line {long[0]} is longer than {MAX_LINE} characters")
     if not text.isascii():
-        faults.append("it holds characters that are not ASCII")
+        faults.append("it contains non-ASCII characters")
     if faults:
         raise ConfigurationError(
             f"Template {spec.id} wrote a deck {file.name} that CRYSTAL would not read: {'; '.join(faults)}.",
-            hint="Shorten the title or the values; if this stays, tell the template's author.",
+            hint="Shorten the title or the values; if this persists, tell the template's author.",
         )
     return text
 

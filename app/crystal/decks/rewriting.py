@@ -12,6 +12,7 @@ from app.crystal.decks.basis_sets import rewrite_element
 from app.crystal.decks.contents import crystal_of
 from app.crystal.decks.keywords import TABLES
 from app.crystal.decks.model import Deck, Entry, Geometry
+from app.crystal.decks.reading import UNKNOWN_KEYWORD
 from app.crystal.structures.bulk import number
 
 MAX_LINE = 80
@@ -27,7 +28,9 @@ def write_deck(deck: Deck) -> str:
     Raises:
         CannotRewrite: names the line that is in the way.
     """
-    blocking = [found for found in deck.findings if found.severity == "error" or "is not known here" in found.message]
+    blocking = [
+        finding for finding in deck.findings if finding.severity == "error" or finding.message == UNKNOWN_KEYWORD
+    ]
     if blocking:
         raise CannotRewrite(f"line {blocking[0].line}: {blocking[0]}")
     if deck.role == "d3":

@@ -33,17 +33,17 @@ _WORDS = {
     "early": "Too early to tell.",
     "converged": "Converged.",
     "ended": "Ended without converging.",
-    "converging": "On its way: about {left} more {steps}.",
-    "slow": "Slow: about {left} more {steps}{allowed}.",
-    "oscillating": "Oscillating: the change turns its sign again and again, and does not shrink.",
+    "converging": "Converging: about {left} more {steps}.",
+    "slow": "Converging slowly: about {left} more {steps}{allowed}.",
+    "oscillating": "Oscillating: the change keeps alternating in sign and does not shrink.",
     "diverging": "Diverging: the change grows.",
     "stuck": "Stuck: the change no longer shrinks.",
 }
 _ADVICE = {
     "slow": "Let it run and continue with GUESSP, or start again with a larger MAXCYCLE.",
-    "oscillating": "More Fock mixing (FMIXING 50–90), a level shift for insulators, SMEAR or a denser SHRINK for small gaps.",
-    "diverging": "Stop it: start with more Fock mixing or a level shift, and look at the geometry and the spin.",
-    "stuck": "Another accelerator (BROYDEN, ANDERSON), a level shift, or tighter TOLINTEG against numerical noise.",
+    "oscillating": "Use more Fock mixing (FMIXING 50–90), a level shift (insulators), or SMEAR or a denser SHRINK (small gaps).",
+    "diverging": "Stop it: start with more Fock mixing or a level shift, and check the geometry and the spin.",
+    "stuck": "Try another accelerator (BROYDEN, ANDERSON), a level shift, or a tighter TOLINTEG against numerical noise.",
 }
 
 
@@ -85,8 +85,8 @@ def judge_optimization(points: Sequence[OptimizationPoint], converged: bool | No
     ]
     hint = _judge(signed, known[-1].criteria["rms_gradient"].threshold, None, "points", large=math.inf)
     advice = {
-        "oscillating": "A smaller MAXTRADIUS, or tighter TOLINTEG and TOLDEE against noise.",
-        "stuck": "Tighter TOLINTEG and TOLDEE of the SCF; a flat energy surface needs time.",
+        "oscillating": "Use a smaller MAXTRADIUS, or a tighter TOLINTEG and TOLDEE against noise.",
+        "stuck": "Use a tighter TOLINTEG and TOLDEE for the SCF; a flat energy surface takes time.",
     }.get(hint.kind, "")
     return Hint(hint.kind, hint.words, advice, hint.evidence)
 
@@ -125,10 +125,10 @@ def _judge(
         kind = "oscillating"
     else:
         kind = "diverging" if slope > STANDING and abs(recent[-1]) > large else "stuck"
-    allowed = f" would be needed, and {left} are left" if too_many else ""
+    allowed = f" needed, but only {left} left" if too_many else ""
     words = _WORDS[kind].format(left=missing, allowed=allowed, steps=steps)
     if kind == "converging" and missing is None:
-        words = "On its way: the change shrinks."
+        words = "Converging: the change shrinks."
     return Hint(kind, words, _ADVICE.get(kind, "") if kind != "slow" or too_many else "", evidence)
 
 

@@ -41,7 +41,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(
         "opt-not-converged", r"GEOMETRY OPTIMIZATION FAILED|OPT END - FAILED",
         "The geometry optimisation reached its limit of points without converging.",
-        "Go on with RESTART and a larger MAXCYCLE in OPTGEOM.", "Use a smaller MAXTRADIUS where the energy goes up and down.",
+        "Continue with RESTART and a larger MAXCYCLE in OPTGEOM.", "Use a smaller MAXTRADIUS where the energy goes up and down.",
         "Tighten TOLINTEG and TOLDEE against numerical noise.",
     ),
     _signature(
@@ -51,8 +51,8 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     _signature(
         "model-hessian", r"PARAMETERS FOR MODEL HESSIAN NOT DEFINED",
-        "The model for the first Hessian knows no parameters for one of the elements.",
-        "Begin with the unit matrix: HESSIDEN in OPTGEOM.",
+        "The model for the initial Hessian has no parameters for one of the elements.",
+        "Start from the unit matrix: HESSIDEN in OPTGEOM.",
     ),
     _signature(
         "linear-dependence", r"BASIS SET LINEARLY DEPENDENT|CHOLSK|RHOLSK",
@@ -68,42 +68,42 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(
         "not-neutral", r"UNIT CELL NOT NEUTRAL",
         "The electrons of the basis set do not sum to a neutral cell.",
-        "Correct the occupations of the shells.", "Use CHARGED where a charge is meant.",
+        "Correct the occupations of the shells.", "Use CHARGED if a charge is intended.",
     ),
     _signature(
         "basis-missing", r"Basis set is not implemented for requested element",
         "The internal basis set does not exist for one of the elements.",
-        "Choose another internal basis set, or give an explicit one.",
+        "Choose another internal basis set, or write one out.",
     ),
     _signature(
         "atoms-too-close", r"USE KEYWORD SMALLDIST",
         "Two atoms are too close: wrong units, setting or origin, or a duplicate atom.",
-        "Correct the structure; SMALLDIST only where the distance is meant.",
+        "Correct the structure; use SMALLDIST only if the distance is intended.",
     ),
     _signature(
         "fermi", r"FERMI ENERGY NOT IN INTERVAL",
         "The Fermi energy could not be found.",
-        "Smear the occupation (SMEAR).", "Use a denser SHRINK net.",
+        "Smear the occupation (SMEAR).", "Use a denser k-point mesh (SHRINK).",
     ),
     _signature(
         "anisotropic-shrink", r"ANISOTROPIC SHRINKING FACTOR",
         "SHRINK differs along directions that symmetry makes equal.",
-        "Give equal shrinking factors.",
+        "Use equal shrinking factors.",
     ),
     _signature(
         "spin", r"SPIN POLARIZATION NOT ALLOWED",
-        "A closed-shell calculation was asked for an odd number of electrons or with spins.",
+        "A closed-shell calculation was requested with an odd number of electrons or with spins.",
         "Switch spin polarisation on (SPIN or UHF), with SPINLOCK for an odd number of electrons.",
     ),
     _signature(
         "guess-missing", r"COPY OF WAVEFUNCTION FILE .*(?:CAN ?NOT|NOT) BE FOUND|fort\.20.*(?:not found|No such file)",
         "GUESSP found no usable wave function (fort.20).",
-        "Attach the wave function (fort.9) of the earlier job.", "Run without GUESSP where the basis set differs.",
+        "Attach the wave function (fort.9) of the earlier job.", "Run without GUESSP if the basis set differs.",
     ),
     _signature(
         "wavefunction-missing", r"Wavefunction file can not be found",
         "The properties step found no wave function (fort.9).",
-        "Run the SCF first, or attach its fort.9.", "Look whether the step before it failed.",
+        "Run the SCF first, or attach its fort.9.", "Check whether the step before it failed.",
     ),
     _signature(
         "geometry-missing", r"GEOMETRY DATA FILE NOT FOUND",
@@ -123,7 +123,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(
         "lattice-vectors", r"ALL G-VECTORS USED",
         "The program ran out of lattice vectors: diffuse functions in a small cell.",
-        "Use less diffuse functions, or other TOLINTEG.",
+        "Use less diffuse functions, or a different TOLINTEG.",
     ),
     _signature(
         "not-stationary", r"FORCE IS GREATER THAN 10\^-4|OPTIMIZE THE STRUCTURE",
@@ -137,30 +137,30 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     _signature(
         "preview-unsupported", r"ERROR \*\*\*\* PREVIEW \*\*\*\*",
-        "The preview engine does not implement something that the deck asks for.",
-        "Run the job on a machine with CRYSTAL, or remove the keyword that the message names.",
+        "The deck asks for something that the preview engine does not implement.",
+        "Run the job on a cluster with CRYSTAL, or remove the keyword named in the message.",
     ),
     # -- machine, launcher, file system --------------------------------------------------------------------------
     _signature(
         "timeout", r"DUE TO TIME LIMIT|PBS: job killed: walltime",
         "The time limit was reached before the calculation ended.",
-        "Ask for more time.", "Go on from the restart files that the job left, if any.",
+        "Request more time.", "Continue from the restart files that the job left, if any.",
     ),
     _signature(
         "memory", r"[Cc]annot allocate memory|oom[_-]kill|OUT_OF_MEMORY|ALLOCATION ERROR|std::bad_alloc|Exceeded job memory limit",
         "The program ran out of memory.",
-        "Ask for more memory.", "Use fewer MPI ranks per node: each holds all matrices.",
+        "Request more memory.", "Use fewer MPI ranks per node: each holds all matrices.",
         "Use the distributed-memory build (MPPcrystal), or LOWMEM.",
     ),
     _signature(
         "disk-full", r"No space left on device|Disk quota exceeded|error during write|write error",
         "The disk is full, or a quota is used up.",
-        "Make room in the cluster's working directory, then run the job again.",
+        "Free space in the cluster's working directory, then rerun the job.",
     ),
     _signature(
         "program-missing", r"command not found|(?:crystal|properties)\S*: (?:not found|No such file)|execve\(\)",
         "The program was not found on the cluster.",
-        "Correct its path or the modules in the cluster's settings, and press Test there.",
+        "Correct its path or the modules in the cluster's settings, then press Test there.",
     ),
     _signature(
         "library-missing", r"error while loading shared libraries|cannot open shared object file|version `\S+' not found",
@@ -169,23 +169,23 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     _signature(
         "module-missing", r"Unable to locate a modulefile|Lmod has detected the following error|Module ERROR",
-        "A module of the cluster's settings does not exist there.",
+        "A module named in the cluster's settings does not exist there.",
         "Correct the list of modules in the cluster's settings.",
     ),
     _signature(
         "launcher", r"srun: error: Unable to create step|There are not enough slots|mpirun was unable to|PMI\w* .*(?:error|failed)",
         "The MPI launcher could not start the processes.",
-        "Ask for as many tasks as are started; check the launcher in the cluster's settings.",
+        "Request as many tasks as are started; check the launcher in the cluster's settings.",
     ),
     _signature(
         "node", r"DUE TO NODE FAILURE|NODE_FAIL|Communication connection failure",
         "A compute node failed while the job ran.",
-        "Run it again.",
+        "Rerun the job.",
     ),
     _signature(
         "crash", r"forrtl: severe|SIGSEGV|Segmentation fault|MPI_ABORT|MPI_Abort|SIGBUS|Illegal instruction",
         "The program crashed.",
-        "Check that the job script sets 'ulimit -s unlimited'.", "Check the modules: the build must fit the processor.",
+        "Check that the job script sets 'ulimit -s unlimited'.", "Check the modules: the build must match the processor.",
         "Check the free disk space.",
     ),
     # -- last: it also stands in outputs that fail for another reason ----------------------------------------------

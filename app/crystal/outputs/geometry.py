@@ -20,32 +20,39 @@ class GeometrySection(Section):
         self._in_conventional = False
 
     def finish(self) -> None:
+        """Take over the last geometry that was printed, and the last point of the optimisation."""
         geometry = self._geometry
-        found = (atom for row in self._rows if (atom := read_atom(row)) is not None)
-        geometry.atoms = [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in found]
+        atoms = (atom for row in self._rows if (atom := read_atom(row)) is not None)
+        geometry.atoms = [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in atoms]
         self.sheet.results.geometry = geometry if geometry.primitive_cell or geometry.atoms else None
         self._finish_optimization()
 
     def on_started(self, match: re.Match[str], line: str) -> None:
+        """The program has begun."""
         self.sheet.progress.phase = "geometry"
 
     def on_dimension(self, match: re.Match[str], line: str) -> None:
+        """A new geometry begins, of 0 to 3 periodic directions."""
         self.sheet.results.dimensionality = int(match["dim"])
         self._geometry = Geometry(optimized=match["geo"].startswith("FINAL"))
         self._rows = []
 
     def on_primitive(self, match: re.Match[str], line: str) -> None:
+        """The primitive cell follows; its volume in Å³ may stand in this line."""
         self._in_conventional = False
         if match["vol"]:
             self._geometry.volume = number(match["vol"])
 
     def on_conventional(self, match: re.Match[str], line: str) -> None:
+        """The crystallographic cell follows."""
         self._in_conventional = True
 
     def on_conv_coords(self, match: re.Match[str], line: str) -> None:
+        """Coordinates in the crystallographic cell follow."""
         self._in_conventional = True
 
     def on_cell(self, match: re.Match[str], line: str) -> None:
+        """The header of a, b, c, α, β, γ: the next line has the numbers."""
         wanted = not match["cell_volume"] or self._geometry.primitive_cell is None
         self.sheet.table = self._row_cell if wanted else None
 
@@ -62,6 +69,7 @@ class GeometrySection(Section):
         return True
 
     def on_lattice(self, match: re.Match[str], line: str) -> None:
+        """The lattice vectors in Å follow."""
         self._vectors: list[list[float]] = []
         self.sheet.table = self._row_lattice
 
@@ -82,6 +90,7 @@ class GeometrySection(Section):
         return True
 
     def on_atoms(self, match: re.Match[str], line: str) -> None:
+        """The table of atoms follows; that of the primitive cell is kept."""
         if not self._in_conventional:
             self.sheet.table = self._row_atoms
             self._rows = []
@@ -116,6 +125,7 @@ class GeometrySection(Section):
     # -- optimisation ------------------------------------------------------------------------------------------
 
     def on_point(self, match: re.Match[str], line: str) -> None:
+        """A point of the optimisation begins."""
         results, series = self.sheet.results, self.sheet.series
         if results.optimization is None:
             results.optimization = Optimization()
@@ -125,10 +135,12 @@ class GeometrySection(Section):
         series.begin_point(place)
 
     def on_criterion(self, match: re.Match[str], line: str) -> None:
+        """One convergence criterion of the current point."""
         if self.sheet.series.points:
             self.sheet.series.points[-1].rows.append(line)
 
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
+        """The optimisation has ended: whether it converged, its energy in hartree, and its number of points."""
         optimization = self.sheet.results.optimization or Optimization()
         optimization.converged = match["oe_how"] == "CONVERGED"
         optimization.points, optimization.energy = int(match["oe_n"]), number(match["oe_e"])

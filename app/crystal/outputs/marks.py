@@ -169,19 +169,21 @@ def find_mark(line: str) -> tuple[str, re.Match[str]] | None:
 
 def rules_of(sections: Sequence[type]) -> dict[str, list[Rule]]:
     """By the words that find a line: the kinds that it may be of, how to find out, and whose method `on_<kind>` takes it."""
-    told = {
+    rules = {
         kind: tuple(
-            (place, getattr(one, f"on_{kind}")) for place, one in enumerate(sections) if hasattr(one, f"on_{kind}")
+            (place, getattr(section, f"on_{kind}"))
+            for place, section in enumerate(sections)
+            if hasattr(section, f"on_{kind}")
         )
         for kind in _SHAPES
     }
     by_words = _KINDS | dict.fromkeys(_FOREIGN, ("error",)) | {_STAGE: ("elapsed",)}
-    return {words: [(_PATTERNS[kind].search, told[kind]) for kind in kinds] for words, kinds in by_words.items()}
+    return {words: [(_PATTERNS[kind].search, rules[kind]) for kind in kinds] for words, kinds in by_words.items()}
 
 
 def marked_lines(block: str) -> list[Marked]:
     """The lines of `block` that may say something, in their order. It begins with the end of the line before it."""
-    found = [(match.start(1), match[1], match[2]) for match in _BLOCK.finditer(block)]
+    matches = [(match.start(1), match[1], match[2]) for match in _BLOCK.finditer(block)]
     places = [(block.rfind(" TELAPSE"), _STAGE), *((block.rfind(words), words) for words in _ONLY_LAST)]
     for words in _FOREIGN:
         place = block.find(words, max(0, len(block) - _END))
@@ -190,8 +192,8 @@ def marked_lines(block: str) -> list[Marked]:
             place = block.find(words, place + 1)
     for place, words in places:
         if place >= 0:
-            insort(found, _line_around(block, place, words))
-    return found
+            insort(matches, _line_around(block, place, words))
+    return matches
 
 
 def _line_around(block: str, place: int, words: str) -> Marked:

@@ -33,10 +33,12 @@ class OutputReader:
 
     @property
     def progress(self) -> Progress:
+        """How far the program has come, by what was fed so far."""
         return self._sheet.progress
 
     @property
     def series(self) -> Series:
+        """SCF cycles and points of the optimisation so far, for curves."""
         return self._sheet.series
 
     def feed(self, data: bytes) -> None:
@@ -89,9 +91,9 @@ class OutputReader:
                     continue
                 if sheet.table == table:
                     sheet.table = None
-            for search, told in _RULES[words]:
+            for search, handlers in _RULES[words]:
                 if match := search(line):
-                    for place, handler in told:
+                    for place, handler in handlers:
                         handler(sections[place], match, line)
                     break
 

@@ -27,6 +27,7 @@ class ResponseSection(Section):
     # -- elastic constants -------------------------------------------------------------------------------------
 
     def on_elastic(self, match: re.Match[str], line: str) -> None:
+        """The table of elastic constants follows."""
         self._rows = []
         self.sheet.table = self._row_elastic
 
@@ -55,6 +56,7 @@ class ResponseSection(Section):
         return True
 
     def on_averages(self, match: re.Match[str], line: str) -> None:
+        """The table of polycrystalline averages follows."""
         self.sheet.table = self._row_averages
 
     def _row_averages(self, line: str) -> bool:
@@ -82,6 +84,7 @@ class ResponseSection(Section):
     # -- dielectric tensors ------------------------------------------------------------------------------------
 
     def on_dielectric(self, match: re.Match[str], line: str) -> None:
+        """The table of the electronic dielectric tensor follows."""
         self._dielectric().electronic = None
         self.sheet.table = self._row_component
 
@@ -97,6 +100,7 @@ class ResponseSection(Section):
         return True
 
     def on_vib_dielectric(self, match: re.Match[str], line: str) -> None:
+        """The table of the vibrational dielectric tensor follows."""
         self._rows = []
         self.sheet.table = self._row_vibrational
 
@@ -118,15 +122,16 @@ class ResponseSection(Section):
     # -- equation of state -------------------------------------------------------------------------------------
 
     def on_volumes(self, match: re.Match[str], line: str) -> None:
+        """The sorted table of volumes and energies of an equation of state follows."""
         self.sheet.results.energy_volume = EnergyVolume()
         self.sheet.table = self._row_volume
 
     def _row_volume(self, line: str) -> bool:
-        found = self.sheet.results.energy_volume
-        assert found is not None
+        curve = self.sheet.results.energy_volume
+        assert curve is not None
         match = _VOLUME_ROW.match(line)
         if match is None:
-            return not found.volumes and not line.startswith((" TTT", " ***"))
-        found.volumes.append(float(match["volume"]))
-        found.energies.append(float(match["energy"]))
+            return not curve.volumes and not line.startswith((" TTT", " ***"))
+        curve.volumes.append(float(match["volume"]))
+        curve.energies.append(float(match["energy"]))
         return True

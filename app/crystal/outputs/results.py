@@ -192,8 +192,8 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which knows no NaN and no infinity: what was not finite is unknown."""
-        found: dict[str, Any] = _finite(asdict(self))
-        return found
+        document: dict[str, Any] = _finite(asdict(self))
+        return document
 
 
 @dataclass
@@ -209,6 +209,7 @@ class Progress:
     steps: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
+        """The parts that are known, as plain values for JSON."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
@@ -216,8 +217,8 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list) else value
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def shape_of_results() -> dict[str, Any]:
@@ -234,9 +235,9 @@ def _shape(owner: type) -> dict[str, Any]:
 
 def _kind(hint: Any) -> Any:
     parts = [part for part in get_args(hint) if part is not NoneType] if get_origin(hint) is UnionType else [hint]
-    found = parts[0]
-    if is_dataclass(found):
-        return _shape(found)  # type: ignore[arg-type]
-    if found in (int, float):
+    kind = parts[0]
+    if is_dataclass(kind):
+        return _shape(kind)  # type: ignore[arg-type]
+    if kind in (int, float):
         return "number"
-    return {bool: "boolean", str: "text", dict: "mapping", list: "list"}.get(get_origin(found) or found, "any")
+    return {bool: "boolean", str: "text", dict: "mapping", list: "list"}.get(get_origin(kind) or kind, "any")

@@ -32,8 +32,8 @@ class _Edges:
 
     def energy(self) -> float | None:
         """Hartree, of the highest occupied level."""
-        found = _EDGE.search(self.top)
-        return number(found[2]) if found else None
+        match = _EDGE.search(self.top)
+        return number(match[2]) if match else None
 
     def gap(self) -> _Gap | None:
         top, bottom = _EDGE.search(self.top), _EDGE.search(self.bottom)
@@ -60,12 +60,15 @@ class ScfSection(Section):
     # -- cycles ------------------------------------------------------------------------------------------------
 
     def on_tolerance(self, match: re.Match[str], line: str) -> None:
+        """The threshold of the energy, 10^-n hartree."""
         self.sheet.series.tolerance = 10.0 ** -int(match["toldee"])
 
     def on_limit(self, match: re.Match[str], line: str) -> None:
+        """The largest number of SCF cycles."""
         self.sheet.series.max_cycles = int(match["maxcyc"])
 
     def on_cycle(self, match: re.Match[str], line: str) -> None:
+        """One SCF cycle: its energy and the change to the cycle before, in hartree."""
         count, total, change, test = match.groups()
         cycle, energy = int(count), number(total)
         # The difference that the first cycle prints is its energy.
@@ -82,6 +85,7 @@ class ScfSection(Section):
         run.add(cycle, energy, NOTHING if delta is None else delta, tester, gap)
 
     def on_scf_end(self, match: re.Match[str], line: str) -> None:
+        """The SCF has ended: how, with which energy, after how many cycles."""
         results, how = self.sheet.results, match["se_how"].strip()
         converged = how.startswith("CONVERGENCE")
         if self.sheet.series.scf:
@@ -97,34 +101,42 @@ class ScfSection(Section):
     # -- band edges --------------------------------------------------------------------------------------------
 
     def on_insulating(self, match: re.Match[str], line: str) -> None:
+        """The state is insulating: the band edges follow."""
         self._gaps.pop(self.sheet.spin, None)
         self._edges[self.sheet.spin] = _Edges("LEVEL SHIFTER" in line)
 
     def on_conducting(self, match: re.Match[str], line: str) -> None:
+        """The state is conducting: the Fermi energy in hartree, and no gap."""
         self._gaps.clear()
         self._edges.clear()
         self.sheet.results.fermi_energy = number(match["ef"])
 
     def on_spin(self, match: re.Match[str], line: str) -> None:
+        """What follows belongs to α or to β electrons."""
         self.sheet.spin = match["spin_name"].lower()
 
     def on_valence(self, match: re.Match[str], line: str) -> None:
+        """The line of the top of the valence bands."""
         edges = self._edges.get(self.sheet.spin)
         if edges and not edges.top:
             edges.top = line
 
     def on_virtual(self, match: re.Match[str], line: str) -> None:
+        """The line of the bottom of the virtual bands."""
         edges = self._edges.get(self.sheet.spin)
         if edges and not edges.bottom:
             edges.bottom = line
 
     def on_gap(self, match: re.Match[str], line: str) -> None:
+        """The gap in eV, direct or indirect."""
         self._gaps[self.sheet.spin] = (number(match["gap_v"]), match["gap_kind"].lower())
 
     def on_final_gap(self, match: re.Match[str], line: str) -> None:
+        """The gap in eV as printed at the end, where the kind is not told."""
         self._gaps[(match["fg_spin"] or "").lower()] = (number(match["fg_v"]), None)
 
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
+        """The optimisation has ended; the final geometry has a gap of its own."""
         # What was printed before is the gap of an earlier geometry.
         self._set_fermi_energy()
         self._gaps.clear()
@@ -132,11 +144,11 @@ class ScfSection(Section):
 
     def _found_gaps(self) -> dict[str, _Gap]:
         """By spin. CRYSTAL14 and older print no gap line: there it is the distance of the band edges."""
-        found = dict(self._gaps)
+        gaps = dict(self._gaps)
         for spin, edges in self._edges.items():
-            if spin not in found and edges.bottom and (gap := edges.gap()):
-                found[spin] = gap
-        return found
+            if spin not in gaps and edges.bottom and (gap := edges.gap()):
+                gaps[spin] = gap
+        return gaps
 
     def _set_fermi_energy(self) -> None:
         tops = [energy for edges in self._edges.values() if (energy := edges.energy()) is not None]
@@ -144,6 +156,7 @@ class ScfSection(Section):
             self.sheet.results.fermi_energy = max(tops)
 
     def finish(self) -> None:
+        """Fill in Fermi energy, gap and populations from what was printed last."""
         self._set_fermi_energy()
         self._set_gap()
         self._set_populations()
@@ -163,6 +176,7 @@ class ScfSection(Section):
     # -- energies ----------------------------------------------------------------------------------------------
 
     def on_total(self, match: re.Match[str], line: str) -> None:
+        """The total energy of the SCF in hartree, by Hartree–Fock or DFT."""
         if self.sheet.in_frequencies:
             return
         results = self.sheet.results
@@ -175,11 +189,13 @@ class ScfSection(Section):
         self._take(number(match["tot_e"]), match["tot_h"] + (f"+{correction}" if later and correction else ""))
 
     def on_correction(self, match: re.Match[str], line: str) -> None:
+        """The D3 or gCP part of the energy in hartree."""
         if not self.sheet.in_frequencies:
             name = "energy_dispersion" if match["dc_kind"] == "D3 DISPERSION" else "energy_gcp"
             setattr(self.sheet.results, name, number(match["dc_e"]))
 
     def on_corrected(self, match: re.Match[str], line: str) -> None:
+        """The total energy in hartree with its corrections."""
         if not self.sheet.in_frequencies:
             hamiltonian = self.sheet.results.hamiltonian or "DFT"
             self._take(number(match["cor_e"]), f"{hamiltonian}+{match['cor_kind'].replace(' ', '')}")
@@ -198,10 +214,12 @@ class ScfSection(Section):
     # -- populations -------------------------------------------------------------------------------------------
 
     def on_charges(self, match: re.Match[str], line: str) -> None:
+        """The table of atomic charges follows."""
         self._electrons = self._values = []
         self.sheet.table = self._row_values
 
     def on_spins(self, match: re.Match[str], line: str) -> None:
+        """The table of atomic spins follows."""
         self._spins = self._values = []
         self.sheet.table = self._row_values
 
@@ -222,6 +240,7 @@ class ScfSection(Section):
         self.sheet.table = self._row_population
 
     def on_spin_sum(self, match: re.Match[str], line: str) -> None:
+        """The Mulliken analysis that follows is of α + β, or of α − β electrons."""
         self._difference = match["sum_sign"] == "-"
 
     def _row_population(self, line: str) -> bool:
@@ -248,4 +267,8 @@ class ScfSection(Section):
 
 
 def _numbers(values: list[float | str]) -> list[float]:
-    return [part for one in values for part in ([one] if isinstance(one, float) else map(float, _VALUES.findall(one)))]
+    return [
+        part
+        for value in values
+        for part in ([value] if isinstance(value, float) else map(float, _VALUES.findall(value)))
+    ]

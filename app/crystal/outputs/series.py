@@ -39,6 +39,7 @@ class ScfRun:
     ended: str = ""
 
     def add(self, cycle: int, energy: float, delta: float, tester: float, gap: float) -> None:
+        """Append one cycle: energy and its change in hartree, the convergence test, the gap in eV."""
         self.cycles.append(cycle)
         self.energies.append(energy)
         self.deltas.append(delta)
@@ -158,17 +159,17 @@ class Series:
 
     def vibrations(self) -> list[array[float]]:
         """Displacements of each mode at Γ, x y z of every atom, in bohr (classical amplitude)."""
-        found: list[array[float]] = []
+        vectors: list[array[float]] = []
         columns: list[array[float]] = []
         for row in self.vector_rows:
             if head := _VECTOR_HEAD.match(row):
                 columns = [array("d") for _ in _VALUE.findall(head[1])]
-                found += columns
+                vectors += columns
             elif match := _VECTOR_ROW.match(row):
                 for column, value in zip(columns, _VALUE.findall(match[1]), strict=False):
                     column.append(float(value))
         # A block that was cut holds shorter columns, which are of no use.
-        return [column for column in found if len(column) == len(found[0])]
+        return [column for column in vectors if len(column) == len(vectors[0])]
 
     def begin_scf(self, point: int | None) -> ScfRun:
         """A new SCF; the oldest ones lose their cycles where there are too many."""
@@ -182,6 +183,7 @@ class Series:
         return self.scf[-1]
 
     def begin_point(self, number: int) -> OptimizationPoint:
+        """Append a point of the optimisation; beyond `MAX_POINTS` the older half is dropped."""
         if len(self.points) >= MAX_POINTS:
             del self.points[: MAX_POINTS // 2]
         self.points.append(OptimizationPoint(number))
@@ -195,7 +197,7 @@ class Series:
         self._atoms += len(frame.rows)
         if self._atoms > MAX_FRAME_ATOMS:
             self.frames = [*self.frames[:-1:2], frame]
-            self._atoms = sum(len(one.rows) for one in self.frames)
+            self._atoms = sum(len(kept.rows) for kept in self.frames)
 
 
 def finite(values: Sequence[float]) -> list[float | None]:

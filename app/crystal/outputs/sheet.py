@@ -29,6 +29,7 @@ class Sheet:
     """The SCFs at displaced geometries have begun: their energies are nobody's result."""
 
     def complain(self, line: str) -> None:
+        """Keep a line that the program printed as an error."""
         keep(self.results.errors, line)
 
 

@@ -34,12 +34,15 @@ class VibrationSection(Section):
         self._first_vectors = True
 
     def on_freq_asked(self, match: re.Match[str], line: str) -> None:
+        """The deck asks for frequencies."""
         self.sheet.frequencies_asked = True
 
     def on_freq_count(self, match: re.Match[str], line: str) -> None:
+        """How many displacements will be computed."""
         self.sheet.progress.steps = int(match["fc"])
 
     def on_freq_start(self, match: re.Match[str], line: str) -> None:
+        """The table of displacements begins: one row for each that was computed."""
         self.sheet.in_frequencies = self.sheet.frequencies_asked = True
         self.sheet.progress.phase, self.sheet.progress.step = "frequencies", 0
         self.sheet.table = self._row_displacement
@@ -54,6 +57,7 @@ class VibrationSection(Section):
     # -- frequencies -------------------------------------------------------------------------------------------
 
     def on_modes(self, match: re.Match[str], line: str) -> None:
+        """A table of modes follows, at Γ or at the point of the dispersion named before."""
         waiting = self.sheet.series.phonons and not self.sheet.series.phonons[-1].frequencies
         if waiting:
             self.sheet.table = self._row_phonon
@@ -63,11 +67,13 @@ class VibrationSection(Section):
             self.sheet.table = self._row_mode
 
     def on_dispersion(self, match: re.Match[str], line: str) -> None:
+        """A k point of the phonon dispersion, with its weight."""
         place = [int(part) for part in match["dk"].split()]
         self.sheet.series.phonons.append(PhononPoint(place, number(match["dw"])))
         self.sheet.table = self._row_phonon
 
     def on_shrinks(self, match: re.Match[str], line: str) -> None:
+        """The shrinking factors in which k points of the dispersion are given."""
         self.sheet.series.phonon_shrink = [int(match[name]) for name in ("is1", "is2", "is3")]
 
     def _row_mode(self, line: str) -> bool:
@@ -88,6 +94,7 @@ class VibrationSection(Section):
         return True
 
     def on_raman(self, match: re.Match[str], line: str) -> None:
+        """The table of Raman intensities follows."""
         self.sheet.table = self._row_raman
 
     def _row_raman(self, line: str) -> bool:
@@ -102,6 +109,7 @@ class VibrationSection(Section):
     # -- displacements -----------------------------------------------------------------------------------------
 
     def on_vectors(self, match: re.Match[str], line: str) -> None:
+        """The eigenvectors follow; the first table is kept."""
         if self._first_vectors:
             self._first_vectors = False
             self.sheet.table = self._row_vector
@@ -118,9 +126,11 @@ class VibrationSection(Section):
     # -- thermodynamics ----------------------------------------------------------------------------------------
 
     def on_thermodynamics(self, match: re.Match[str], line: str) -> None:
+        """The table of zero-point contributions follows."""
         self.sheet.table = self._row_function
 
     def on_conditions(self, match: re.Match[str], line: str) -> None:
+        """Thermodynamic functions at a temperature in K and a pressure in MPa follow."""
         self.sheet.results.thermodynamics.append(Thermodynamics(number(match["kelvin"]), number(match["mpa"])))
         self.sheet.table = self._row_function
 
@@ -136,6 +146,7 @@ class VibrationSection(Section):
         return True
 
     def finish(self) -> None:
+        """Join modes, intensities and eigenvectors."""
         results = self.sheet.results
         if not self._modes:
             return

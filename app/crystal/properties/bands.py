@@ -67,21 +67,21 @@ def read_bands(text: str) -> Bands:
         raise BandError("it does not begin with NKPT, NBND and NSPIN")
     points, count, spins = (int(part) for part in head.groups())
     if not (points and count and spins) or points * (count + 1) * spins > MAX_NUMBERS:
-        raise BandError(f"{points} points of {count} bands are not to be believed")
+        raise BandError(f"{points} points of {count} bands are implausible")
     rows: list[list[float]] = []
     panels: list[tuple[int, str]] = []
     fermi = None
     for line in text.splitlines():
         if line.startswith("#"):
-            if found := _PANEL.match(line):
+            if match := _PANEL.match(line):
                 if not rows:
-                    panels.append((int(found.group(1)), found.group(2)))
-            elif found := _FERMI.match(line):
-                fermi = _number(found.group(1))
+                    panels.append((int(match.group(1)), match.group(2)))
+            elif match := _FERMI.match(line):
+                fermi = _number(match.group(1))
         elif line.strip() and not line.startswith(("@", "&")):
             rows.append([_number(part) for part in line.split()])
     if len(rows) != points * spins or any(len(row) != count + 1 for row in rows):
-        raise BandError(f"it holds {len(rows)} of {points * spins} rows: the file is cut")
+        raise BandError(f"it has {len(rows)} of {points * spins} rows: the file is truncated")
     table = np.array(rows).reshape(spins, points, count + 1)
     distances = table[0, :, 0]
     nodes = [(float(distances[min(place, points) - 1]), name) for place, name in panels if place >= 1]
@@ -92,4 +92,4 @@ def _number(text: str) -> float:
     try:
         return float(text.replace("D", "E"))
     except ValueError as error:
-        raise BandError(f"{text[:20]!r} is no number") from error
+        raise BandError(f"{text[:20]!r} is not a number") from error

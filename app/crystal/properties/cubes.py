@@ -35,6 +35,7 @@ class Cube:
         return Cube(self.title, self.origin, self.steps * stride, self.atoms, self.values[::stride, ::stride, ::stride])
 
     def as_text(self) -> str:
+        """The grid as a Gaussian cube file; lengths in bohr."""
         lines = [self.title[:80], "coarser copy for a picture", _row(len(self.atoms), self.origin)]
         lines += [_row(size, step) for size, step in zip(self.values.shape, self.steps, strict=True)]
         lines += [f"{z:5d} {0.0:12.6f} {x:12.6f} {y:12.6f} {w:12.6f}" for z, x, y, w in self.atoms]
@@ -58,13 +59,13 @@ def read_cube(text: str) -> Cube:
         # A negative number of atoms announces a line of orbital numbers.
         body = lines[6 + abs(count) + (1 if count < 0 else 0) :]
     except (ValueError, IndexError) as error:
-        raise CubeError("its head is not that of a cube file") from error
+        raise CubeError("its header is not that of a cube file") from error
     wanted = abs(sizes[0] * sizes[1] * sizes[2])
     if not 0 < wanted <= MAX_VALUES or origin.shape != (3,) or steps.shape != (3, 3):
-        raise CubeError(f"a grid of {sizes[0]} × {sizes[1]} × {sizes[2]} points is not to be believed")
+        raise CubeError(f"a grid of {sizes[0]} × {sizes[1]} × {sizes[2]} points is implausible")
     values = np.fromstring(" ".join(body).replace("D", "E"), sep=" ")
     if len(values) < wanted:
-        raise CubeError(f"it holds {len(values)} of {wanted} values: the file is cut")
+        raise CubeError(f"it has {len(values)} of {wanted} values: the file is truncated")
     if any(size < 0 for size in sizes):
         # Negative sizes say that lengths are in ångström.
         origin, steps = origin / BOHR, steps / BOHR

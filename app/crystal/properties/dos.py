@@ -48,17 +48,17 @@ def read_dos(text: str) -> Dos:
         raise DosError("it does not begin with NEPTS, NPROJ and NSPIN")
     points, count, spins = (int(part) for part in head.groups())
     if not (points and count and spins) or points * (count + 1) * spins > MAX_NUMBERS:
-        raise DosError(f"{points} energies of {count} projections are not to be believed")
+        raise DosError(f"{points} energies of {count} projections are implausible")
     rows: list[list[float]] = []
     fermi = None
     for line in text.splitlines():
         if line.startswith("#"):
-            if found := _FERMI.match(line):
-                fermi = _number(found.group(1))
+            if match := _FERMI.match(line):
+                fermi = _number(match.group(1))
         elif line.strip() and not line.startswith(("@", "&")):
             rows.append([_number(part) for part in line.split()])
     if len(rows) != points * spins or any(len(row) != count + 1 for row in rows):
-        raise DosError(f"it holds {len(rows)} of {points * spins} rows: the file is cut")
+        raise DosError(f"it has {len(rows)} of {points * spins} rows: the file is truncated")
     table = np.array(rows).reshape(spins, points, count + 1)
     densities = table[:, :, 1:].transpose(0, 2, 1)
     # The second spin is written with a minus sign, for a picture that mirrors it.
@@ -114,4 +114,4 @@ def _number(text: str) -> float:
     try:
         return float(text.replace("D", "E"))
     except ValueError as error:
-        raise DosError(f"{text[:20]!r} is no number") from error
+        raise DosError(f"{text[:20]!r} is not a number") from error

@@ -27,17 +27,17 @@ def fit_eos(volumes: Sequence[float | None], energies: Sequence[float | None]) -
     """
     points = [(v, e) for v, e in zip(volumes, energies, strict=True) if v is not None and e is not None]
     if len(points) < 5:
-        raise ValueError(f"a fit needs at least five points, there are {len(points)}")
-    given = np.array(points)
+        raise ValueError(f"a fit needs at least five points, not {len(points)}")
+    data = np.array(points)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             equation: Any = EquationOfState
-            fitted = equation(given[:, 0].tolist(), (given[:, 1] * HARTREE_EV).tolist(), eos="birchmurnaghan")
+            fitted = equation(data[:, 0].tolist(), (data[:, 1] * HARTREE_EV).tolist(), eos="birchmurnaghan")
             volume, energy, modulus = fitted.fit()
         except (RuntimeError, ValueError, TypeError) as error:
             raise ValueError(f"energy over volume has no minimum to fit ({error})") from error
-    if not given[:, 0].min() * 0.9 <= volume <= given[:, 0].max() * 1.1 or modulus <= 0:
+    if not data[:, 0].min() * 0.9 <= volume <= data[:, 0].max() * 1.1 or modulus <= 0:
         raise ValueError("energy over volume has no minimum within the points")
     return {
         "volume": float(volume),

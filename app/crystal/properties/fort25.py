@@ -44,7 +44,7 @@ def read_blocks(text: str) -> list[Block]:
     """
     heads = list(_HEAD.finditer(text))
     if not heads:
-        raise ValueError("it holds no block of Crgra2006")
+        raise ValueError("it contains no Crgra2006 block")
     ends = [head.start() for head in heads[1:]] + [len(text)]
     return [
         _block(head, text[head.end() : end])
@@ -56,16 +56,16 @@ def read_blocks(text: str) -> list[Block]:
 def _block(head: re.Match[str], body: str) -> Block:
     rows, columns = int(head["rows"]), int(head["columns"])
     if not 0 < rows * columns <= MAX_NUMBERS:
-        raise ValueError(f"{rows} × {columns} values are not to be believed")
+        raise ValueError(f"{rows} × {columns} values are implausible")
     lines = body.lstrip("\n").splitlines()
     if len(lines) < 3:
-        raise ValueError("a block is cut")
+        raise ValueError("a block is truncated")
     _, step, fermi = _numbers(head["numbers"])
     edges = _numbers(lines[0])
     integers = [int(part) for part in lines[1].split()]
     values = np.array([value for line in lines[2:] for value in _numbers(line)][: rows * columns])
     if len(values) < rows * columns or len(edges) < 2:
-        raise ValueError("a block is cut")
+        raise ValueError("a block is truncated")
     return Block(head["kind"], rows, columns, step, fermi, edges[0], edges[1], integers, values)
 
 
@@ -74,7 +74,7 @@ def _numbers(line: str) -> list[float]:
     try:
         return [float(part) for part in parts if part.strip()]
     except ValueError as error:
-        raise ValueError(f"{line[:40]!r} are no numbers of twelve digits") from error
+        raise ValueError(f"{line[:40]!r} are not numbers of twelve characters") from error
 
 
 def bands_of(blocks: Sequence[Block]) -> Bands:
@@ -85,24 +85,24 @@ def bands_of(blocks: Sequence[Block]) -> Bands:
     """
     segments = [block for block in blocks if block.kind == "BAND"]
     if not segments:
-        raise BandError("it holds no bands")
+        raise BandError("it contains no bands")
     half = len(segments) // 2
-    both = len(segments) % 2 == 0 and [one.integers for one in segments[:half]] == [
-        one.integers for one in segments[half:]
+    both = len(segments) % 2 == 0 and [segment.integers for segment in segments[:half]] == [
+        segment.integers for segment in segments[half:]
     ]
     spins = [segments[:half], segments[half:]] if both and half else [segments]
-    if len({one.rows for one in segments}) > 1 or [one.columns for one in spins[0]] != [
-        one.columns for one in spins[-1]
+    if len({segment.rows for segment in segments}) > 1 or [segment.columns for segment in spins[0]] != [
+        segment.columns for segment in spins[-1]
     ]:
         raise BandError("its segments do not belong together")
     distances: list[float] = []
     nodes: list[tuple[float, str]] = []
     start = 0.0
-    for place, one in enumerate(spins[0]):
+    for place, segment in enumerate(spins[0]):
         # Two segments share the point where they meet; the file repeats it, or begins the second one step later.
-        first = start if place == 0 else start + one.step
-        along = [first + one.step * index for index in range(one.columns)]
-        ends = ["({},{},{})".format(*one.integers[index : index + 3]) for index in (0, 3)]
+        first = start if place == 0 else start + segment.step
+        along = [first + segment.step * index for index in range(segment.columns)]
+        ends = ["({},{},{})".format(*segment.integers[index : index + 3]) for index in (0, 3)]
         if place == 0:
             nodes.append((along[0], ends[0]))
         elif ends[0] != nodes[-1][1].rpartition("|")[2]:
@@ -113,7 +113,9 @@ def bands_of(blocks: Sequence[Block]) -> Bands:
         start = along[-1]
     energies = np.stack(
         [
-            np.concatenate([one.values.reshape(one.columns, one.rows).T - one.fermi for one in spin], axis=1)
+            np.concatenate(
+                [segment.values.reshape(segment.columns, segment.rows).T - segment.fermi for segment in spin], axis=1
+            )
             for spin in spins
         ]
     )
@@ -126,13 +128,13 @@ def dos_of(blocks: Sequence[Block]) -> Dos:
     Raises:
         DosError: they hold none.
     """
-    found = [block for block in blocks if block.kind == "DOSS"]
-    if not found:
-        raise DosError("it holds no density of states")
-    numbers = [block.integers[0] for block in found]
+    dos_blocks = [block for block in blocks if block.kind == "DOSS"]
+    if not dos_blocks:
+        raise DosError("it contains no density of states")
+    numbers = [block.integers[0] for block in dos_blocks]
     count = len(set(numbers))
-    if len(found) % count or any(block.columns != found[0].columns for block in found):
+    if len(dos_blocks) % count or any(block.columns != dos_blocks[0].columns for block in dos_blocks):
         raise DosError("its projections do not belong together")
-    values = np.stack([block.values for block in found]).reshape(-1, count, found[0].columns)
-    energies = found[0].second + found[0].step * np.arange(found[0].columns) - found[0].fermi
-    return Dos(energies, np.abs(values) if len(values) == 2 else values, found[0].fermi)
+    values = np.stack([block.values for block in dos_blocks]).reshape(-1, count, dos_blocks[0].columns)
+    energies = dos_blocks[0].second + dos_blocks[0].step * np.arange(dos_blocks[0].columns) - dos_blocks[0].fermi
+    return Dos(energies, np.abs(values) if len(values) == 2 else values, dos_blocks[0].fermi)

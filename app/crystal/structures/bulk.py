@@ -47,6 +47,7 @@ class StructureError(ValueError):
 
 
 def crystal_system(space_group: int) -> str:
+    """The crystal system of a space group, 1 to 230."""
     limits = (
         (2, "triclinic"),
         (15, "monoclinic"),
@@ -96,21 +97,21 @@ def minimal_parameters(space_group: int, rhombohedral: bool = False) -> tuple[st
     }[crystal_system(space_group)]
 
 
-def full_cell(space_group: int, given: dict[str, float], rhombohedral: bool = False) -> tuple[float, ...]:
+def full_cell(space_group: int, parameters: dict[str, float], rhombohedral: bool = False) -> tuple[float, ...]:
     """a, b, c (Å), α, β, γ (degrees) from the minimal parameters."""
-    missing = [name for name in minimal_parameters(space_group, rhombohedral) if name not in given]
+    missing = [name for name in minimal_parameters(space_group, rhombohedral) if name not in parameters]
     if missing:
-        raise StructureError(missing[0], f"must be given for a {crystal_system(space_group)} cell")
-    a = given["a"]
+        raise StructureError(missing[0], f"is required for a {crystal_system(space_group)} cell")
+    a = parameters["a"]
     if rhombohedral:
-        return (a, a, a, given["alpha"], given["alpha"], given["alpha"])
+        return (a, a, a, parameters["alpha"], parameters["alpha"], parameters["alpha"])
     system = crystal_system(space_group)
     angles = {"trigonal": (90.0, 90.0, 120.0), "hexagonal": (90.0, 90.0, 120.0)}.get(system, (90.0, 90.0, 90.0))
     if system == "triclinic":
-        angles = (given["alpha"], given["beta"], given["gamma"])
+        angles = (parameters["alpha"], parameters["beta"], parameters["gamma"])
     elif system == "monoclinic":
-        angles = (90.0, given["beta"], 90.0)
-    return (a, given.get("b", a), given.get("c", a), *angles)
+        angles = (90.0, parameters["beta"], 90.0)
+    return (a, parameters.get("b", a), parameters.get("c", a), *angles)
 
 
 def lattice_vectors(cell: Sequence[float]) -> Matrix:
@@ -121,7 +122,7 @@ def lattice_vectors(cell: Sequence[float]) -> Matrix:
     cy = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
     square = 1 - cx**2 - cy**2
     if not square > 1e-6:
-        raise StructureError("alpha", "and the other angles do not close a cell")
+        raise StructureError("alpha", "and the other angles do not form a cell")
     return np.array(
         [[a, 0, 0], [b * np.cos(gamma), b * np.sin(gamma), 0], [c * cx, c * cy, c * np.sqrt(square)]], dtype=float
     )
@@ -191,12 +192,12 @@ class Symmetry:
 def cartesian(rotations: Matrix, translations: Matrix, lattice: Matrix) -> tuple[tuple[Matrix, Matrix], ...]:
     """Operators given in fractions of `lattice` (rows, Å), one of each rotation: centring translations are no operators."""
     back = np.linalg.inv(lattice.T)
-    found: dict[tuple[int, ...], tuple[Matrix, Matrix]] = {}
+    operators: dict[tuple[int, ...], tuple[Matrix, Matrix]] = {}
     for rotation, translation in zip(rotations, translations, strict=True):
         key = tuple(np.round(rotation).astype(int).ravel().tolist())
         shift = translation - np.round(translation)
-        found.setdefault(key, (lattice.T @ rotation @ back, shift @ lattice))
-    return tuple(sorted(found.values(), key=lambda operator: -float(np.trace(operator[0]))))
+        operators.setdefault(key, (lattice.T @ rotation @ back, shift @ lattice))
+    return tuple(sorted(operators.values(), key=lambda operator: -float(np.trace(operator[0]))))
 
 
 class Expanded(ABC):
@@ -215,6 +216,7 @@ class Expanded(ABC):
 
     @property
     def elements(self) -> list[str]:
+        """Symbols of the elements, by atomic number."""
         return [SYMBOLS[z] for z in sorted(set(self.numbers))]
 
     @property
@@ -269,10 +271,12 @@ class Bulk(Expanded):
         return [f"{z} {number(x)} {number(y)} {number(w)}" for z, (x, y, w) in rows]
 
     def expand(self) -> tuple[Matrix, list[Matrix]]:
+        """Primitive vectors (rows, Å) and the images of each atom, as fractions of them; cached."""
         return _expand(self)
 
     @property
     def symmetry(self) -> Symmetry:
+        """The operators of the space group in Cartesian form."""
         rotations, translations, centring = operations_of(self.space_group, self.first_origin, self.rhombohedral)
         operators = cartesian(rotations, translations, lattice_vectors(self.cell))
         return Symmetry(operators, CENTRINGS[centring], SYSTEMS[crystal_system(self.space_group)])
@@ -293,7 +297,7 @@ class Bulk(Expanded):
                 raise StructureError(
                     "atoms",
                     f"row {owner[i] + 1} ({SYMBOLS[numbers[i]]}) and row {owner[j] + 1} ({SYMBOLS[numbers[j]]}) come "
-                    f"within {distances.min():.2f} Å of each other: give each atom of the asymmetric unit once, in this "
+                    f"within {distances.min():.2f} Å of each other: list each atom of the asymmetric unit once, in this "
                     "setting",
                 )
 
@@ -331,10 +335,9 @@ def _expand(bulk: Bulk) -> tuple[Matrix, list[Matrix]]:
 
 
 def refuse_many(count: int) -> None:
+    """Raise StructureError where `count` atoms are more than a primitive cell may have."""
     if count > MAX_ATOMS:
-        raise StructureError(
-            "atoms", f"make more atoms in the primitive cell than are possible here: at most {MAX_ATOMS}"
-        )
+        raise StructureError("atoms", f"give more than {MAX_ATOMS} atoms in the primitive cell (the limit)")
 
 
 def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
@@ -395,13 +398,13 @@ def read_bulk(values: Mapping[str, Any]) -> Bulk:
         StructureError: names the field at fault.
     """
     if values.get("space_group") is None:
-        raise StructureError("space_group", "must be given")
+        raise StructureError("space_group", "is required")
     group = int(values["space_group"])
     rhombohedral = bool(values.get("rhombohedral"))
-    given: dict[str, float] = {
+    parameters: dict[str, float] = {
         name: values[name] for name in ("a", "b", "c", "alpha", "beta", "gamma") if values.get(name) is not None
     }
-    cell = full_cell(group, given, rhombohedral)
+    cell = full_cell(group, parameters, rhombohedral)
     lattice_vectors(cell)
     try:
         numbers = tuple(atomic_number(str(row["element"])) for row in values["atoms"])
@@ -409,7 +412,7 @@ def read_bulk(values: Mapping[str, Any]) -> Bulk:
         raise StructureError("atoms", str(error)) from error
     positions = tuple((row["x"], row["y"], row["z"]) for row in values["atoms"])
     if any(abs(part) > 2 for place in positions for part in place):
-        raise StructureError("atoms", "have coordinates beyond 2; they are fractions of the conventional cell")
+        raise StructureError("atoms", "have coordinates beyond 2; they must be fractions of the conventional cell")
     first_origin = values.get("origin") == "first"
     bulk = Bulk(group, cell, numbers, positions, rhombohedral, first_origin)
     bulk.check()

@@ -33,20 +33,20 @@ def low_dimensional_parameters(structure: LowDimensional) -> dict[str, object]:
     return values
 
 
-def flatten(found: External, dimension: int, tolerance: float | None) -> tuple[LowDimensional, str, list[str]]:
+def flatten(external: External, dimension: int, tolerance: float | None) -> tuple[LowDimensional, str, list[str]]:
     """The structure, the symbol of its group, and remarks; `tolerance` None: without symmetry."""
     if dimension == 0:
-        places = found.places - found.places.mean(axis=0)
-        return LowDimensional(0, 1, (), found.numbers, _rows(places, 0)), "C1", []
-    vectors, places = found.vectors, found.places
+        places = external.places - external.places.mean(axis=0)
+        return LowDimensional(0, 1, (), external.numbers, _rows(places, 0)), "C1", []
+    vectors, places = external.vectors, external.places
     if dimension == 1:
         frame = _frame(vectors[0], vectors[1])
         places = places @ frame.T
         places[:, 1:] -= places[:, 1:].mean(axis=0)
         length = float(np.linalg.norm(vectors[0]))
         places[:, 0] /= length
-        return LowDimensional(1, 1, (length,), found.numbers, _rows(places, 1)), "p1", []
-    return _slab(vectors, places, found.numbers, tolerance)
+        return LowDimensional(1, 1, (length,), external.numbers, _rows(places, 1)), "p1", []
+    return _slab(vectors, places, external.numbers, tolerance)
 
 
 def _slab(

@@ -62,10 +62,12 @@ class External:
 
     @property
     def elements(self) -> list[str]:
+        """Symbols of the elements, by atomic number."""
         return [SYMBOLS[z] for z in sorted(set(self.numbers))]
 
     @property
     def electrons(self) -> int:
+        """Electrons of the neutral cell."""
         return sum(self.numbers)
 
 
@@ -86,7 +88,7 @@ def read_fort34(text: str) -> External:
             cursor.numbers(3, "a row of an operator")
         [count] = cursor.numbers(1, "number of atoms", integer=True)
         if not 1 <= int(count) <= MAX_ATOMS:
-            raise StructureError("file", f"holds {count} atoms; 1 to {MAX_ATOMS} are possible")
+            raise StructureError("file", f"has {count} atoms; 1 to {MAX_ATOMS} are allowed")
         rows = [[number_of(part) for part in cursor.numbers(4, "an atom: Z x y z")] for _ in range(int(count))]
     except RecordError as error:
         raise StructureError("file", f"cannot be read as fort.34: line {error.line}: {error}") from error
@@ -103,7 +105,7 @@ def _triples(matrix: Matrix) -> tuple[tuple[float, float, float], ...]:
 def refuse_impossible(lattice: Matrix, numbers: list[int], positions: Matrix) -> None:
     """What is no crystal must not reach spglib, which does not check."""
     if not (np.isfinite(lattice).all() and np.isfinite(positions).all()):
-        raise StructureError("file", "holds numbers that are not finite")
+        raise StructureError("file", "contains numbers that are not finite")
     lengths = np.linalg.norm(lattice, axis=1)
     if lengths.min() < 0.5 or lengths.max() > 1000:
         raise StructureError("file", f"has a cell vector of {lengths.min():g} to {lengths.max():g} Å")

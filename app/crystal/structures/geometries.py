@@ -20,23 +20,40 @@ class Structure(Protocol):
     """What every kind of structure says of itself. Lattices are rows in Å, positions fractions of the primitive cell."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The first keyword of its deck: CRYSTAL, SLAB, POLYMER, MOLECULE or EXTERNAL."""
+
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Number of periodic directions."""
+
     @property
-    def records(self) -> tuple[str, ...]: ...
+    def records(self) -> tuple[str, ...]:
+        """The lines of the deck from the kind to the last atom."""
+
     @property
-    def numbers(self) -> tuple[int, ...]: ...
+    def numbers(self) -> tuple[int, ...]:
+        """Atomic numbers of the asymmetric unit."""
+
     @property
-    def elements(self) -> list[str]: ...
+    def elements(self) -> list[str]:
+        """Symbols of the elements, by atomic number."""
+
     @property
-    def multiplicities(self) -> list[int]: ...
+    def multiplicities(self) -> list[int]:
+        """Atoms of the primitive cell that each atom of the asymmetric unit makes."""
+
     @property
-    def primitive(self) -> tuple[Matrix, list[int], Matrix]: ...
+    def primitive(self) -> tuple[Matrix, list[int], Matrix]:
+        """Primitive vectors (rows, Å), atomic numbers and fractional coordinates (n, 3)."""
+
     @property
-    def electrons(self) -> int | None: ...
+    def electrons(self) -> int | None:
+        """Electrons of the neutral primitive cell; None: not known."""
+
     @property
-    def symmetry(self) -> Symmetry: ...
+    def symmetry(self) -> Symmetry:
+        """The operators of its group in Cartesian form."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ class Geometry:
 
     @property
     def atoms(self) -> int | None:
+        """Atoms of the cell that is computed, a supercell included; None: not known."""
         if self.structure is None or self.structure.electrons is None:
             return None
         return len(self.structure.primitive[1]) * self.copies
@@ -115,7 +133,7 @@ def _low_dimensional(kind: str, values: Mapping[str, Any]) -> LowDimensional:
     if kind == "slab":
         missing = [name for name in layer_parameters(group) if values.get(name) is None]
         if missing:
-            raise StructureError(missing[0], f"must be given for layer group {group}")
+            raise StructureError(missing[0], f"is required for layer group {group}")
         a = values["a"]
         gamma = values["gamma"] if group <= 7 else 120.0 if group >= 65 else 90.0
         cell = (a, values["b"] if group <= 48 else a, gamma)

@@ -83,6 +83,7 @@ class Imported:
 
     @property
     def group(self) -> int:
+        """Number of the space, layer, rod or point group."""
         return self.structure.space_group if isinstance(self.structure, Bulk) else self.structure.group
 
 
@@ -105,7 +106,7 @@ def guess_format(name: str, text: str) -> str:
         return "vasp"
     raise StructureError(
         "file",
-        f"{name[:60]!r} is in no format known here: {', '.join(FORMATS.values())}; rename it with its usual ending",
+        f"{name[:60]!r} is not in a known format: {', '.join(FORMATS.values())}; rename it with its usual extension",
     )
 
 
@@ -150,7 +151,7 @@ def from_results(
 ) -> Imported:
     """The last geometry of a job whose output was read already; arguments and errors as for `read_structure`."""
     geometry = results.get("geometry") or {}
-    found = _external(
+    external = _external(
         results.get("dimensionality"),
         geometry.get("primitive_cell"),
         [
@@ -158,27 +159,27 @@ def from_results(
             for atom in geometry.get("atoms") or ()
         ],
     )
-    return _imported(found, f"{name}.out", "output", tolerance, kind, symmetry)
+    return _imported(external, f"{name}.out", "output", tolerance, kind, symmetry)
 
 
-def _imported(found: External, name: str, form: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
-    dimension = DIMENSIONS.get(kind, found.dimension)
-    if dimension > found.dimension:
-        raise StructureError("file", f"has {found.dimension} periodic direction(s), a {kind} has {dimension}")
-    notes = list(found.notes)
+def _imported(external: External, name: str, form: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    dimension = DIMENSIONS.get(kind, external.dimension)
+    if dimension > external.dimension:
+        raise StructureError("file", f"has {external.dimension} periodic direction(s), a {kind} has {dimension}")
+    notes = list(external.notes)
     if dimension == 3:
-        lattice, positions = found.vectors, found.places @ np.linalg.inv(found.vectors)
+        lattice, positions = external.vectors, external.places @ np.linalg.inv(external.vectors)
         structure: Bulk | LowDimensional
         if symmetry:
-            structure, symbol = standardise(lattice, found.numbers, positions, tolerance)
+            structure, symbol = standardise(lattice, external.numbers, positions, tolerance)
         else:
-            structure, symbol = without_symmetry(lattice, found.numbers, positions), "P1"
+            structure, symbol = without_symmetry(lattice, external.numbers, positions), "P1"
     else:
-        structure, symbol, more = flatten(found, dimension, tolerance if symmetry else None)
+        structure, symbol, more = flatten(external, dimension, tolerance if symmetry else None)
         notes += more
     structure.check()
-    title = _title(name, found.numbers, symbol)
-    return Imported(structure, title, FORMATS[form], symbol, tolerance, len(found.numbers), tuple(notes))
+    title = _title(name, external.numbers, symbol)
+    return Imported(structure, title, FORMATS[form], symbol, tolerance, len(external.numbers), tuple(notes))
 
 
 def _read(data: bytes, text: str, form: str) -> External:
@@ -215,23 +216,23 @@ def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
     import ase.io
     from ase import Atoms
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             atoms = ase.io.read(io.StringIO(text), format=kind, index=0 if kind == "cif" else -1)
         except Exception as error:
             # ASE's readers raise whatever a malformed file makes them stumble over.
             told_by = str(error).split("\n")[0][:150]
-            reason = told_by if " " in told_by else "it does not have the form of one"
+            reason = told_by if " " in told_by else "it is malformed"
             raise StructureError("file", f"cannot be read as {FORMATS[kind]}: {reason}") from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
-        raise StructureError("file", f"holds no atoms that could be read as {FORMATS[kind]}")
+        raise StructureError("file", f"contains no atoms that could be read as {FORMATS[kind]}")
     if len(atoms) > MAX_ATOMS:
-        raise StructureError("file", f"holds {len(atoms)} atoms; at most {MAX_ATOMS} are possible")
+        raise StructureError("file", f"has {len(atoms)} atoms; at most {MAX_ATOMS} are allowed")
     for site in (atoms.info.get("occupancy") or {}).values():
         if any(abs(share - 1) > 1e-3 for share in site.values()) or len(site) > 1:
-            raise StructureError("file", f"has a partly occupied site ({_share(site)}); make an ordered model first")
-    return atoms, sorted({str(warning.message).split("\n")[0][:200] for warning in told})
+            raise StructureError("file", f"has a partly occupied site ({_share(site)}); create an ordered model first")
+    return atoms, sorted({str(warning.message).split("\n")[0][:200] for warning in caught})
 
 
 def _share(site: dict[str, float]) -> str:
@@ -251,12 +252,12 @@ def _external(
 ) -> External:
     """Vectors and atoms as an output prints them: periodic coordinates are fractions, the others in Å."""
     if not atoms:
-        raise StructureError("file", "holds no geometry")
+        raise StructureError("file", "contains no geometry")
     dimension = 3 if dimensionality is None else dimensionality
     lattice = np.diag([VACUUM] * 3)
     if dimension:
         if cell is None:
-            raise StructureError("file", "holds no cell")
+            raise StructureError("file", "contains no cell")
         lattice = lattice_vectors(cell)
     scale = np.eye(3)
     scale[:dimension] = lattice[:dimension]
@@ -288,7 +289,7 @@ def standardise(lattice: Matrix, numbers: Sequence[int], positions: Matrix, tole
         assert dataset is not None
     except (spglib.error.SpglibError, AssertionError) as error:
         raise StructureError(
-            "tolerance", f"of {tolerance:g} Å finds no consistent symmetry; try a smaller one (atoms may also coincide)"
+            "tolerance", f"of {tolerance:g} Å gives no consistent symmetry; try a smaller one (atoms may also coincide)"
         ) from error
     parameters = _parameters(np.array(dataset.std_lattice))
     rotations, translations, _ = operations_of(group)

@@ -31,6 +31,7 @@ class Segment:
 
     @property
     def record(self) -> str:
+        """The segment as a record of BAND: start and end, in units of 1/shrink."""
         return " ".join(map(str, self.start)) + "  " + " ".join(map(str, self.end))
 
     def record_in(self, dimension: int) -> str:
@@ -40,6 +41,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class BandPath:
+    """Segments through the Brillouin zone with their common shrinking factor; `rounded`: some ends are not exact."""
+
     shrink: int
     segments: tuple[Segment, ...]
     rounded: bool = False
@@ -107,7 +110,7 @@ def own_path(rows: Sequence[Mapping[str, Any]], dimension: int) -> BandPath:
     for number, row in enumerate(rows, start=1):
         both = [[float(row[f"{axis}{end}"]) for axis in "xyz"] for end in (1, 2)]
         if any(abs(part) > 1e-9 for end in both for part in end[dimension:]):
-            raise ValueError(f"row {number}: fractions along directions without period must be 0")
+            raise ValueError(f"row {number}: fractions along non-periodic directions must be 0")
         if max(abs(a - b) for a, b in zip(*both, strict=True)) < 1e-6:
             raise ValueError(f"row {number} ends where it begins")
         ends.append(([_fraction(part) for part in both[0]], [_fraction(part) for part in both[1]]))
@@ -125,9 +128,9 @@ def _path_of_bulk(structure: Structure) -> BandPath:
     lattice, numbers, positions = structure.primitive
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        found = seekpath.get_path_orig_cell((lattice, positions, numbers), with_time_reversal=True)
-    points = {label: np.array(value) for label, value in found["point_coords"].items()}
-    used = {label for pair in found["path"] for label in pair}
+        path = seekpath.get_path_orig_cell((lattice, positions, numbers), with_time_reversal=True)
+    points = {label: np.array(value) for label, value in path["point_coords"].items()}
+    used = {label for pair in path["path"] for label in pair}
     fractions = {label: [_fraction(value) for value in points[label]] for label in used}
     shrink = lcm(*(part.denominator for parts in fractions.values() for part in parts))
     rounded = shrink > MAX_DENOMINATOR
@@ -138,7 +141,7 @@ def _path_of_bulk(structure: Structure) -> BandPath:
             _integers(fractions[start], shrink),
             _integers(fractions[end], shrink),
         )
-        for start, end in found["path"]
+        for start, end in path["path"]
     )
     return BandPath(shrink, segments, rounded)
 

@@ -75,6 +75,7 @@ class LowDimensional(Expanded):
 
     @property
     def kind(self) -> str:
+        """SLAB, POLYMER or MOLECULE."""
         return KINDS[self.dimension]
 
     @property
@@ -109,10 +110,12 @@ class LowDimensional(Expanded):
         return self.dimension == 2 or self.group == 1
 
     def expand(self) -> tuple[Matrix, list[Matrix]]:
+        """Primitive vectors (rows, Å) and the images of each atom, as fractions of them; cached."""
         return _expand(self)
 
     @property
     def symmetry(self) -> Symmetry:
+        """The operators of the layer group; of rods and molecules the identity alone."""
         if self.dimension < 2:
             return Symmetry(((np.eye(3), np.zeros(3)),))
         rotations, translations, centring = layer_operations(self.group)
@@ -140,7 +143,7 @@ class LowDimensional(Expanded):
                 raise StructureError(
                     "atoms",
                     f"come within {distances.min():.2f} Å of each other ({SYMBOLS[numbers[other]]} and "
-                    f"{SYMBOLS[numbers[index]]}): give each atom once; coordinates without a period are in Å",
+                    f"{SYMBOLS[numbers[index]]}): list each atom once; coordinates along non-periodic directions are in Å",
                 )
 
 

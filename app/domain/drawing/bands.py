@@ -148,17 +148,17 @@ def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:
     if own[-1] <= own[0]:
         return None
     low, high = window = _limits(
-        [value for one in sets for spin in one.energies for band in spin for value in band], None
+        [value for bands_of_job in sets for spin in bands_of_job.energies for band in spin for value in band], None
     )
     scale = (WIDTH - RIGHT - LEFT) / (own[-1] - own[0])
 
     down = _scale(window)
     lines: list[tuple[int, str]] = []
-    for place, one in enumerate(sets):
-        stretched = _stretched(one.distances, [at for at, _ in one.nodes], own)
-        kept = _thinned(one, MOST_NUMBERS // len(sets), window)
+    for place, bands_of_job in enumerate(sets):
+        stretched = _stretched(bands_of_job.distances, [at for at, _ in bands_of_job.nodes], own)
+        kept = _thinned(bands_of_job, MOST_NUMBERS // len(sets), window)
         across = [LEFT + (stretched[index] - own[0]) * scale for index in kept]
-        bands = [[[band[index] for index in kept] for band in spin] for spin in one.energies]
+        bands = [[[band[index] for index in kept] for band in spin] for spin in bands_of_job.energies]
         lines += [(place, path) for _, path in _band_lines(across, bands, low, high, down)]
     ticks = [Tick(LEFT + (at - own[0]) * scale, name) for at, name in sets[0].nodes]
     return _chart(lines, ticks, window)
@@ -166,21 +166,21 @@ def overlaid_chart(sets: Sequence[BandSet]) -> BandChart | None:
 
 def _stretched(distances: Sequence[float], nodes: Sequence[float], onto: Sequence[float]) -> list[float]:
     """The distances, with every stretch between two nodes as long as the one in `onto`."""
-    found = []
+    stretched = []
     for distance in distances:
         place = min(max(bisect_right(nodes, distance) - 1, 0), len(nodes) - 2)
         length = nodes[place + 1] - nodes[place]
         share = (distance - nodes[place]) / length if length else 0.0
-        found.append(onto[place] + share * (onto[place + 1] - onto[place]))
-    return found
+        stretched.append(onto[place] + share * (onto[place + 1] - onto[place]))
+    return stretched
 
 
-def _thinned(one: BandSet, most: int, window: tuple[float, float]) -> list[int]:
+def _thinned(band_set: BandSet, most: int, window: tuple[float, float]) -> list[int]:
     """Places of the points that are drawn: all nodes, and so many others that the page stays small."""
-    inside = sum(1 for spin in one.energies for band in spin if max(band) >= window[0] and min(band) <= window[1])
-    stride = max(1, -(-len(one.distances) * inside // most))
-    nodes = {at for at, _ in one.nodes}
-    return [place for place, at in enumerate(one.distances) if place % stride == 0 or at in nodes]
+    inside = sum(1 for spin in band_set.energies for band in spin if max(band) >= window[0] and min(band) <= window[1])
+    stride = max(1, -(-len(band_set.distances) * inside // most))
+    nodes = {at for at, _ in band_set.nodes}
+    return [place for place, at in enumerate(band_set.distances) if place % stride == 0 or at in nodes]
 
 
 def band_chart(

@@ -35,16 +35,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
+    """One line of a chart, in pixels."""
+
     name: str
     points: list[Point]
 
     @property
     def path(self) -> str:
+        """The points as SVG's `points` attribute takes them."""
         return " ".join(f"{point.x:.1f},{point.y:.1f}" for point in self.points)
 
 
 @dataclass(frozen=True)
 class Tick:
+    """A mark on an axis: its place in pixels and its text."""
+
     at: float
     text: str
 
@@ -142,11 +147,11 @@ class CurveChart(Box):
     y_label: str
 
 
-def spectrum_chart(found: Spectrum, x_label: str, y_label: str) -> CurveChart:
+def spectrum_chart(spectrum: Spectrum, x_label: str, y_label: str) -> CurveChart:
     """A broadened spectrum with its lines as sticks, the highest of which is as high as the curve."""
-    low, high = found.wavenumbers[0], found.wavenumbers[-1]
-    most = max(found.intensities) or 1.0
-    strongest = max((height for _, height in found.lines), default=1.0) or 1.0
+    low, high = spectrum.wavenumbers[0], spectrum.wavenumbers[-1]
+    most = max(spectrum.intensities) or 1.0
+    strongest = max((height for _, height in spectrum.lines), default=1.0) or 1.0
 
     def across(x: float) -> float:
         return LEFT + (x - low) / (high - low) * (WIDTH - RIGHT - LEFT)
@@ -155,11 +160,11 @@ def spectrum_chart(found: Spectrum, x_label: str, y_label: str) -> CurveChart:
         return HEIGHT - BOTTOM - share * 0.95 * (HEIGHT - BOTTOM - TOP)
 
     path = " ".join(
-        f"{across(x):.1f},{down(y / most):.1f}" for x, y in zip(found.wavenumbers, found.intensities, strict=True)
+        f"{across(x):.1f},{down(y / most):.1f}" for x, y in zip(spectrum.wavenumbers, spectrum.intensities, strict=True)
     )
     sticks = [
         (across(at), down(height / strongest), f"{at:.2f} cm⁻¹: {height:g}")
-        for at, height in found.lines
+        for at, height in spectrum.lines
         if low <= at <= high
     ]
     return CurveChart(

@@ -22,6 +22,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
+    """One row of a timeline: its name, its height in pixels from the top, and its bars."""
+
     name: str
     y: float
     bars: list[Bar]
@@ -29,6 +31,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Timeline:
+    """Rows of bars over a common axis of time, in pixels."""
+
     rows: list[Row]
     ticks: list[tuple[float, str]]
     width: int
@@ -63,7 +67,10 @@ def timeline(
         words = f"{state}: {duration((stop - start).total_seconds())}"
         return Bar(state, across(start), max(across(stop) - across(start), 1.0), words)
 
-    drawn = [Row(name, TOP + index * ROW, [bar(*one) for one in bars]) for index, (name, bars) in enumerate(rows)]
+    drawn = [
+        Row(name, TOP + index * ROW, [bar(*bar_of_state) for bar_of_state in bars])
+        for index, (name, bars) in enumerate(rows)
+    ]
     step = next((size for size in STEPS if span / size <= 8), STEPS[-1])
     ticks = [(LEFT + place * step * scale, duration(place * step)) for place in range(int(span // step) + 1)]
     return Timeline(drawn, ticks, WIDTH, TOP + len(rows) * ROW + 6)

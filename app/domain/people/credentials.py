@@ -31,6 +31,7 @@ class CredentialKey:
 
     @property
     def is_personal(self) -> bool:
+        """True where a member's own key opens the connection, not one of the installation."""
         return self.credential_id is not None
 
 

@@ -10,6 +10,8 @@ from app.errors import NotAllowed, NotAuthenticated
 
 
 class Role(StrEnum):
+    """What a user may do in the group; each role includes those before it."""
+
     VIEWER = "viewer"
     MEMBER = "member"
     MAINTAINER = "maintainer"
@@ -36,18 +38,18 @@ class Scope(StrEnum):
 
 
 SCOPE_WORDS: dict[Scope, str] = {
-    Scope.JOBS_READ: "look at jobs, results, files, templates, workflows and clusters, and hear of their changes",
-    Scope.JOBS_WRITE: "make, change and cancel jobs, batches and runs; write templates, basis sets and workflows; "
-    "make keys and test clusters",
+    Scope.JOBS_READ: "view jobs, results, files, templates, workflows and clusters, and follow their changes",
+    Scope.JOBS_WRITE: "create, change and cancel jobs, batches and runs; write templates, basis sets and workflows; "
+    "create keys and test clusters",
     Scope.CLUSTERS_WRITE: "add, change, pause and remove clusters, and trust their host keys",
-    Scope.ADMIN: "everything that its owner may do, accounts included",
+    Scope.ADMIN: "everything that its owner may do, including managing accounts",
 }
 """What each scope lets a token do, beyond what those before it do; never more than the role of its owner."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who is logged in: user id, name, role and the scopes of the way they came in."""
+    """A logged-in user: id, name, role, and the scopes of their session or token."""
 
     user_id: int
     name: str
@@ -99,6 +101,22 @@ RULES: dict[Action, Rule] = {
     "account.own": Rule(Role.VIEWER, Scope.ADMIN),
 }
 
+_WORDS: dict[str, str] = {
+    "job.read": "viewing jobs",
+    "job.create": "creating jobs",
+    "job.change": "changing jobs",
+    "template.read": "viewing templates",
+    "template.create": "creating templates",
+    "template.change": "changing templates",
+    "template.review": "reviewing templates",
+    "cluster.read": "viewing clusters",
+    "cluster.use": "using clusters",
+    "cluster.change": "changing clusters",
+    "user.change": "managing accounts",
+    "account.own": "changing this account",
+}
+"""What each action does, after "your role does not allow"."""
+
 
 def can(actor: Actor | None, action: Action, owner_id: int | None = None) -> bool:
     """True if `actor` may do `action` on an object of `owner_id` (None: an object without owner)."""
@@ -113,17 +131,17 @@ def can(actor: Actor | None, action: Action, owner_id: int | None = None) -> boo
 def require(actor: Actor | None, action: Action, owner_id: int | None = None) -> Actor:
     """Return the actor if `can`, else raise NotAuthenticated or NotAllowed with the reason."""
     if actor is None:
-        raise NotAuthenticated("Nobody is logged in.", hint="Log in, or send a bearer token.")
+        raise NotAuthenticated("You are not logged in.", hint="Log in, or send a bearer token.")
     if not can(actor, action, owner_id):
         rule = RULES[action]
         if not actor.has(rule.scope):
             raise NotAllowed(
                 f"The token of {actor.name} lacks the scope {rule.scope}.",
-                hint=f"Make a token with this scope: crystaldeck token create --user {actor.name} --scope {rule.scope}",
+                hint=f"Create a token with this scope: crystaldeck token create --user {actor.name} --scope {rule.scope}",
             )
-        whose = " that belongs to somebody else" if rule.own and actor.role.rank >= rule.role.rank else ""
+        others = rule.own and actor.role.rank >= rule.role.rank
         raise NotAllowed(
-            f"{actor.name} ({actor.role}) may not do {action}{whose}.",
-            hint="Ask a maintainer of your group." if whose else f"It needs the role {rule.role}: ask an admin.",
+            f"Your role ({actor.role}) does not allow {_WORDS[action]}{' of other users' if others else ''}.",
+            hint="Ask a maintainer of your group." if others else f"This needs the role {rule.role}: ask an admin.",
         )
     return actor

@@ -37,8 +37,8 @@ def check_pattern(pattern: str) -> None:
     try:
         _compiled(pattern)
     except re2.error as error:
-        told = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"the pattern {pattern[:60]!r} is not understood: {told}") from error
+        fault = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"the pattern {pattern[:60]!r} is not a valid expression: {fault}") from error
 
 
 def read_cell(kind: str, cell: Any, pattern: str = "", low: float | None = None, high: float | None = None) -> Any:
@@ -57,14 +57,14 @@ def read_cell(kind: str, cell: Any, pattern: str = "", low: float | None = None,
 def read_integer(raw: Any) -> int:
     """A whole number; True, 8.9 and '8.9' are refused rather than truncated."""
     if isinstance(raw, bool) or not isinstance(raw, (int, str, float)):
-        raise ValueError("must be a whole number")
+        raise ValueError("must be an integer")
     if isinstance(raw, str) and not re.fullmatch(r"[+-]?\d{1,18}", raw.strip()):
-        raise ValueError("must be a whole number of at most 18 digits")
+        raise ValueError("must be an integer of at most 18 digits")
     if isinstance(raw, float) and not raw.is_integer():
-        raise ValueError("must be a whole number")
+        raise ValueError("must be an integer")
     number = int(raw)
     if abs(number) >= 10**18:
-        raise ValueError("must be a whole number of at most 18 digits")
+        raise ValueError("must be an integer of at most 18 digits")
     return number
 
 
@@ -86,6 +86,7 @@ def read_number(raw: Any) -> float:
 
 
 def read_boolean(raw: Any) -> bool:
+    """True or false from a form's or a notebook's value; nothing is false. Raises ValueError for anything else."""
     if isinstance(raw, bool):
         return raw
     if isinstance(raw, str) and raw.lower() in ("true", "on", "1", "yes"):
@@ -96,6 +97,7 @@ def read_boolean(raw: Any) -> bool:
 
 
 def check_range(value: float, low: float | None, high: float | None) -> float:
+    """The value, if it lies within the limits (None: no limit); otherwise raises ValueError."""
     if low is not None and value < low:
         raise ValueError(f"must be at least {low:g}")
     if high is not None and value > high:
@@ -109,7 +111,7 @@ def read_mesh(raw: Any, low: float | None = None, high: float | None = None) -> 
         raw = raw.replace(",", " ").split()
     parts = raw if isinstance(raw, (list, tuple)) else [raw]
     if len(parts) not in (1, 3):
-        raise ValueError("must be one factor, or three")
+        raise ValueError("must be one or three shrinking factors")
     factors = [int(check_range(read_integer(part), low, high)) for part in parts]
     return factors[:1] if len(set(factors)) == 1 else factors
 
@@ -128,7 +130,7 @@ def read_several(raw: Any, known: list[str]) -> list[str]:
         raise ValueError("must be a list")
     chosen = {str(part) for part in parts}
     if unknown := sorted(chosen.difference(known)):
-        raise ValueError(f"does not know {shortened(listed(unknown), 200)}; choose among {listed(known)}")
+        raise ValueError(f"does not know {shortened(listed(unknown), 200)}; choose from {listed(known)}")
     return [value for value in known if value in chosen]
 
 

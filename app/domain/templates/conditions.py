@@ -45,7 +45,7 @@ MAX_DIGITS = 20
 def _round(value: float, digits: int = 0) -> float:
     """Python computes 10 to the power of the digits, however many they are."""
     if abs(digits) > MAX_DIGITS:
-        raise ValueError(f"cannot round to {digits} digits; at most {MAX_DIGITS} are taken")
+        raise ValueError(f"cannot round to {digits} digits; at most {MAX_DIGITS} are allowed")
     return round(value, digits) if digits else round(value)
 
 
@@ -78,7 +78,7 @@ class Condition:
 
     def __init__(self, source: str, functions: Functions = FUNCTIONS, *, paths: bool = False) -> None:
         if len(source) > MAX_LENGTH:
-            raise ConditionError(f"an expression of {len(source)} characters; at most {MAX_LENGTH} are taken")
+            raise ConditionError(f"an expression of {len(source)} characters; at most {MAX_LENGTH} are allowed")
         try:
             self._tree = ast.parse(source, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -152,7 +152,7 @@ def _check(tree: ast.AST, functions: Functions, allowed: tuple[type[ast.AST], ..
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
             return
-    raise ConditionError(f"the parts of an expression stand more than {MAX_NESTING} deep in each other")
+    raise ConditionError(f"the expression is nested more than {MAX_NESTING} levels deep")
 
 
 class _Evaluation:
@@ -239,4 +239,4 @@ def member(owner: Any, key: str) -> Any:
         return owner[key]
     if isinstance(owner, list):
         return [None if entry is None else member(entry, key) for entry in owner]
-    raise KeyError(f"nothing is called {key!r} there")
+    raise KeyError(f"there is no {key!r} in it")

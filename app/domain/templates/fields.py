@@ -43,6 +43,8 @@ TOLD = 20
 
 
 class Choice(BaseModel):
+    """One choice of a field: its value, its label and the group under which it is listed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: str
@@ -51,6 +53,7 @@ class Choice(BaseModel):
 
     @property
     def text(self) -> str:
+        """What the page shows for it."""
         return self.label or self.value
 
 
@@ -83,19 +86,19 @@ class FieldSpec(BaseModel):
     required: bool = True
     default: Any = None
     default_from: str = ""
-    visible_when: str = Field("", description="Where it does not hold the field is dropped, never rendered.")
-    enabled_when: str = Field("", description="Where it does not hold the field is shown with its default.")
+    visible_when: str = Field("", description="Where it is false, the field is dropped and never rendered.")
+    enabled_when: str = Field("", description="Where it is false, the field is shown with its default.")
     min: float | None = None
     max: float | None = None
     step: float | None = None
     pattern: str = ""
     max_length: int = Field(20000, ge=1, le=MAX_LENGTH)
     choices: tuple[Choice, ...] = Field((), max_length=MAX_CHOICES)
-    choices_from: str = Field("", description="A list that the service keeps, such as basis_library.")
+    choices_from: str = Field("", description="A list kept by the service, such as basis_library.")
     sweepable: bool = Field(False, description="May be an axis of a sweep.")
     role: str = Field("", description="Of a file: wavefunction, geometry or restart.")
     staged_as: str = Field("", description="Of a file: the name under which the program finds it.")
-    accept: tuple[str, ...] = Field((), description="Of a file: names that fit, such as fort.9.")
+    accept: tuple[str, ...] = Field((), description="Of a file: names that match, such as fort.9.")
     columns: tuple[Column, ...] = Field((), max_length=MAX_COLUMNS)
     min_rows: int = Field(1, ge=0, le=MAX_ROWS)
     max_rows: int = Field(1000, ge=1, le=MAX_ROWS)
@@ -116,9 +119,11 @@ class FieldSpec(BaseModel):
         return self
 
     def visible(self, values: dict[str, Any]) -> bool:
+        """Is the field part of the form, given the values of the others?"""
         return not self.visible_when or condition(self.visible_when).holds(values)
 
     def enabled(self, values: dict[str, Any]) -> bool:
+        """May the field be changed, given the values of the others?"""
         return not self.enabled_when or condition(self.enabled_when).holds(values)
 
     def starting_value(self, values: dict[str, Any]) -> Any:
@@ -174,11 +179,11 @@ class FieldSpec(BaseModel):
         else:
             value = raw.replace("\r\n", "\n").replace("\r", "\n")
             if _CONTROL.search(value.replace("\n", "").replace("\t", "")):
-                raise ValueError("must not hold control characters")
+                raise ValueError("must not contain control characters")
         if not value and self.required:
             raise ValueError("must not be empty")
         if len(value) > self.max_length:
-            raise ValueError(f"must have at most {self.max_length} characters, has {len(value)}")
+            raise ValueError(f"must be at most {self.max_length} characters long, not {len(value)}")
         if self.pattern and not fits(self.pattern, value):
             raise ValueError(f"must match {self.pattern}")
         return value
@@ -190,7 +195,7 @@ class FieldSpec(BaseModel):
         if not isinstance(raw, list):
             raise ValueError("must be rows")
         if not self.min_rows <= len(raw) <= self.max_rows:
-            raise ValueError(f"must have {self.min_rows} to {self.max_rows} rows, has {len(raw)}")
+            raise ValueError(f"must have {self.min_rows} to {self.max_rows} rows, not {len(raw)}")
         return [self._read_row(number, row) for number, row in enumerate(raw, start=1)]
 
     def _read_row(self, number: int, row: Any) -> dict[str, Any]:
@@ -237,16 +242,16 @@ def validate(fields: tuple[FieldSpec, ...], raw: dict[str, Any]) -> tuple[dict[s
     return values, errors
 
 
-def _answer(field: FieldSpec, given: Any, values: dict[str, Any]) -> FieldError | None:
+def _answer(field: FieldSpec, raw: Any, values: dict[str, Any]) -> FieldError | None:
     """Put the value of one field to the others, or answer what is wrong with it."""
     try:
         if not field.visible(values):
             return None
-        if not field.enabled(values) or given is None or (given == "" and field.type not in ("text", "boolean")):
-            given = field.starting_value(values)
-        if given is None and field.type != "boolean":
-            return FieldError(field.key, "must be given") if field.required else None
-        values[field.key] = field.read(given)
+        if not field.enabled(values) or raw is None or (raw == "" and field.type not in ("text", "boolean")):
+            raw = field.starting_value(values)
+        if raw is None and field.type != "boolean":
+            return FieldError(field.key, "is required") if field.required else None
+        values[field.key] = field.read(raw)
     except ValueError as error:
-        return FieldError(field.key, str(error), shortened(field.as_text(given)))
+        return FieldError(field.key, str(error), shortened(field.as_text(raw)))
     return None

@@ -27,22 +27,24 @@ class TemplateFile(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9]+$")
     role: Literal["d12", "d3", "auxiliary"]
-    when: str = Field("", description="Expression over the fields; the file is rendered only where it holds.")
-    verbatim: bool = Field(False, description="A person's own text: only the deck checker judges its form.")
+    when: str = Field("", description="Expression over the fields; the file is rendered only where it is true.")
+    verbatim: bool = Field(False, description="Free text by a user: only the deck checker judges its form.")
 
     @model_validator(mode="after")
     def _named_by_role(self) -> TemplateFile:
         if self.role != "auxiliary" and not self.name.endswith(f".{self.role}"):
             raise ValueError(f"file {self.name}: its name must end in .{self.role}")
         if self.role == "auxiliary" and self.name.endswith((".d12", ".d3", ".sh")):
-            raise ValueError(f"file {self.name}: an auxiliary file must not be called like a deck or a script")
+            raise ValueError(f"file {self.name}: an auxiliary file must not be named like a deck or a script")
         return self
 
     def wanted(self, values: dict[str, Any]) -> bool:
+        """Is the file rendered for these values?"""
         return not self.when or condition(self.when).holds(values)
 
     @property
     def source(self) -> str:
+        """Name of the Jinja file that renders it."""
         return f"{self.name}.j2"
 
 
@@ -123,6 +125,7 @@ class TemplateSpec(BaseModel):
 
     @property
     def sweepable(self) -> list[FieldSpec]:
+        """Fields that can be an axis of a sweep."""
         return [field for field in self.fields if field.sweepable]
 
     def with_choices(self, lists: Mapping[str, Sequence[Choice]]) -> TemplateSpec:
@@ -151,7 +154,7 @@ class TemplateSpec(BaseModel):
 
     def _failed(self, values: dict[str, Any], errors: list[FieldError]) -> list[FieldError]:
         """The cross-field checks that do not hold, of fields that are right by themselves."""
-        found = []
+        failed = []
         faulty = {error.field for error in errors}
         for check in self.checks:
             rule = condition(check.expression)
@@ -163,8 +166,8 @@ class TemplateSpec(BaseModel):
             except ConditionTooLarge as error:
                 message = str(error)
             if message:
-                found.append(FieldError(field, message, shortened(values.get(field, ""))))
-        return found
+                failed.append(FieldError(field, message, shortened(values.get(field, ""))))
+        return failed
 
     def require(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Typed values, or InvalidInput that names every wrong field."""
@@ -181,7 +184,7 @@ def refuse(template_id: str, errors: list[FieldError]) -> InvalidInput:
     )
     more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
     return InvalidInput(
-        f"The parameters of template {template_id} are wrong: {listed}{more}.",
+        f"The parameters of template {template_id} are invalid: {listed}{more}.",
         hint="Correct the named fields; nothing was submitted.",
         fields=errors,
     )

@@ -42,6 +42,7 @@ class Problem:
 
     @property
     def sentence(self) -> str:
+        """The problem with its place, as a sentence."""
         where = f"Step {self.step}, {self.field}" if self.step else self.field
         return f"{where}: {self.reason}."
 
@@ -70,13 +71,13 @@ class Checked:
 
 def named_workflows(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> dict[str, WorkflowSpec]:
     """The workflows that run in this one, and in those."""
-    found: dict[str, WorkflowSpec] = {}
+    named_specs: dict[str, WorkflowSpec] = {}
     rest = [spec]
     while rest:
-        named = {step.workflow for step in rest.pop().steps if step.workflow in workflows} - found.keys()
-        found |= {name: workflows[name] for name in named}
+        named = {step.workflow for step in rest.pop().steps if step.workflow in workflows} - named_specs.keys()
+        named_specs |= {name: workflows[name] for name in named}
         rest += [workflows[name] for name in named]
-    return found
+    return named_specs
 
 
 def expanded(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> str:
@@ -96,7 +97,7 @@ def expanded(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> str:
         return total
 
     if size(spec, 1) > MAX_EXPANDED:
-        return f"has more than {MAX_EXPANDED} steps with those of the workflows in it, or they run more than {MAX_DEPTH} deep"
+        return f"has more than {MAX_EXPANDED} steps including inner workflows, or nests them more than {MAX_DEPTH} levels deep"
     return ""
 
 
@@ -105,14 +106,14 @@ def check(spec: WorkflowSpec, known: Known, above: tuple[str, ...] = ()) -> Chec
     before = dependencies(known.language, spec)
     if not above and (reason := expanded(spec, known.workflows)):
         return Checked(
-            spec, {name: [] for name in spec.names}, spec.names, {}, [Problem("", "steps", f"{reason}: the limit")]
+            spec, {name: [] for name in spec.names}, spec.names, {}, [Problem("", "steps", f"{reason} (the limit)")]
         )
     links = sum(map(len, before.values()))
     if links > MAX_LINKS:
-        reason = f"make {links} links between steps; at most {MAX_LINKS} are taken"
+        reason = f"make {links} links between steps; at most {MAX_LINKS} are allowed"
         return Checked(spec, {name: [] for name in spec.names}, spec.names, {}, [Problem("", "after", reason)])
-    found = [
-        Problem(step.name, "after", f"names the step {name!r}, which there is not")
+    problems = [
+        Problem(step.name, "after", f"names the step {name!r}, which does not exist")
         for step in spec.steps
         for name in step.after
         if name not in spec.names
@@ -120,30 +121,32 @@ def check(spec: WorkflowSpec, known: Known, above: tuple[str, ...] = ()) -> Chec
     try:
         order = in_order(before)
     except ValueError as error:
-        return Checked(spec, before, spec.names, {}, [*found, Problem("", "after", str(error))])
+        return Checked(spec, before, spec.names, {}, [*problems, Problem("", "after", str(error))])
     wired = wire(spec, before, known.templates)
     for step in spec.steps:
-        found += [Problem(step.name, place, reason) for place, reason in _step(spec, step, before, wired, known, above)]
-        found += [Problem(step.name, place, reason) for place, reason in wired[step.name].problems]
+        problems += [
+            Problem(step.name, place, reason) for place, reason in _step(spec, step, before, wired, known, above)
+        ]
+        problems += [Problem(step.name, place, reason) for place, reason in wired[step.name].problems]
     for output in spec.outputs:
-        found += [
+        problems += [
             Problem("", f"output {output.name}", reason)
             for reason in _expressions(spec, known, output.value, spec.names, in_fan_out=False)[1]
         ]
     for key in spec.parameters:
         if not any(key in _keys(known, step) for step in spec.steps):
-            found.append(Problem("", f"parameters.{key}", "is a parameter of none of the steps"))
-    return Checked(spec, before, order, wired, found)
+            problems.append(Problem("", f"parameters.{key}", "is not a parameter of any step"))
+    return Checked(spec, before, order, wired, problems)
 
 
 def _keys(known: Known, step: StepSpec, above: tuple[str, ...] = ()) -> set[str]:
     """Parameters that a step can be given; of a workflow that runs itself, which is said elsewhere, those of one round."""
     if step.template in known.templates:
-        return {one.key for one in known.templates[step.template].fields}
+        return {field.key for field in known.templates[step.template].fields}
     if step.workflow in known.workflows and step.workflow not in above:
         inner = known.workflows[step.workflow]
         deeper = (*above, step.workflow)
-        return {one.key for one in inner.inputs}.union(*(_keys(known, one, deeper) for one in inner.steps))
+        return {field.key for field in inner.inputs}.union(*(_keys(known, child, deeper) for child in inner.steps))
     return set()
 
 
@@ -160,29 +163,29 @@ def _step(
     known: Known,
     above: tuple[str, ...],
 ) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     earlier = ancestors(before, step.name)
     if step.template and step.template not in known.templates:
-        found.append(("template", f"there is no template {step.template!r}"))
+        problems.append(("template", f"there is no template {step.template!r}"))
     if step.workflow:
-        found += _inner(step, known, (*above, spec.name))
-    found += [
-        ("remedies", f"there is no remedy {name!r}; there are {', '.join(known.remedies)}")
+        problems += _inner(step, known, (*above, spec.name))
+    problems += [
+        ("remedies", f"there is no remedy {name!r}; known remedies: {', '.join(known.remedies)}")
         for name in step.remedies
         if name not in known.remedies
     ]
     if step.when:
-        found += [("when", reason) for reason in _condition(spec, known, step.when, earlier)]
+        problems += [("when", reason) for reason in _condition(spec, known, step.when, earlier)]
     for name, text in step.values.items():
-        found += [(f"values.{name}", reason) for reason in _value(spec, known, text, earlier)]
+        problems += [(f"values.{name}", reason) for reason in _value(spec, known, text, earlier)]
     if step.template in known.templates:
-        found += _parameters(spec, step, known.templates[step.template], known, earlier)
+        problems += _parameters(spec, step, known.templates[step.template], known, earlier)
     elif step.workflow in known.workflows:
         keys = _keys(known, step)
         unknown = [key for key in step.parameters if key not in keys]
-        found += [(f"parameters.{key}", f"is a parameter of no step of {step.workflow}") for key in unknown]
-    found += _over(spec, step, known, earlier)
-    return found
+        problems += [(f"parameters.{key}", f"is not a parameter of any step of {step.workflow}") for key in unknown]
+    problems += _over(spec, step, known, earlier)
+    return problems
 
 
 def _inner(step: StepSpec, known: Known, above: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -191,7 +194,7 @@ def _inner(step: StepSpec, known: Known, above: tuple[str, ...]) -> list[tuple[s
     if step.workflow in above:
         return [("workflow", f"{step.workflow} would run itself")]
     inner = check(known.workflows[step.workflow], known, above)
-    return [("workflow", f"{step.workflow} is wrong: {problem.sentence}") for problem in inner.problems[:3]]
+    return [("workflow", f"{step.workflow} has an error: {problem.sentence}") for problem in inner.problems[:3]]
 
 
 def _condition(spec: WorkflowSpec, known: Known, text: str, earlier: Collection[str]) -> list[str]:
@@ -206,7 +209,7 @@ def _value(spec: WorkflowSpec, known: Known, text: str, earlier: Collection[str]
         listed = known.language.computed(text).expressions
     except ConditionError as error:
         return [str(error)]
-    return [reason for one in listed for reason in _named(spec, known, one, earlier, in_fan_out=False)[1]]
+    return [reason for expression in listed for reason in _named(spec, known, expression, earlier, in_fan_out=False)[1]]
 
 
 def _expressions(
@@ -218,7 +221,7 @@ def _expressions(
         listed = whole.expressions if whole else list(known.language.inside(value))
     except ConditionError as error:
         return "any", [str(error)]
-    checked = [_named(spec, known, one, earlier, in_fan_out=in_fan_out) for one in listed]
+    checked = [_named(spec, known, expression, earlier, in_fan_out=in_fan_out) for expression in listed]
     reasons = [reason for _, wrong in checked for reason in wrong]
     if whole is not None:
         return (checked[0][0] if whole.is_whole else "text"), reasons
@@ -244,11 +247,11 @@ def _walk(
     """Follow a path through what will be known when the step begins."""
     root, rest = path[0], path[1:]
     if root in ("item", "index"):
-        return "any", "" if in_fan_out else f"{root} is known only in a step with several jobs (over)"
+        return "any", "" if in_fan_out else f"{root} exists only in a step with several jobs (over)"
     if root == "inputs":
-        keys = {one.key: one for one in spec.inputs}
+        keys = {field.key: field for field in spec.inputs}
         if not rest or rest[0] not in keys:
-            return "any", f"there is no input {'.'.join(rest) or '?'}; there are {', '.join(keys) or 'none'}"
+            return "any", f"there is no input {'.'.join(rest) or '?'}; inputs: {', '.join(keys) or 'none'}"
         kinds = {"integer": "number", "number": "number", "boolean": "boolean", "table": "list", "kmesh": "list"}
         return kinds.get(keys[rest[0]].type, "text"), ""
     if root == "parameters":
@@ -256,7 +259,7 @@ def _walk(
     if not rest or rest[0] not in spec.names:
         return "any", f"there is no step {'.'.join(rest[:1]) or '?'}"
     if rest[0] not in earlier:
-        return "any", f"the step {rest[0]} does not come before"
+        return "any", f"the step {rest[0]} does not come before this one"
     return _in_step(spec.step(rest[0]), rest[1:], known)
 
 
@@ -271,13 +274,13 @@ def _in_step(step: StepSpec, rest: tuple[str, ...], known: Known) -> tuple[Kind,
             shape |= {"values": dict.fromkeys(step.values, "any")}
         case _:
             inner = known.workflows.get(step.workflow)
-            shape |= {"outputs": dict.fromkeys([one.name for one in inner.outputs], "any") if inner else "any"}
+            shape |= {"outputs": dict.fromkeys([output.name for output in inner.outputs], "any") if inner else "any"}
     if several:
         shape |= {"item": "any", "index": "number"}
     for part in rest:
         if isinstance(shape, str):
             if shape not in ("any", "mapping"):
-                return "any", f"{part} is looked for in a {shape}"
+                return "any", f"{part} cannot be part of a {shape}"
             return "any", ""
         if part not in shape:
             return "any", f"{step.name} has no {part}; it has {', '.join(list(shape)[:12])}"
@@ -290,29 +293,29 @@ def _parameters(
     spec: WorkflowSpec, step: StepSpec, template: TemplateSpec, known: Known, earlier: Collection[str]
 ) -> list[tuple[str, str]]:
     """Parameters of a step against the fields of its template: those that are known now, and the kinds of the others."""
-    fields = {one.key: one for one in template.fields}
-    found: list[tuple[str, str]] = []
+    fields = {field.key: field for field in template.fields}
+    problems: list[tuple[str, str]] = []
     for key, value in {**{k: v for k, v in spec.parameters.items() if k in fields}, **step.parameters}.items():
         if key not in fields:
-            found.append((f"parameters.{key}", f"is no parameter of {template.id}"))
+            problems.append((f"parameters.{key}", f"is not a parameter of {template.id}"))
             continue
         kind, wrong = _expressions(spec, known, value, earlier, in_fan_out=bool(step.over))
-        found += [(f"parameters.{key}", reason) for reason in wrong]
+        problems += [(f"parameters.{key}", reason) for reason in wrong]
         if not kind:
             try:
                 fields[key].read(value)
             except ValueError as error:
-                found.append((f"parameters.{key}", f"{error} (got {str(value)[:40]!r})"))
+                problems.append((f"parameters.{key}", f"{error} (got {str(value)[:40]!r})"))
         elif kind not in ("any", *_FITS[fields[key].type]):
-            found.append((f"parameters.{key}", f"takes a {fields[key].type}, but {str(value)[:60]} is a {kind}"))
-    return found
+            problems.append((f"parameters.{key}", f"takes a {fields[key].type}, but {str(value)[:60]} is a {kind}"))
+    return problems
 
 
 def _over(spec: WorkflowSpec, step: StepSpec, known: Known, earlier: Collection[str]) -> list[tuple[str, str]]:
     if not step.over:
         return []
     template = known.templates.get(step.template)
-    fields = {one.key: one for one in template.fields} if template else {}
+    fields = {field.key: field for field in template.fields} if template else {}
     keys = set(fields) if template else _keys(known, step)
     if isinstance(step.over, str):
         try:
@@ -323,17 +326,17 @@ def _over(spec: WorkflowSpec, step: StepSpec, known: Known, earlier: Collection[
     if isinstance(step.over, dict) and template is None:
         return [("over", "needs rows of parameters: axes are for steps of one template")]
     listed = [*step.over] if isinstance(step.over, dict) else sorted({key for row in step.over for key in row})
-    found = [
-        ("over", f"{key} is no parameter of {step.template or step.workflow}") for key in listed if key not in keys
+    problems = [
+        ("over", f"{key} is not a parameter of {step.template or step.workflow}") for key in listed if key not in keys
     ]
-    if isinstance(step.over, dict) and not found:
+    if isinstance(step.over, dict) and not problems:
         try:
             points([read_axis(fields[key], text) for key, text in step.over.items()], step.how)
         except ValueError as error:
-            found.append(("over", str(error)))
+            problems.append(("over", str(error)))
     if isinstance(step.over, list) and len(step.over) > MAX_ITEMS:
-        found.append(("over", f"has {len(step.over)} rows; at most {MAX_ITEMS} are taken"))
-    return found
+        problems.append(("over", f"has {len(step.over)} rows; at most {MAX_ITEMS} are allowed"))
+    return problems
 
 
 def rows_of(step: StepSpec, fields: Mapping[str, FieldSpec], value: Any = None) -> list[dict[str, Any]]:
@@ -348,5 +351,5 @@ def rows_of(step: StepSpec, fields: Mapping[str, FieldSpec], value: Any = None) 
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("needs rows of parameters")
     if not 1 <= len(rows) <= MAX_ITEMS:
-        raise ValueError(f"has {len(rows)} rows; 1 to {MAX_ITEMS} are taken")
+        raise ValueError(f"has {len(rows)} rows; 1 to {MAX_ITEMS} are allowed")
     return [dict(row) for row in rows]

@@ -40,30 +40,30 @@ class StepSpec(BaseModel):
     name: str = Field(pattern=NAME)
     title: str = ""
     template: str = Field("", description="The template of its jobs.")
-    workflow: str = Field("", description="A workflow of the library that it runs instead.")
+    workflow: str = Field("", description="The workflow of the library that it runs instead.")
     values: dict[str, str] = Field(
-        default_factory=dict, max_length=MAX_VALUES, description="Values that it computes instead, by name."
+        default_factory=dict, max_length=MAX_VALUES, description="The values that it computes instead, by name."
     )
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="What differs from the workflow's own parameters."
+        default_factory=dict, description="Parameters that override those of the workflow."
     )
     after: tuple[str, ...] = Field((), max_length=MAX_NAMED, description="Steps that must have ended before.")
     files: dict[str, str] = Field(
         default_factory=dict, description="Where a file field takes its file from, as `step:role`; empty: no file."
     )
-    when: str = Field("", description="An expression; where it does not hold the step is skipped.")
+    when: str = Field("", description="An expression; where it is false, the step is skipped.")
     over: str | dict[str, str] | list[dict[str, Any]] = Field(
         "", description="One job for each: rows of parameters, axes as of a sweep, or an expression that gives rows."
     )
     how: Literal["grid", "zip"] = Field("grid", description="How axes are combined.")
-    cluster: str = Field("", description="Empty: that of the run.")
-    resources: dict[str, Any] = Field(default_factory=dict, description="What differs from those of the run.")
-    retries: int = Field(2, ge=0, le=10, description="How often a job is started anew after a failure of the machine.")
-    backoff: float = Field(30.0, ge=0, le=86400, description="Seconds before the first of them; doubled each time.")
+    cluster: str = Field("", description="The cluster; empty: that of the run.")
+    resources: dict[str, Any] = Field(default_factory=dict, description="Resources that override those of the run.")
+    retries: int = Field(2, ge=0, le=10, description="How often a job is restarted after a machine failure.")
+    backoff: float = Field(30.0, ge=0, le=86400, description="Seconds before the first restart; doubled each time.")
     remedies: tuple[str, ...] = Field(
         (), max_length=MAX_NAMED, description="Remedies that are tried in turn when a calculation fails."
     )
-    on_failure: Policy = Field("skip", description="What becomes of the steps behind it when nothing helped.")
+    on_failure: Policy = Field("skip", description="What to do about dependent steps if it still fails.")
 
     @field_validator("template")
     @classmethod
@@ -83,10 +83,12 @@ class StepSpec(BaseModel):
 
     @property
     def kind(self) -> Literal["job", "workflow", "values"]:
+        """Does the step make jobs, run a workflow, or compute values?"""
         return "job" if self.template else "workflow" if self.workflow else "values"
 
     @property
     def heading(self) -> str:
+        """Title for a page."""
         return self.title or self.name.replace("_", " ")
 
 
@@ -110,7 +112,7 @@ class WorkflowSpec(BaseModel):
     title: str = ""
     description: str = ""
     inputs: tuple[FieldSpec, ...] = Field(
-        (), max_length=MAX_INPUTS, description="What is asked at the start besides parameters of the templates."
+        (), max_length=MAX_INPUTS, description="Inputs asked for at the start besides parameters of the templates."
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="For every step whose template has the field.")
     steps: tuple[StepSpec, ...] = Field(min_length=1, max_length=MAX_STEPS)
@@ -121,21 +123,24 @@ class WorkflowSpec(BaseModel):
         for what, names in (
             ("steps", [step.name for step in self.steps]),
             ("outputs", [output.name for output in self.outputs]),
-            ("inputs", [one.key for one in self.inputs]),
+            ("inputs", [field.key for field in self.inputs]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"two {what} are called {twice[0]}")
+                raise ValueError(f"two {what} are named {twice[0]}")
         return self
 
     @property
     def heading(self) -> str:
+        """Title for a page."""
         return self.title or self.name.replace("_", " ")
 
     def step(self, name: str) -> StepSpec:
+        """The step of this name, which must exist."""
         return next(step for step in self.steps if step.name == name)
 
     @property
     def names(self) -> list[str]:
+        """Names of all steps, in the order of the definition."""
         return [step.name for step in self.steps]
 
 
@@ -145,11 +150,11 @@ def read_workflow(raw: Mapping[str, Any]) -> WorkflowSpec:
     Raises:
         InvalidInput: every wrong place, as `steps.2.template`.
     """
-    given = dict(raw)
-    if isinstance(given.get("name"), str):
-        given["name"] = re.sub(r"[^a-z0-9_]+", "_", given["name"].lower()).strip("_")[:40]
+    fields = dict(raw)
+    if isinstance(fields.get("name"), str):
+        fields["name"] = re.sub(r"[^a-z0-9_]+", "_", fields["name"].lower()).strip("_")[:40]
     try:
-        return WorkflowSpec.model_validate(given)
+        return WorkflowSpec.model_validate(fields)
     except ValidationError as error:
         wrong = [
             FieldError(
@@ -159,10 +164,10 @@ def read_workflow(raw: Mapping[str, Any]) -> WorkflowSpec:
             )
             for item in error.errors()
         ]
-        told = "; ".join(f"{entry.field}: {entry.reason}" for entry in wrong[:5])
+        reasons = "; ".join(f"{entry.field}: {entry.reason}" for entry in wrong[:5])
         raise InvalidInput(
-            f"The workflow cannot be read: {told}.",
-            hint="Correct the named places; nothing was saved or submitted.",
+            f"The workflow cannot be read: {reasons}.",
+            hint="Correct the named entries; nothing was saved or submitted.",
             fields=wrong,
         ) from error
 
@@ -182,7 +187,7 @@ def with_parameters(definition: Mapping[str, Any], steps: Mapping[str, Mapping[s
         raise InvalidInput(
             f"There is no step {unknown[0][:40]!r}.",
             hint="See the steps of the workflow.",
-            fields=[FieldError(f"steps.{name}", "is no step of this workflow") for name in unknown],
+            fields=[FieldError(f"steps.{name}", "is not a step of this workflow") for name in unknown],
         )
     return {
         **definition,
@@ -206,23 +211,23 @@ def row_keys(step: StepSpec) -> set[str] | None:
         return {key for row in step.over for key in row}
     if not step.over:
         return set()
-    found = _ROWS_OF_ONE.match(step.over.strip())
-    return {found.group(1)} if found else None
+    match = _ROWS_OF_ONE.match(step.over.strip())
+    return {match.group(1)} if match else None
 
 
 def named_steps(language: Language, step: StepSpec) -> set[str]:
     """Steps that the expressions of a step name; wrong expressions name none."""
-    found: set[str] = set()
+    names: set[str] = set()
     try:
         listed = [*language.inside(step.parameters), *language.inside(step.resources)]
-        listed += [one for text in step.values.values() for one in language.computed(text).expressions]
+        listed += [part for text in step.values.values() for part in language.computed(text).expressions]
         listed += [language.condition(step.when)] if step.when else []
         listed += list(language.inside(step.over))
     except ConditionError:
-        return found
+        return names
     for expression in listed:
-        found |= {path[1] for path in paths(expression) if path[0] == "steps" and len(path) > 1}
-    return found
+        names |= {path[1] for path in paths(expression) if path[0] == "steps" and len(path) > 1}
+    return names
 
 
 def dependencies(language: Language, spec: WorkflowSpec) -> dict[str, list[str]]:
@@ -244,15 +249,15 @@ def in_order(before: Mapping[str, list[str]]) -> list[str]:
     try:
         return list(TopologicalSorter(before).static_order())
     except CycleError as error:
-        raise ValueError(f"the steps {' → '.join(error.args[1])} wait for each other in a circle") from error
+        raise ValueError(f"the steps {' → '.join(error.args[1])} depend on each other in a circle") from error
 
 
 def ancestors(before: Mapping[str, list[str]], name: str) -> list[str]:
     """All steps that a step depends on, the nearest first."""
-    found: dict[str, None] = {}
+    reached: dict[str, None] = {}
     level = list(before.get(name, ()))
     while level:
-        fresh = [one for one in dict.fromkeys(level) if one not in found]
-        found |= dict.fromkeys(fresh)
-        level = [earlier for one in fresh for earlier in before.get(one, ())]
-    return list(found)
+        fresh = [parent for parent in dict.fromkeys(level) if parent not in reached]
+        reached |= dict.fromkeys(fresh)
+        level = [earlier for parent in fresh for earlier in before.get(parent, ())]
+    return list(reached)

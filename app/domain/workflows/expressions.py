@@ -40,10 +40,10 @@ def _at(values: list[Any], wanted: float) -> int:
 
 def _converged(values: list[Any], tolerance: float) -> int:
     """The first place from which on all values lie within `tolerance` of the last one."""
-    found = converged_at(values, tolerance)
-    if found is None:
+    place = converged_at(values, tolerance)
+    if place is None:
         raise ValueError(f"nothing has converged within {tolerance:g}")
-    return found
+    return place
 
 
 def _rows(key: str, text: str) -> list[dict[str, str]]:
@@ -79,6 +79,7 @@ class Text:
 
     @property
     def expressions(self) -> list[Condition]:
+        """The expressions in the text, in order."""
         return [part for part in self.parts if isinstance(part, Condition)]
 
     def value(self, names: Mapping[str, Any]) -> Any:
@@ -87,19 +88,19 @@ class Text:
         Raises:
             ConditionError
         """
-        told: list[str] = []
+        parts: list[str] = []
         length = 0
         for part in self.parts:
             value = part if isinstance(part, str) else part.value(names)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ConditionError(f"{self.source[:200]!r} is no finite number")
+                raise ConditionError(f"{self.source[:200]!r} is not a finite number")
             if self.is_whole:
                 return value
-            told.append(label(value))
-            length += len(told[-1])
+            parts.append(label(value))
+            length += len(parts[-1])
             if length > MAX_TEXT:
-                raise ConditionError(f"{self.source[:200]!r} makes more than {MAX_TEXT:,} characters, the limit")
-        return "".join(told)
+                raise ConditionError(f"{self.source[:200]!r} makes more than {MAX_TEXT:,} characters (the limit)")
+        return "".join(parts)
 
 
 class Language:
@@ -110,12 +111,12 @@ class Language:
         self._parse = lru_cache(maxsize=4096)(self._parsed)
 
     def _parsed(self, source: str) -> Condition:
-        found = Condition(source.strip(), self.functions, paths=True)
-        if unknown := found.names - ROOTS:
+        parsed = Condition(source.strip(), self.functions, paths=True)
+        if unknown := parsed.names - ROOTS:
             raise ConditionError(
-                f"{source.strip()!r} names {', '.join(sorted(unknown))}; known are {', '.join(sorted(ROOTS))}"
+                f"{source.strip()!r} names {', '.join(sorted(unknown))}; known names: {', '.join(sorted(ROOTS))}"
             )
-        return found
+        return parsed
 
     def condition(self, source: str) -> Condition:
         """One expression, with or without braces around it.
@@ -135,15 +136,17 @@ class Language:
         if "{{" not in source:
             return None
         if len(source) > MAX_SOURCE:
-            raise ConditionError(f"a text of {len(source)} characters with expressions; at most {MAX_SOURCE} are taken")
+            raise ConditionError(
+                f"a text of {len(source)} characters with expressions; at most {MAX_SOURCE} are allowed"
+            )
         parts: list[str | Condition] = []
         end = 0
         stripped = source.strip()
-        for found in _PLACE.finditer(stripped):
-            if found.start() > end:
-                parts.append(stripped[end : found.start()])
-            parts.append(self._parse(found.group(1)))
-            end = found.end()
+        for match in _PLACE.finditer(stripped):
+            if match.start() > end:
+                parts.append(stripped[end : match.start()])
+            parts.append(self._parse(match.group(1)))
+            end = match.end()
         if stripped[end:]:
             parts.append(stripped[end:])
         return Text(source, tuple(parts))
@@ -170,12 +173,12 @@ class Language:
 
     def _filled(self, value: Any, names: Mapping[str, Any]) -> Any:
         if isinstance(value, str):
-            found = self.text(value)
-            if found is None:
+            text = self.text(value)
+            if text is None:
                 return value
-            made = found.value(names)
-            allowance().spend(touched(made))
-            return made
+            value_of_text = text.value(names)
+            allowance().spend(touched(value_of_text))
+            return value_of_text
         if isinstance(value, Mapping):
             return {key: self._filled(entry, names) for key, entry in value.items()}
         if isinstance(value, (list, tuple)):
@@ -189,14 +192,14 @@ class Language:
             ConditionError
         """
         if isinstance(value, str):
-            found = self.text(value)
-            yield from found.expressions if found else ()
+            text = self.text(value)
+            yield from text.expressions if text else ()
         elif isinstance(value, (list, tuple, Mapping)):
             for entry in value.values() if isinstance(value, Mapping) else value:
                 yield from self.inside(entry)
 
 
-def paths(found: Condition) -> list[tuple[str, ...]]:
+def paths(expression: Condition) -> list[tuple[str, ...]]:
     """Every path that an expression walks, the longest ones only: `("steps", "opt", "results", "energy_total")`."""
     listed: list[tuple[str, ...]] = []
 
@@ -208,7 +211,7 @@ def paths(found: Condition) -> list[tuple[str, ...]]:
         for child in ast.iter_child_nodes(node):
             visit(child)
 
-    visit(found.tree)
+    visit(expression.tree)
     return [path for path in listed if path[0] in ROOTS]
 
 
@@ -229,15 +232,15 @@ def _path(node: ast.AST) -> tuple[str, ...]:
 _NUMBERS = frozenset({"len", "abs", "round", "sum", "place", "converged", "number", "cbrt"})
 
 
-def is_path(found: Condition) -> bool:
+def is_path(expression: Condition) -> bool:
     """The expression is one path and nothing else, not even an index: its value is what stands there."""
-    path = _path(found.tree)
+    path = _path(expression.tree)
     return bool(path) and "[]" not in path
 
 
-def kind_of(found: Condition) -> Kind:
+def kind_of(expression: Condition) -> Kind:
     """What kind of value an expression makes, as far as its form tells; `any` where it does not."""
-    match found.tree:
+    match expression.tree:
         case ast.Constant(value=bool()) | ast.Compare() | ast.UnaryOp(op=ast.Not()):
             return "boolean"
         case ast.Constant(value=str()):

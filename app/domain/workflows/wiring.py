@@ -55,18 +55,18 @@ class Wired:
     @property
     def parameters(self) -> dict[str, str]:
         """What the files need besides: their kinds of start."""
-        found = {"system": "external"} if "geometry_file" in self.links else {}
-        return found | ({"start": "wavefunction"} if "wavefunction_file" in self.links else {})
+        parameters = {"system": "external"} if "geometry_file" in self.links else {}
+        return parameters | ({"start": "wavefunction"} if "wavefunction_file" in self.links else {})
 
 
 def structure_keys(template: TemplateSpec) -> set[str]:
     """Fields of a template that make its structure."""
-    return {one.key for one in template.fields if one.group == STRUCTURE} - BESIDE
+    return {field.key for field in template.fields if field.group == STRUCTURE} - BESIDE
 
 
 def product(template: TemplateSpec, role: str) -> str:
     """The file that a template leaves in a role, or nothing."""
-    return next((one.name for one in template.produces if one.role == role), "")
+    return next((product_spec.name for product_spec in template.produces if product_spec.role == role), "")
 
 
 def wire(
@@ -98,7 +98,7 @@ def _wire_step(
 ) -> Wired:
     problems: list[tuple[str, str]] = []
     links: dict[str, Link] = {}
-    needs = {one.key: one for one in template.needs}
+    needs = {need.key: need for need in template.needs}
     for key, source in step.files.items():
         link = _said(spec, templates, needs.get(key), key, source, problems)
         if link is not None:
@@ -106,8 +106,8 @@ def _wire_step(
     open_keys = {key for key in needs if key not in step.files and key not in step.parameters}
     own = _own_keys(step) & structure_keys(template)
     if own or "geometry_file" in step.files:
-        found = links.get("geometry_file")
-        structure = Source("file", found.step) if found else Source("own", step.name)
+        geometry = links.get("geometry_file")
+        structure = Source("file", geometry.step) if geometry else Source("own", step.name)
     else:
         structure, unclear = _inherited(spec, before, templates, wired, step)
         if unclear:
@@ -132,24 +132,24 @@ def _said(
 ) -> Link | None:
     """A link that the workflow names itself."""
     if need is None:
-        problems.append((f"files.{key}", "is no file field of the template"))
+        problems.append((f"files.{key}", "is not a file field of the template"))
         return None
     if not source:
         return None
     giver, _, role = source.partition(":")
     if giver not in spec.names:
-        problems.append((f"files.{key}", f"names the step {giver[:40]!r}, which there is not"))
+        problems.append((f"files.{key}", f"names the step {giver[:40]!r}, which does not exist"))
         return None
     parent = spec.step(giver)
     template = templates.get(parent.template)
     role = role or need.role
     if template is None or parent.over:
-        problems.append((f"files.{key}", f"cannot take one file from {giver}, which is not one job of a template"))
+        problems.append((f"files.{key}", f"cannot take a file from {giver}, which is not a single job of a template"))
         return None
     name = product(template, role)
     if not name:
-        leaves = ", ".join(one.role for one in template.produces) or "nothing"
-        problems.append((f"files.{key}", f"asks {giver} for its {role}; {template.id} leaves {leaves}"))
+        leaves = ", ".join(file.role for file in template.produces) or "nothing"
+        problems.append((f"files.{key}", f"needs the {role} of {giver}, but {template.id} leaves {leaves}"))
         return None
     if role != need.role:
         problems.append((f"files.{key}", f"takes a {need.role}, not a {role}"))
@@ -173,7 +173,7 @@ def _inherited(
     step: StepSpec,
 ) -> tuple[Source, str]:
     """The structure that the steps before a step hand on; and what is unclear about it."""
-    found: dict[Source, str] = {}
+    sources: dict[Source, str] = {}
     for name in before[step.name]:
         parent = spec.step(name)
         template = templates.get(parent.template)
@@ -181,17 +181,17 @@ def _inherited(
             # One structure of many is nobody's.
             continue
         if template is not None and product(template, "geometry"):
-            found.setdefault(Source("file", name), name)
+            sources.setdefault(Source("file", name), name)
         elif name in wired:
-            found.setdefault(wired[name].structure, name)
-    if Source("run") in found and len(found) > 1:
-        del found[Source("run")]
-    if len(found) > 1:
-        givers = ", ".join(found.values())
+            sources.setdefault(wired[name].structure, name)
+    if Source("run") in sources and len(sources) > 1:
+        del sources[Source("run")]
+    if len(sources) > 1:
+        givers = ", ".join(sources.values())
         return Source("run"), (
-            f'could take its structure from {givers}: say which, as geometry_file = "{next(iter(found.values()))}:geometry"'
+            f'could take its structure from {givers}: choose one, e.g. geometry_file = "{next(iter(sources.values()))}:geometry"'
         )
-    return next(iter(found), Source("run")), ""
+    return next(iter(sources), Source("run")), ""
 
 
 def _geometry(
@@ -205,7 +205,7 @@ def _geometry(
         problems.append(
             (
                 "template",
-                f"{template.id} cannot read the geometry that {giver} leaves; give its structure as parameters",
+                f"{template.id} cannot read the geometry that {giver} leaves; set its structure by parameters",
             )
         )
         return None
@@ -223,11 +223,11 @@ def _wavefunction(
     open_keys: set[str],
 ) -> dict[str, Link]:
     """The wave function of the nearest step that computed the same; as what properties read, or as a guess."""
-    fields = [one for one in template.needs if one.role == "wavefunction" and one.key in open_keys]
-    fields.sort(key=lambda one: one.staged_as != "fort.9")
+    fields = [need for need in template.needs if need.role == "wavefunction" and need.key in open_keys]
+    fields.sort(key=lambda need: need.staged_as != "fort.9")
     if not fields or step.parameters.get("start") == "scf":
         return {}
-    if fields[0].staged_as != "fort.9" and any(one.key.endswith(GROWS) for one in template.fields):
+    if fields[0].staged_as != "fort.9" and any(field.key.endswith(GROWS) for field in template.fields):
         return {}
     for name in ancestors(before, step.name):
         parent = spec.step(name)

@@ -16,6 +16,8 @@ from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
 from app.routes.strict import known_fields, number_of
 from app.services.batches import drafts as batches
+from app.services.batches import rows as batch_rows
+from app.services.batches import sweeps as batch_sweeps
 from app.services.batches import views as batch_views
 from app.services.batches import work as batch_work
 from app.services.context import Context
@@ -100,7 +102,7 @@ async def structures(request: Request, context: ContextDep, actor: ActorDep, bat
     async with request.form(max_files=1000, max_fields=50) as form:
         sent = [item for item in form.getlist("structures") if isinstance(item, UploadFile) and item.filename]
         files = [(item.filename or "", await item.read(MAX_BYTES + 1)) for item in sent]
-    return await _answer(request, context, actor, batch_id, batches.add_structures(context, actor, batch_id, files))
+    return await _answer(request, context, actor, batch_id, batch_rows.add_structures(context, actor, batch_id, files))
 
 
 @router.post("/batches/{batch_id}/table")
@@ -110,7 +112,7 @@ async def table(request: Request, context: ContextDep, actor: ActorDep, batch_id
         sent = form.get("csv")
         data = await sent.read(MAX_TABLE + 1) if isinstance(sent, UploadFile) and sent.filename else b""
         text = data.decode("utf-8", "replace") or str(form.get("table", ""))
-    doing = batches.add_table(context, actor, batch_id, text)
+    doing = batch_rows.add_table(context, actor, batch_id, text)
     return await _answer(request, context, actor, batch_id, doing, {"table": text})
 
 
@@ -120,7 +122,9 @@ async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id
     texts = await _texts(request)
     view = await batch_views.view(context, actor, batch_id, limit=1)
     try:
-        read, found = batches.read_sweep(view.template, _axes(texts), batches.combination(texts.get("how", "")))
+        read, found = batch_sweeps.read_sweep(
+            view.template, _axes(texts), batch_sweeps.combination(texts.get("how", ""))
+        )
         words = f"{len(found)} points" + "".join(f" · {axis.key}: {len(points([axis], 'grid'))}" for axis in read)
     except CrystalDeckError as error:
         words = error.message if _axes(texts) else ""
@@ -132,8 +136,8 @@ async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id
     texts = await _texts(request, AXES)
 
     async def make() -> None:
-        await batches.set_sweep(
-            context, actor, batch_id, _axes(texts), batches.combination(texts.get("how", "")), _number(texts, "tolerance"),
+        await batch_sweeps.set_sweep(
+            context, actor, batch_id, _axes(texts), batch_sweeps.combination(texts.get("how", "")), _number(texts, "tolerance"),
             stop=bool(texts.get("stop")),
         )  # fmt: skip
 
@@ -188,7 +192,7 @@ async def row(request: Request, context: ContextDep, actor: ActorDep, batch_id: 
     view = await batch_views.view(context, actor, batch_id, limit=1)
     item, made = await batch_work.decks_of(context, actor, view.batch, position)
     return page(
-        request, "batches/row.html", view=view, batch=view.batch, item=item, made=made, own=batches.own_lines(item)
+        request, "batches/row.html", view=view, batch=view.batch, item=item, made=made, own=batch_rows.own_lines(item)
     )
 
 
@@ -198,12 +202,12 @@ async def change_row(request: Request, context: ContextDep, actor: ActorDep, bat
     anyway = {"reuse": False, "anyway": True}.get(texts.get("again", ""))
 
     async def change() -> None:
-        given = batches.read_lines(texts.get("own", ""))
-        await batches.change_item(context, actor, batch_id, position, given, anyway=anyway)
+        given = batch_rows.read_lines(texts.get("own", ""))
+        await batch_rows.change_item(context, actor, batch_id, position, given, anyway=anyway)
 
     return await _answer(request, context, actor, batch_id, change())
 
 
 @router.post("/batches/{batch_id}/rows/{position}/remove")
 async def remove_row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
-    return await _answer(request, context, actor, batch_id, batches.remove_item(context, actor, batch_id, position))
+    return await _answer(request, context, actor, batch_id, batch_rows.remove_item(context, actor, batch_id, position))

@@ -14,7 +14,7 @@ from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.rendering import page
 from app.routes.strict import known_fields
-from app.services.catalogue import reviews, shelves
+from app.services.catalogue import basis_sets, reviews, shelves
 from app.services.catalogue import templates as library
 
 router = APIRouter(include_in_schema=False)
@@ -69,12 +69,12 @@ async def save_basis(request: Request, context: ContextDep, actor: ActorDep) -> 
     try:
         match form.get("action", ""):
             case "fetch":
-                await library.fetch_basis(context, actor, form.get("name", ""), form.get("elements", ""))
+                await basis_sets.fetch(context, actor, form.get("name", ""), form.get("elements", ""))
             case "remove":
-                await library.remove_basis(context, actor, form.get("name", ""))
+                await basis_sets.remove(context, actor, form.get("name", ""))
             case _:
                 arguments = form.get("name", ""), form.get("text", ""), form.get("source", "")
-                await library.save_basis(context, actor, *arguments)
+                await basis_sets.save(context, actor, *arguments)
     except CrystalDeckError as error:
         return await _basis(request, context, actor, form, error)
     return RedirectResponse("/templates/basis", status_code=303)
@@ -141,7 +141,7 @@ async def _basis(
     request: Request, context: ContextDep, actor: ActorDep, form: dict[str, str] | None = None,
     error: CrystalDeckError | None = None,
 ) -> Response:  # fmt: skip
-    entries = await library.basis_sets(context, actor)
+    entries = await basis_sets.entries(context, actor)
     internal = [(name, coverage(name)) for name in (*INTERNAL_SETS, *MORE_SETS)]
     return page(
         request, "catalogue/basis.html", entries=entries, internal=internal, form=form or {}, error=error,

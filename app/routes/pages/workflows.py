@@ -117,7 +117,7 @@ async def _editor(
 @router.get("/workflows/{name}")
 async def one(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
     entry = await workflow_library.get(context, actor, name)
-    checked = await workflow_library.looked_at(context, actor, entry.spec)
+    checked = await workflow_library.check_for(context, actor, entry.spec)
     return page(
         request, "workflows/page.html", entry=entry, spec=entry.spec, checked=checked,
         drawing=draw(drawn(checked.before, checked.wired)),

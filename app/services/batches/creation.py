@@ -10,6 +10,8 @@ from app.db.tables import Batch, BatchItem
 from app.domain.people.permissions import Actor, require
 from app.domain.sweeps import Combination
 from app.services.batches import drafts as batches
+from app.services.batches import rows as batch_rows
+from app.services.batches import sweeps as batch_sweeps
 from app.services.catalogue.templates import refresh
 from app.services.context import Context
 from app.services.jobs.selections import refuse_unexpected
@@ -20,7 +22,7 @@ SAMPLE = 20
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """Axes by parameter, and how they are combined; see `batches.sweep_items`."""
+    """Axes by parameter, and how they are combined; see `batch_sweeps.sweep_items`."""
 
     axes: Sequence[tuple[str, str]]
     how: Combination = "grid"
@@ -75,9 +77,10 @@ async def create(context: Context, actor: Actor, asked: BatchRequest) -> Batch:
         session.add(batch)
         await session.flush()
         for kind, items in listed:
-            await batches.put_items(session, batch, items, kind)
+            await batch_rows.put_items(session, batch, items, kind)
         if asked.submit:
             await batches.begin_making(session, batch)
+    context.broker.wake()
     return batch
 
 
@@ -94,9 +97,9 @@ async def _checked(
     listed: list[tuple[str, list[BatchItem]]] = []
     if asked.sweep is not None:
         own = asked.sweep
-        sweep, points = await batches.sweep_items(template, own.axes, own.how, own.tolerance, stop=own.stop)
+        sweep, points = await batch_sweeps.sweep_items(template, own.axes, own.how, own.tolerance, stop=own.stop)
         listed.append(("sweep", points))
     if asked.rows:
-        listed.append(("row", await batches.row_items(template, asked.rows)))
+        listed.append(("row", await batch_rows.row_items(template, asked.rows)))
     refuse_unexpected(sum(len(items) for _, items in listed), asked.expect, "row")
     return form, sweep, listed

@@ -51,25 +51,28 @@ class BatchView:
 
     @property
     def is_draft(self) -> bool:
+        """Nothing was submitted from it yet."""
         return self.batch.state == BatchState.DRAFT
 
     @property
     def ended(self) -> int:
+        """How many of its rows have ended, or are wrong."""
         return sum(1 for cell in self.strip if cell.state in TERMINAL or cell.state == ItemState.WRONG)
 
     @property
     def axes(self) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = self.batch.sweep.get("axes", [])
-        return found
+        """The axes of its sweep as they were typed: key and text."""
+        axes: list[dict[str, str]] = self.batch.sweep.get("axes", [])
+        return axes
 
 
 async def listing(context: Context, actor: Actor) -> list[tuple[Batch, str, dict[str, int]]]:
     """Batches of jobs with owner and jobs by state, the newest first."""
     require(actor, "job.read")
     async with context.database.read() as session:
-        found = await batches.listing(session, "jobs")
-        tallies = await batches.tallies(session, [batch.id for batch, _ in found])
-    return [(batch, owner, tallies.get(batch.id, {})) for batch, owner in found]
+        listed = await batches.listing(session, "jobs")
+        tallies = await batches.tallies(session, [batch.id for batch, _ in listed])
+    return [(batch, owner, tallies.get(batch.id, {})) for batch, owner in listed]
 
 
 async def would_make(context: Context, actor: Actor, batch_id: str) -> BatchPreview:
@@ -135,8 +138,12 @@ def _cores(batch: Batch) -> int:
 def _cost(history: Sequence[Past], sizes: Sequence[int], cores: int) -> tuple[float, int, int]:
     """Core-hours of all jobs together, for how many of them they are known, and from how many finished ones."""
     by_size: dict[int, Estimate | None] = {size: estimate(history, size, cores) for size in set(sizes)}
-    found = [one for size in sizes if (one := by_size[size]) is not None]
-    return sum(one.core_hours for one in found), len(found), max((one.jobs for one in found), default=0)
+    sizes_known = [size_known for size in sizes if (size_known := by_size[size]) is not None]
+    return (
+        sum(size_known.core_hours for size_known in sizes_known),
+        len(sizes_known),
+        max((size_known.jobs for size_known in sizes_known), default=0),
+    )
 
 
 def _reached(batch: Batch, rows: Sequence[Row]) -> str:

@@ -80,7 +80,7 @@ async def advance(context: Context, batch_id: str) -> bool:
     elif ready and making:
         await _make(context, actor, batch, ready, {})
     else:
-        return await _rest(context, actor, batch_id)
+        return await _finish_batch(context, actor, batch_id)
     return True
 
 
@@ -88,7 +88,7 @@ async def _give_up(context: Context, batch_id: str) -> bool:
     async with context.database.write() as session:
         batch = await batches.get(session, batch_id)
         if batch is not None:
-            batch.busy, batch.remark = False, "Its owner's account was closed; nothing more is submitted from it."
+            batch.busy, batch.remark = False, "Its owner's account is closed; no further jobs are submitted."
             session.add(batch)
     return False
 
@@ -103,13 +103,13 @@ def request_of(context: Context, batch: Batch, item: BatchItem) -> JobRequest:
         InvalidInput: the naming pattern names something unknown.
     """
     request = forms.from_form(context, batch.template_id, batch.form).request()
-    given = dict(item.given)
-    own = {key: str(given.pop(key)) for key in ("name", "cluster", "priority") if key in given}
-    resources = {key.partition(".")[2]: given.pop(key) for key in list(given) if key.startswith("resources.")}
+    values = dict(item.given)
+    own = {key: str(values.pop(key)) for key in ("name", "cluster", "priority") if key in values}
+    resources = {key.partition(".")[2]: values.pop(key) for key in list(values) if key.startswith("resources.")}
     name = _name(context, batch, item, request, own.get("name", ""))
-    parameters = request.parameters | given
+    parameters = request.parameters | values
     if not parameters.get("title") and any(
-        one.key == "title" for one in context.templates.get(batch.template_id).spec.fields
+        field.key == "title" for field in context.templates.get(batch.template_id).spec.fields
     ):
         parameters["title"] = name
     return JobRequest(
@@ -127,7 +127,8 @@ def _name(context: Context, batch: Batch, item: BatchItem, request: JobRequest, 
     stem = source.rpartition(".")[0] or source
     point = "-".join(label(value).replace(" ", "x") for value in item.point.values())
     known: dict[str, Any] = {
-        one.key: request.parameters.get(one.key, "") for one in context.templates.get(batch.template_id).spec.fields
+        field.key: request.parameters.get(field.key, "")
+        for field in context.templates.get(batch.template_id).spec.fields
     }
     known |= {key: value for key, value in item.given.items() if not key.startswith("resources.")}
     known |= {
@@ -165,27 +166,28 @@ async def _check(
             # Somebody changed what is common meanwhile: what was found here no longer counts.
             return [], {}
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
-        digests = [one.digest for one in prepared if isinstance(one, Prepared)]
+        digests = [outcome.digest for outcome in prepared if isinstance(outcome, Prepared)]
         twins = await batches.twins(session, digests, cluster.id if cluster else 0)
         siblings = await batches.by_digest(session, batch.id, digests)
         rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.NEW])}
         checked = []
-        for item, one in zip(items, prepared, strict=True):
+        for item, outcome in zip(items, prepared, strict=True):
             row = rows.get(item.position)
             if row is None or (row.given, row.anyway) != (asked[item.position], item.anyway):
                 # Somebody changed this row meanwhile: it is looked at again.
                 continue
             row.given = item.given
-            if isinstance(one, Prepared):
-                row.name, row.digest, row.atoms = one.request.name, one.digest, one.atoms
-                first = siblings.setdefault(one.digest, row.position)
-                move_item(session, row, *_standing(twins.get(one.digest), first, row.position))
+            if isinstance(outcome, Prepared):
+                row.name, row.digest, row.atoms = outcome.request.name, outcome.digest, outcome.atoms
+                first = siblings.setdefault(outcome.digest, row.position)
+                move_item(session, row, *_standing(twins.get(outcome.digest), first, row.position))
             else:
-                move_item(session, row, ItemState.WRONG, one)
+                move_item(session, row, ItemState.WRONG, outcome)
                 row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
             checked.append(row)
         announce(session, Topic.BATCH, batch.id)
-    return checked, {item.position: one for item, one in zip(items, prepared, strict=True)}
+    context.broker.wake()
+    return checked, {item.position: outcome for item, outcome in zip(items, prepared, strict=True)}
 
 
 def _standing(twin: Twin | None, first: int, position: int) -> tuple[ItemState, str]:
@@ -196,7 +198,7 @@ def _standing(twin: Twin | None, first: int, position: int) -> tuple[ItemState, 
         words = "Already computed" if done else "Being computed"
         return ItemState.KNOWN, f"{words}{engine} by {twin.owner} on {twin.cluster}, {when:%d %b %Y}: {twin.job.id}"
     if first != position:
-        return ItemState.KNOWN, f"The same as row {first} of this batch."
+        return ItemState.KNOWN, f"Identical to row {first} of this batch."
     return ItemState.READY, ""
 
 
@@ -205,18 +207,18 @@ async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
     if not item.source or "system" in item.given or "space_group" in item.given:
         return ""
     if not FILE_REFERENCE.fullmatch(item.source):
-        return f"{item.source[:60]!r} names no uploaded file."
+        return f"{item.source[:60]!r} is not an uploaded file."
     digest, _, name = item.source.removeprefix("upload:").partition("/")
     try:
         data = await asyncio.to_thread(upload_path(context, digest).read_bytes)
-        found = await context.structures.read(actor.user_id, data, name, DEFAULT_TOLERANCE, patient=True)
+        imported = await context.structures.read(actor.user_id, data, name, DEFAULT_TOLERANCE, patient=True)
     except CrystalDeckError as error:
         return error.sentence
     except OSError as error:
         return f"The uploaded file cannot be read: {error.strerror}."
     except Exception as error:
         return blame(log, f"reading the structure of row {item.position} of batch {item.batch_id}", error)
-    item.given = found.parameters | item.given
+    item.given = imported.parameters | item.given
     return ""
 
 
@@ -230,27 +232,27 @@ async def _prepared(
     """The job that a row would become, or what is wrong with it."""
     try:
         if (spec := context.templates.get(batch.template_id).spec) and item.source:
-            known = {one.key for one in spec.fields}
+            known = {field.key for field in spec.fields}
             item.given = {
                 key: value for key, value in item.given.items() if key in known or "." in key or key == "name"
             }
         request = request_of(context, batch, item)
         if item.source:
             # What another structure of the common form left must not mix with this one's.
-            structure = {one.key for one in spec.fields if one.group == "Structure"} - item.given.keys()
+            structure = {field.key for field in spec.fields if field.group == "Structure"} - item.given.keys()
             kept = {key: value for key, value in request.parameters.items() if key not in structure}
             request = JobRequest(**{**vars(request), "parameters": kept})
-        found = await gather(context, actor, request.template, request.parameters)
-        made = await prepare(context, actor.user_id, request, found, wanted=wanted, patient=True)
+        gathered = await gather(context, actor, request.template, request.parameters)
+        prepared = await prepare(context, actor.user_id, request, gathered, wanted=wanted, patient=True)
         async with context.database.read() as session:
             cluster = await usable_cluster(session, request.cluster) if request.cluster else None
         if cluster is not None:
-            check_fits(cluster, made.resources)
-        return made
+            check_fits(cluster, prepared.resources)
+        return prepared
     except CrystalDeckError as error:
         return error.sentence
     except Exception as error:
-        return f"It could not be checked. {blame(log, f'row {item.position} of batch {batch.id}', error)}"
+        return f"This row could not be checked. {blame(log, f'row {item.position} of batch {batch.id}', error)}"
 
 
 # -- making ----------------------------------------------------------------------------------------------------------------
@@ -269,21 +271,21 @@ async def _make(
         rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.READY, ItemState.KNOWN])}
         good: list[tuple[BatchItem, Prepared]] = []
         for item in wanted:
-            row, one = rows.get(item.position), prepared[item.position]
+            row, ready = rows.get(item.position), prepared[item.position]
             if row is None:
                 continue
-            if isinstance(one, Prepared):
-                good.append((row, one))
+            if isinstance(ready, Prepared):
+                good.append((row, ready))
             else:
-                move_item(session, row, ItemState.WRONG, one)
+                move_item(session, row, ItemState.WRONG, ready)
         head = not await batches.has_head(session, batch.id)
-        made = await _queued(session, actor, batch, {row.position: one for row, one in good}, head=head)
+        queued = await _queued(session, actor, batch, {row.position: ready for row, ready in good}, head=head)
         for row, _ in good:
-            found = made[row.position]
-            if isinstance(found, str):
-                move_item(session, row, ItemState.WRONG, found)
+            outcome = queued[row.position]
+            if isinstance(outcome, str):
+                move_item(session, row, ItemState.WRONG, outcome)
             else:
-                move_item(session, row, ItemState.MADE, job_id=found.id)
+                move_item(session, row, ItemState.MADE, job_id=outcome.id)
         # Now, since a row may be the same as another one that has just become a job.
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         twins = await batches.twins(session, [item.digest for item in reused], cluster.id if cluster else 0)
@@ -297,6 +299,7 @@ async def _make(
                 # The other one is gone or failed meanwhile: compute it after all.
                 move_item(session, row, ItemState.READY)
         announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
 
 
 async def _queued(
@@ -307,25 +310,25 @@ async def _queued(
         return {}
     try:
         async with savepoint(session):
-            made = await queue_prepared(session, actor, list(rows.values()), batch.id, head=head)
-        return dict(zip(rows, made, strict=True))
+            jobs = await queue_prepared(session, actor, list(rows.values()), batch.id, head=head)
+        return dict(zip(rows, jobs, strict=True))
     except NOT_THE_ITEM:
         raise
     except Exception as error:
         if len(rows) == 1:
             return dict.fromkeys(rows, blame(log, f"row {next(iter(rows))} of batch {batch.id}", error))
-    found: dict[int, Job | str] = {}
-    for position, one in rows.items():
-        first = head and not any(isinstance(job, Job) for job in found.values())
-        found |= await _queued(session, actor, batch, {position: one}, head=first)
-    return found
+    outcomes: dict[int, Job | str] = {}
+    for position, ready in rows.items():
+        first = head and not any(isinstance(job, Job) for job in outcomes.values())
+        outcomes |= await _queued(session, actor, batch, {position: ready}, head=first)
+    return outcomes
 
 
 def _compute(batch: Batch, item: BatchItem) -> bool:
     return item.anyway if item.anyway is not None else not batch.reuse
 
 
-async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
+async def _finish_batch(context: Context, actor: Actor, batch_id: str) -> bool:
     """Nothing to check or to make: is the batch done, has the sweep converged?"""
     async with context.database.write() as session:
         batch = await batches.get(session, batch_id)
@@ -341,12 +344,13 @@ async def _rest(context: Context, actor: Actor, batch_id: str) -> bool:
             rows = await batches.rows(session, batch_id)
             if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
                 rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]
-                await cancel_rows(session, actor, rest, "The sweep has converged: no longer needed.")
+                await cancel_rows(session, actor, rest, "The sweep has converged; this job is no longer needed.")
                 batch.sweep = {**batch.sweep, "stop": False}
-                batch.remark = f"It has converged; {len(rest)} jobs that were left were cancelled."
+                batch.remark = f"The sweep has converged; the remaining {len(rest)} jobs were cancelled."
         batch.updated_at = now()
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
     return False
 
 

@@ -35,6 +35,7 @@ class Standing:
 
     @property
     def is_unreviewed(self) -> bool:
+        """A member wrote this revision, and no maintainer has reviewed it."""
         return bool(self.author) and not self.reviewer
 
 
@@ -42,15 +43,12 @@ def abilities(template: Template) -> list[str]:
     """What a job of this template does, in words."""
     decks = [file.name for file in template.spec.files if is_deck(file.name)]
     beside = [file.name for file in template.spec.files if not is_deck(file.name)]
-    said = [
-        f"runs {'crystal' if name.endswith('.d12') else 'properties'} with the deck {name} that it writes"
-        for name in decks
-    ]
+    said = [f"runs {'crystal' if name.endswith('.d12') else 'properties'} with its deck {name}" for name in decks]
     if beside:
-        said.append(f"writes {', '.join(beside)} beside it")
+        said.append(f"writes {', '.join(beside)} next to it")
     if template.spec.needs:
         said.append(
-            f"puts files that you choose beside it, as {', '.join(need.staged_as for need in template.spec.needs)}"
+            f"puts files of your choice next to it, as {', '.join(need.staged_as for need in template.spec.needs)}"
         )
     return said
 
@@ -64,6 +62,7 @@ async def standings(context: Context, actor: Actor, templates: Sequence[Template
 
 
 async def standing(context: Context, actor: Actor, template: Template) -> Standing:
+    """Who wrote and who reviewed one template."""
     return (await standings(context, actor, [template]))[template.spec.id]
 
 
@@ -97,13 +96,11 @@ async def mark(context: Context, actor: Actor, template_id: str, revision: str, 
     await refresh(context)
     template = context.templates.get(template_id)
     if context.templates.is_fixed(template_id):
-        raise Conflict(
-            f"{template_id} is a template of this installation.", hint="Only those that members wrote are reviewed."
-        )
+        raise Conflict(f"{template_id} is a built-in template.", hint="Only templates that members wrote are reviewed.")
     if template.revision != revision:
         raise Conflict(
-            f"{template_id} is another revision ({template.revision[:12]}) than the one that you read ({revision[:12]}).",
-            hint="Read the newest version, and mark that.",
+            f"{template_id} has changed: its revision is {template.revision[:12]}, you read {revision[:12]}.",
+            hint="Read the newest version, then mark that one.",
         )
     async with context.database.write() as session:
         row = await reviews.review(session, template_id, revision)

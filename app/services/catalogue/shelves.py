@@ -26,6 +26,7 @@ class Shelves:
 
     @property
     def count(self) -> int:
+        """Number of templates on all shelves."""
         return sum(len(templates) for templates in self.categories.values())
 
 
@@ -48,19 +49,19 @@ async def search(context: Context, actor: Actor, words: str = "", category: str 
     await refresh(context)
     every = context.templates.all()
     wanted = words.lower().split()
-    found: dict[str, list[Template]] = {}
+    shelves: dict[str, list[Template]] = {}
     for template in every:
         spec = template.spec
         if (category and spec.category != category) or (tag and tag not in spec.tags):
             continue
         text = _words(template)
         if all(word in text for word in wanted):
-            found.setdefault(spec.category, []).append(template)
-    found = dict(sorted(found.items(), key=lambda shelf: _place(shelf[0])))
+            shelves.setdefault(spec.category, []).append(template)
+    shelves = dict(sorted(shelves.items(), key=lambda shelf: _place(shelf[0])))
     tags = sorted({name for template in every for name in template.spec.tags})
     categories = sorted({template.spec.category for template in every})
     standings = await reviews.standings(context, actor, every)
-    return Shelves(found, categories, tags, context.templates.broken, standings)
+    return Shelves(shelves, categories, tags, context.templates.broken, standings)
 
 
 _ORDER = ("Energy and geometry", "Electronic structure", "Vibrations", "Response", "Surfaces and molecules")

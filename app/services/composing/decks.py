@@ -27,14 +27,14 @@ async def check(
     require(actor, "template.read")
     if reason := oversize(text):
         raise InvalidInput(
-            f"The deck is not checked: {reason}.",
-            hint="Take out what is not needed.",
+            f"The deck cannot be checked: {reason}.",
+            hint="Remove what is not needed.",
             fields=[FieldError("text", reason)],
         )
     if files is not None and len(files) > MAX_FILES:
         raise InvalidInput(
-            f"{len(files)} files beside one deck were named.",
-            hint=f"Name at most {MAX_FILES}.",
-            fields=[FieldError("files", f"at most {MAX_FILES} are taken")],
+            f"{len(files)} files were named for one deck.",
+            hint=f"Name at most {MAX_FILES} files.",
+            fields=[FieldError("files", f"may have at most {MAX_FILES} entries")],
         )
     return await context.workers.run(actor.user_id, check_deck, text, role, files)

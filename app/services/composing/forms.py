@@ -66,6 +66,7 @@ class Draft:
     """True once a person changed or submitted something: only then are empty fields wrong."""
 
     def request(self) -> JobRequest:
+        """The job that the form asks for."""
         return JobRequest(
             self.template.spec.id,
             self.parameters,
@@ -80,11 +81,12 @@ class Draft:
     def parameters(self) -> dict[str, Any]:
         """What the validator reads: an unticked box is false, an empty field is absent."""
         fields = {f.key: f for f in self.template.spec.fields}
-        given: dict[str, Any] = {k: v for k, v in self.values.items() if v != "" and k in fields}
+        filled: dict[str, Any] = {k: v for k, v in self.values.items() if v != "" and k in fields}
         ticks = {k: self.values.get(k, "") for k, f in fields.items() if f.type in ("boolean", "multichoice")}
-        return given | ticks
+        return filled | ticks
 
     def with_error(self, error: CrystalDeckError) -> Draft:
+        """The same form with an error to show."""
         return replace(self, error=error, asked=True)
 
 
@@ -200,11 +202,11 @@ def from_form(context: Context, template_id: str, form: Mapping[str, str]) -> Dr
 
 def _decks(text: str) -> dict[str, str]:
     try:
-        found = json.loads(text) if text else {}
+        decks = json.loads(text) if text else {}
     except ValueError:
         return {}
-    whole = isinstance(found, dict) and all(isinstance(part, str) for pair in found.items() for part in pair)
-    return found if whole else {}
+    whole = isinstance(decks, dict) and all(isinstance(part, str) for pair in decks.items() for part in pair)
+    return decks if whole else {}
 
 
 _UNSAVED = {"key", "structure_file", "preset", "crystal", "structure_job"}
@@ -252,7 +254,7 @@ async def with_structure(context: Context, actor: Actor, draft: Draft, source: S
     require(actor, "job.create")
     if source.crystal:
         chosen = textbook_crystal(source.crystal)
-        found, notice = chosen.parameters, f"{chosen.label}: the experimental structure."
+        parameters, notice = chosen.parameters, f"{chosen.label}: experimental structure."
     elif source.job or (source.file is not None and source.file[1]):
         tolerance = _tolerance(source.tolerance)
         if source.job:
@@ -263,12 +265,12 @@ async def with_structure(context: Context, actor: Actor, draft: Draft, source: S
             read = await context.structures.read(
                 actor.user_id, data, name, tolerance, source.kind, symmetry=source.symmetry
             )
-        found, notice = read.parameters, _notice(read)
+        parameters, notice = read.parameters, _notice(read)
     else:
-        raise InvalidInput("No file was chosen.", hint="Choose a file with a structure, or a textbook crystal.")
+        raise InvalidInput("No file was chosen.", hint="Choose a structure file or a textbook crystal.")
     fields = [spec for spec in draft.template.spec.fields if spec.group == "Structure"]
-    _require_kind(fields, str(found.get("system", "crystal")))
-    texts = {spec.key: spec.as_text(found.get(spec.key, spec.default)) for spec in fields}
+    _require_kind(fields, str(parameters.get("system", "crystal")))
+    texts = {spec.key: spec.as_text(parameters.get(spec.key, spec.default)) for spec in fields}
     return replace(draft, values=draft.values | texts, notice=notice)
 
 
@@ -305,7 +307,7 @@ def _require_kind(fields: list[FieldSpec], kind: str) -> None:
         known = ", ".join(choice.value for choice in system.choices)
         raise InvalidInput(
             f"The structure is a {kind}; this template takes {known}.",
-            hint="Choose another template, or read it as another kind.",
+            hint="Choose another template, or read the structure as another kind.",
             fields=[FieldError("structure.file", f"is a {kind}")],
         )
 
@@ -367,7 +369,7 @@ async def detached(context: Context, actor: Actor, draft: Draft, rendering: Rend
     require(actor, "job.create")
     if not rendering.decks:
         raise InvalidInput(
-            "There is no deck to edit yet.", hint="Correct the fields that are named first.", fields=rendering.errors
+            "There is no deck to edit yet.", hint="Correct the named fields first.", fields=rendering.errors
         )
     raw = context.templates.get(RAW)
     roles = written_roles(rendering.decks)
@@ -389,7 +391,7 @@ def _tolerance(text: str) -> float:
         return float(text.replace(",", ".")) if text.strip() else DEFAULT_TOLERANCE
     except ValueError:
         raise InvalidInput(
-            f"The symmetry tolerance {text[:20]!r} is no number.",
-            hint="Give it in Å, for example 0.001.",
+            f"The symmetry tolerance {text[:20]!r} is not a number.",
+            hint="Enter it in Å, for example 0.001.",
             fields=[FieldError("structure.tolerance", "must be a number", text[:20])],
         ) from None

@@ -50,13 +50,14 @@ class Sheet:
 
     @property
     def findings(self) -> int:
-        return sum(len(found) for found in self.rendering.findings.values())
+        """Number of findings in all decks."""
+        return sum(len(findings) for findings in self.rendering.findings.values())
 
     @property
     def worst(self) -> str:
         """The worst severity among the findings."""
-        found = {finding.severity for listed in self.rendering.findings.values() for finding in listed}
-        return next((word for word in ("error", "warning", "note") if word in found), "")
+        severities = {finding.severity for listed in self.rendering.findings.values() for finding in listed}
+        return next((word for word in ("error", "warning", "note") if word in severities), "")
 
 
 async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
@@ -70,12 +71,12 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
     drafted = rendering.drafted
     known = await clusters.all_of(context, actor)
     chosen = next((view for view in known if view.cluster.name == draft.cluster), clusters.first_usable(known))
-    script, found = _script(chosen, rendering, draft)
-    found += rendering.errors
+    script, errors = _script(chosen, rendering, draft)
+    errors += rendering.errors
     if rendering.decks:
-        found += await gathered.errors(context.workers, actor.user_id, rendering)
-    found += draft.error.fields if draft.error else []
-    shown = [e for e in found if draft.error or (draft.asked and e.value != "")]
+        errors += await gathered.errors(context.workers, actor.user_id, rendering)
+    errors += draft.error.fields if draft.error else []
+    shown = [e for e in errors if draft.error or (draft.asked and e.value != "")]
     return Sheet(
         rendering,
         script,
@@ -116,9 +117,9 @@ async def with_advice(context: Context, actor: Actor, draft: Draft, which: str) 
     if which in presets:
         return with_resources(draft, presets[which], f"Preset {which}")
     if shown.advice is None:
-        raise NotFound("Nothing is known of similar jobs.", hint="Fill in the resources yourself.")
+        raise NotFound("No similar jobs are known.", hint="Fill in the resources yourself.")
     values = {"walltime": shown.advice.walltime, "memory_mb": shown.advice.memory_mb}
-    return with_resources(draft, values, f"As {shown.advice.estimate.jobs} similar jobs")
+    return with_resources(draft, values, f"From {shown.advice.estimate.jobs} similar jobs")
 
 
 async def _changes(context: Context, actor: Actor, draft: Draft, rendering: Rendering) -> str:

@@ -21,7 +21,7 @@ from app.db.tables import Batch, BatchItem, Cluster, Job
 from app.domain.batches import BatchState, ReceiptState
 from app.domain.people.permissions import Actor, can, require
 from app.domain.resources import read_resources
-from app.domain.states import TERMINAL, JobState, Priority
+from app.domain.states import TERMINAL, JobState, read_priority
 from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
@@ -142,6 +142,7 @@ async def begin(context: Context, actor: Actor, action: str, selection: Selectio
             item.position = position
         await insert_rows(session, items)
         announce(session, Topic.BATCH, batch.id)
+    context.broker.wake()
     return batch
 
 
@@ -180,6 +181,7 @@ async def advance(context: Context, batch_id: str) -> bool:
         else:
             announce(session, Topic.BATCH, batch.id)
         more = batch.busy
+    context.broker.wake()
     return more
 
 
@@ -240,10 +242,7 @@ async def _value_of(session: ReadSession, action: str, value: str) -> Any:
                            fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])])  # fmt: skip
     match action:
         case "priority":
-            if value not in set(Priority):
-                raise InvalidInput(f"There is no priority {value[:40]!r}.", hint=f"Priorities: {', '.join(Priority)}.",
-                                   fields=[FieldError("value", f"must be one of {', '.join(Priority)}", value[:40])])  # fmt: skip
-            return Priority(value).rank
+            return read_priority(value, "value").rank
         case "start":
             return _moment(value)
         case "tag" | "untag":

@@ -19,9 +19,9 @@ from app.db.tables import Cluster, Job
 from app.domain.names import SHORT_ID, check_job_name, suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Partition, Resources, read_resources
-from app.domain.states import JobState, Priority
+from app.domain.states import JobState, read_priority
 from app.domain.templates.metadata import refuse
-from app.errors import CrystalDeckError, FieldError, InvalidInput, NotFound
+from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
 from app.services.catalogue.templates import refresh
@@ -29,6 +29,7 @@ from app.services.clusters.registry import usable_cluster
 from app.services.clusters.remote_accounts import cluster_settings
 from app.services.context import Context
 from app.services.jobs.attachments import Gathered, gather
+from app.services.jobs.existing import existing_job
 from app.services.people.quotas import require_room
 from app.services.transitions.jobs import NewJob, begin_jobs
 from app.workers.pauses import with_pauses
@@ -92,6 +93,8 @@ async def create_jobs(
         created = await queue_prepared(session, actor, made)
         ids = [job.id for job in created]
         await idempotency.keep(session, actor.user_id, idempotency_key, request_digest, ids)
+    context.broker.wake()
+    context.nudge.set()
     return created
 
 
@@ -143,12 +146,7 @@ async def prepare(
     Raises:
         InvalidInput, NotFound: names the field.
     """
-    if request.priority not in set(Priority):
-        raise InvalidInput(
-            f"There is no priority {request.priority!r}.",
-            hint=f"Priorities: {', '.join(Priority)}.",
-            fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", request.priority)],
-        )
+    read_priority(request.priority)
     if request.name:
         check_job_name(request.name)
     rendering = await context.renderer.render(
@@ -178,8 +176,7 @@ async def queue_prepared(
         name: await usable_cluster(session, name, field="cluster") for name in {one.request.cluster for one in made}
     }
     for parent in {one.request.parent for one in made if one.request.parent}:
-        if await jobs.get(session, parent) is None:
-            raise NotFound(f"There is no job {parent!r} to clone.", hint="Leave the parent out.")
+        await existing_job(session, parent)
     beginnings = []
     async for one in with_pauses(made):
         cluster = targets[one.request.cluster]
@@ -214,7 +211,7 @@ def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Jo
         digest=one.digest,
         atoms=one.atoms,
         resources=one.resources.model_dump(),
-        priority=Priority(request.priority).rank,
+        priority=read_priority(request.priority).rank,
         reason="Not submitted yet." if request.draft else WAITING_WORDS,
     )
 

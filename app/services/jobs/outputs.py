@@ -15,6 +15,7 @@ from app.domain.states import TERMINAL, JobState
 from app.errors import NotFound
 from app.library.kept import find, is_inside
 from app.services.context import Context
+from app.services.jobs.existing import existing_job
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,14 @@ class Output:
 
 
 async def job_of(context: Context, actor: Actor, job_id: str) -> Job:
-    """
+    """One job, for whoever may read jobs.
+
     Raises:
         NotFound: no such job.
     """
     require(actor, "job.read")
     async with context.database.read() as session:
-        job = await jobs.get(session, job_id)
-    if job is None:
-        raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
-    return job
+        return await existing_job(session, job_id)
 
 
 async def main_output(context: Context, actor: Actor, job_id: str) -> Output:

@@ -32,6 +32,7 @@ from app.events.outbox import announce
 from app.library.kept import KeptFile, find
 from app.services.context import Context
 from app.services.jobs.effects import cancel_rows
+from app.services.jobs.existing import existing_job, no_job
 
 TAIL_BYTES = 16384
 
@@ -108,7 +109,7 @@ async def get(context: Context, actor: Actor, job_id: str) -> JobView:
     async with context.database.read() as session:
         row = await jobs.row(session, job_id)
         if row is None:
-            raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
+            raise no_job(job_id)
         cluster = await clusters.by_name(session, row.cluster)
         return JobView(
             row,
@@ -130,9 +131,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         Conflict: the job has ended. NotAllowed: somebody else's job.
     """
     async with context.database.write() as session:
-        job = await jobs.get(session, job_id)
-        if job is None:
-            raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
+        job = await existing_job(session, job_id)
         require(actor, "job.change", job.owner_id)
         state = JobState(job.state)
         if state in TERMINAL or state is JobState.FINISHING:
@@ -140,6 +139,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         if not job.cancel_requested:
             await cancel_rows(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
+    context.broker.wake()
     return job
 
 

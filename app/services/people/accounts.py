@@ -29,6 +29,7 @@ def _stand_in(hasher: PasswordHash) -> str:
 
 
 async def hash_password(context: Context, password: str) -> str:
+    """The argon2id hash of a password; in a thread, and few at a time, since each takes much memory."""
     async with context.hashing:
         return await asyncio.to_thread(_HASHER.hash, passwords.normalise(password))
 
@@ -55,7 +56,7 @@ async def check_new_account(context: Context, name: str, password: str) -> None:
         errors.append(FieldError("password", reason))
     if errors:
         raise InvalidInput(
-            "The account cannot be made: " + "; ".join(f"{e.field} {e.reason}" for e in errors) + ".",
+            "The account cannot be created: " + "; ".join(f"{e.field} {e.reason}" for e in errors) + ".",
             hint="Correct the marked fields.",
             fields=errors,
         )
@@ -71,7 +72,7 @@ async def add_user(context: Context, name: str, password: str, role: Role) -> Us
     password_hash = await hash_password(context, password)
     async with context.database.write() as session:
         if await users.by_name(session, name):
-            raise Conflict(f"There is already an account {name}.", hint="Choose another name.")
+            raise Conflict(f"An account named {name} already exists.", hint="Choose another name.")
         user = User(name=name, password_hash=password_hash, role=str(role))
         session.add(user)
     return user
@@ -105,7 +106,7 @@ async def check_link(context: Context, token: str) -> Role:
         link = await users.open_link(session, digest(token), context.clock.now())
     if link is None:
         raise NotFound(
-            "This set-up link is not valid: it was used, replaced or has expired.",
+            "This set-up link is not valid: it was used, replaced, or has expired.",
             hint="Run 'crystaldeck setup-link' on the server for a new one.",
         )
     return Role(link.role)
@@ -122,7 +123,7 @@ async def use_link(context: Context, token: str, name: str, password: str) -> se
         if link is None or not await users.use_link(session, link.id, now):
             raise Conflict("This set-up link was used a moment ago.", hint="Ask for a new one.")
         if await users.by_name(session, name):
-            raise Conflict(f"There is already an account {name}.", hint="Choose another name.")
+            raise Conflict(f"An account named {name} already exists.", hint="Choose another name.")
         user = User(name=name, password_hash=password_hash, role=str(role))
         session.add(user)
         await session.flush()
@@ -132,10 +133,10 @@ async def use_link(context: Context, token: str, name: str, password: str) -> se
 async def token_actor(context: Context, token: str) -> Actor | None:
     """Who a bearer token belongs to, with its scopes."""
     async with context.database.read() as session:
-        found = await users.by_api_token(session, digest(token))
-    if found is None:
+        rows = await users.by_api_token(session, digest(token))
+    if rows is None:
         return None
-    user, row = found
+    user, row = rows
     return Actor(user.id, user.name, Role(user.role), frozenset(Scope(scope) for scope in row.scopes.split()))
 
 
@@ -169,5 +170,5 @@ async def actor_named(context: Context, name: str) -> Actor:
         user = await users.by_name(session, name)
         actor = await users.actor(session, user.id) if user is not None else None
     if actor is None:
-        raise NotFound(f"There is no account {name[:40]!r}.", hint="Name one with --user.")
+        raise NotFound(f"There is no account {name[:40]!r}.", hint="Name an account with --user.")
     return actor

@@ -58,7 +58,7 @@ async def log_in(context: Context, attempt: Attempt) -> sessions.Entry:
     if user is None or not right:
         # A name that nobody has may be a password in the wrong field, so it is not written down.
         log.warning("wrong password for %s from %s", name if user else "an unknown name", network_of(attempt.address))
-        raise NotAuthenticated("Name or password is wrong.", hint="Try again, or ask an admin for a new link.")
+        raise NotAuthenticated("Name or password is wrong.", hint="Try again, or ask an admin for a new set-up link.")
     async with context.database.write() as session:
         if better is not None:
             await users.set_password_hash(session, user.id, better)
@@ -108,7 +108,7 @@ def _refuse_until(until: datetime | None, at: datetime) -> None:
     seconds = math.ceil((until - at).total_seconds())
     raise TooManyAttempts(
         "Too many wrong passwords for this name or from this address.",
-        hint=f"Wait {seconds} s, then try again. A browser on which you have logged in before is not slowed down by others.",
+        hint=f"Wait {seconds} s, then try again. A browser that you have logged in with before is not slowed down.",
         retry_after=seconds,
     )
 

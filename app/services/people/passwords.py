@@ -33,15 +33,15 @@ def objection(password: str, known: Iterable[str] = ()) -> str:
     """Why a password cannot be used; empty: nothing speaks against it. `known` are words such as the account's name."""
     text = normalise(password)
     if not MIN_PASSWORD <= len(text) <= MAX_PASSWORD:
-        return f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters; several words with spaces are fine"
+        return f"must be {MIN_PASSWORD} to {MAX_PASSWORD} characters long; several words with spaces are fine"
     if not text.isprintable():
-        return "must not hold control characters"
+        return "must not contain control characters"
     words = sorted({word.lower() for word in (*known, *CONTEXT) if len(word) > 1}, key=len, reverse=True)
     left = re.sub("|".join(map(re.escape, words)), "", text.lower())
     if len(re.sub(r"[\W_]", "", left)) < REST:
-        return "is made of names that everybody here knows"
-    found = zxcvbn(text[:ESTIMATED], user_inputs=words, max_length=ESTIMATED)
-    if found["guesses_log10"] < WORTH:
-        warning = str(found["feedback"]["warning"] or "It is made of common words or patterns.").rstrip(".")
+        return "is made of names that everyone here knows"
+    estimate = zxcvbn(text[:ESTIMATED], user_inputs=words, max_length=ESTIMATED)
+    if estimate["guesses_log10"] < WORTH:
+        warning = str(estimate["feedback"]["warning"] or "It consists of common words or patterns.").rstrip(".")
         return f"is too easy to guess: {warning[:1].lower()}{warning[1:]}"
     return ""

@@ -25,9 +25,9 @@ async def require_room(context: Context, actor: Actor, size: int = 0) -> None:
     used = await _used(context, actor)
     if used + size > most * GB:
         raise QuotaExceeded(
-            f"The files of {actor.name} take {used / GB:.1f} GB here; one user may keep {most:g} GB (limits.disk_gb_per_user).",
-            hint="Nothing is lost: jobs that were submitted go on, and their results are kept. "
-            "To add more, ask an admin of your group to raise the limit.",
+            f"The files of {actor.name} take up {used / GB:.1f} GB; one user may keep {most:g} GB (limits.disk_gb_per_user).",
+            hint="Nothing is lost: submitted jobs continue, and their results are kept. "
+            "To add more, ask an admin to raise the limit.",
         )
 
 
@@ -62,7 +62,7 @@ async def admit_upload(context: Context, actor: Actor, size: int) -> None:
                 shown = most // MB if "MB" in words else most
                 wait = math.ceil((row.since + HOUR - at).total_seconds())
                 raise LimitReached(
-                    f"{actor.name} has uploaded as much as one user may in an hour: {words.format(most=shown)}.",
+                    f"{actor.name} has reached the hourly upload limit: {words.format(most=shown)}.",
                     hint=f"Wait {math.ceil(wait / 60)} min, then upload the rest.",
                     retry_after=wait,
                 )

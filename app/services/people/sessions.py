@@ -54,6 +54,7 @@ async def begin(
 
 
 async def forget_ended(context: Context, session: WriteSession) -> None:
+    """Delete sessions that have expired or were idle too long."""
     at = context.clock.now()
     await users.forget_sessions(session, at, _idle_since(context, at))
 
@@ -68,10 +69,10 @@ async def actor_of(context: Context, token: str, *, by_person: bool) -> Actor | 
     """Who a browser's cookie belongs to; `by_person`: the request shows that somebody sits there."""
     at = context.clock.now()
     async with context.database.read() as session:
-        found = await users.by_session(session, digest(token), at, _idle_since(context, at))
-    if found is None:
+        rows = await users.by_session(session, digest(token), at, _idle_since(context, at))
+    if rows is None:
         return None
-    user, row = found
+    user, row = rows
     if by_person and at - row.last_seen_at > SEEN_EVERY:
         async with context.database.write() as session:
             await users.see_session(session, row.id, at)

@@ -24,8 +24,8 @@ def held_stream(context: Context, actor: Actor) -> Iterator[None]:
     most, held = context.settings.limits.streams_per_user, context.streams
     if held[actor.user_id] >= most:
         raise LimitReached(
-            f"{actor.name} has {most} live streams open already, the most that one user may have (limits.streams_per_user).",
-            hint="Close pages or programs that follow live changes. A page shows what it is now when you reload it.",
+            f"{actor.name} already has {most} live streams open, the limit for one user (limits.streams_per_user).",
+            hint="Close pages or programs that follow live changes. Without a stream, reload a page to see the current state.",
             retry_after=AGAIN,
         )
     held[actor.user_id] += 1

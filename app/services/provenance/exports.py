@@ -43,10 +43,10 @@ async def members(context: Context, actor: Actor, run_id: str, kind: str) -> tup
         NotFound: no such run. InvalidInput: no such kind, or the run has not ended.
     """
     if kind not in KINDS:
-        raise InvalidInput(f"There is no export {kind[:40]!r}.", hint=f"There are {', '.join(KINDS)}.")
+        raise InvalidInput(f"There is no export {kind[:40]!r}.", hint=f"Exports: {', '.join(KINDS)}.")
     record = await record_of(context, actor, run_id)
     if record.ended_at is None:
-        raise InvalidInput(f"The run {record.name} has not ended.", hint="Export it when it has.")
+        raise InvalidInput(f"The run {record.name} has not ended.", hint="Export it once it has.")
     return f"{record.name}-{record.id}.{KINDS[kind][1]}", await asyncio.to_thread(_WRITERS[kind], record)
 
 
@@ -70,7 +70,7 @@ async def record_of(context: Context, actor: Actor, run_id: str) -> RunRecord:
         known = await lineage.ancestry(session, ids)
         places = await _places(session, steps, tasks)
     plan = plan_of(context, run)
-    own = [_job(context, one, attached.get(job_id, []), *places[job_id]) for job_id, one in known.items()]
+    own = [_job(context, job, attached.get(job_id, []), *places[job_id]) for job_id, job in known.items()]
     return _run(run, plan, people.get(run.owner_id, "?"), steps, tasks, own)
 
 
@@ -79,21 +79,21 @@ async def _places(
 ) -> dict[str, tuple[str, WorkflowTask | None]]:
     """For each job the step that it belongs to, and its task where it is that task's own and last one."""
     names = {step.id: step.name for step in steps}
-    found: dict[str, tuple[str, WorkflowTask | None]] = {}
+    places: dict[str, tuple[str, WorkflowTask | None]] = {}
     for task in tasks:
         step = names[task.step_id]
-        found |= {entry["job"]: (step, None) for entry in task.earlier if entry.get("job")}
+        places |= {entry["job"]: (step, None) for entry in task.earlier if entry.get("job")}
         if task.child_id:
-            found |= dict.fromkeys(await lineage.jobs_of_run(session, task.child_id), (step, None))
+            places |= dict.fromkeys(await lineage.jobs_of_run(session, task.child_id), (step, None))
         if task.job_id:
-            found[task.job_id] = step, task
-    return found
+            places[task.job_id] = step, task
+    return places
 
 
 def _job(
-    context: Context, one: Ancestry, attached: list[JobAttachment], step: str, task: WorkflowTask | None
+    context: Context, ancestry: Ancestry, attached: list[JobAttachment], step: str, task: WorkflowTask | None
 ) -> JobRecord:
-    job, remote = one.job, one.remote
+    job, remote = ancestry.job, ancestry.remote
     return JobRecord(
         job.id,
         job.name,
@@ -104,20 +104,20 @@ def _job(
         job.parameters,
         job.decks,
         job.resources,
-        one.cluster,
-        one.hostname,
-        one.scheduler,
+        ancestry.cluster,
+        ancestry.hostname,
+        ancestry.scheduler,
         remote.scheduler_id if remote else "",
         remote.directory if remote else "",
-        one.person,
+        ancestry.person,
         job.created_at,
         job.started_at,
         job.ended_at,
         remote.exit_code if remote else None,
-        {row.output: row.results for row in one.results},
+        {row.output: row.results for row in ancestry.results},
         [
             FileRecord(file.name, file.sha256, file.size, file.role, _path(context, job.id, file.name))
-            for file in one.files
+            for file in ancestry.files
         ],
         [_taken(context, row) for row in attached],
         step,

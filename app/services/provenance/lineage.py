@@ -24,6 +24,7 @@ from app.errors import NotFound
 from app.provenance.records import program_of
 from app.runners.registry import aiida_scheduler
 from app.services.context import Context
+from app.services.jobs.existing import existing_job
 
 MOST = 200
 """Jobs in one picture."""
@@ -63,6 +64,7 @@ class Ancestry:
 
     @property
     def program(self) -> str:
+        """Program and release that computed the job."""
         return program_of(next((row.results for row in self.results), {})) or "not known yet"
 
 
@@ -81,22 +83,23 @@ class Lineage:
     @property
     def before(self) -> dict[str, list[str]]:
         """For each job and upload those that it has something from."""
-        found: dict[str, list[str]] = {key: [] for key in (*self.uploads, *self.jobs)}
-        for one in self.passed:
-            if one.source in found and one.target in found and one.source not in found[one.target]:
-                found[one.target].append(one.source)
-        return found
+        before: dict[str, list[str]] = {key: [] for key in (*self.uploads, *self.jobs)}
+        for link in self.passed:
+            if link.source in before and link.target in before and link.source not in before[link.target]:
+                before[link.target].append(link.source)
+        return before
 
     @property
     def drawing(self) -> Drawing:
+        """The graph of the jobs, laid out."""
         return draw(self.before)
 
     def words(self) -> dict[tuple[str, str], str]:
         """What passed, by edge."""
-        found: dict[tuple[str, str], list[str]] = {}
-        for one in self.passed:
-            found.setdefault((one.source, one.target), []).append(one.name)
-        return {edge: ", ".join(dict.fromkeys(names)) for edge, names in found.items()}
+        by_edge: dict[tuple[str, str], list[str]] = {}
+        for link in self.passed:
+            by_edge.setdefault((link.source, link.target), []).append(link.name)
+        return {edge: ", ".join(dict.fromkeys(names)) for edge, names in by_edge.items()}
 
 
 async def of_job(context: Context, actor: Actor, job_id: str) -> Lineage:
@@ -107,8 +110,7 @@ async def of_job(context: Context, actor: Actor, job_id: str) -> Lineage:
     """
     require(actor, "job.read")
     async with context.database.read() as session:
-        if await jobs.get(session, job_id) is None:
-            raise NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
+        await existing_job(session, job_id)
         return await _trace(session, [job_id], down=True)
 
 
@@ -128,14 +130,14 @@ async def of_run(context: Context, actor: Actor, run_id: str) -> Lineage:
 
 async def jobs_of_run(session: ReadSession, run_id: str) -> list[str]:
     """Jobs of a run and of the runs of its inner workflows; those that failed before another one was tried, too."""
-    found: list[str] = []
+    job_ids: list[str] = []
     for task in await workflows.tasks(session, run_id):
-        found += [entry["job"] for entry in task.earlier if entry.get("job")]
+        job_ids += [entry["job"] for entry in task.earlier if entry.get("job")]
         if task.job_id:
-            found.append(task.job_id)
+            job_ids.append(task.job_id)
         if task.child_id:
-            found += await jobs_of_run(session, task.child_id)
-    return list(dict.fromkeys(found))
+            job_ids += await jobs_of_run(session, task.child_id)
+    return list(dict.fromkeys(job_ids))
 
 
 async def _trace(session: ReadSession, roots: list[str], *, down: bool) -> Lineage:
@@ -146,16 +148,16 @@ async def _trace(session: ReadSession, roots: list[str], *, down: bool) -> Linea
     cut = len(roots) > MOST
     while (up or below) and not cut:
         fresh_up, fresh_below = [], []
-        for one in await _into(session, up):
-            passed[(one.source, one.target, one.name)] = one
-            if one.source.startswith("upload:"):
-                uploads[one.source] = one.name
-            elif one.source not in known:
-                fresh_up.append(one.source)
-        for one in await _out_of(session, below):
-            passed[(one.source, one.target, one.name)] = one
-            if one.target not in known:
-                fresh_below.append(one.target)
+        for link in await _into(session, up):
+            passed[(link.source, link.target, link.name)] = link
+            if link.source.startswith("upload:"):
+                uploads[link.source] = link.name
+            elif link.source not in known:
+                fresh_up.append(link.source)
+        for link in await _out_of(session, below):
+            passed[(link.source, link.target, link.name)] = link
+            if link.target not in known:
+                fresh_below.append(link.target)
         for job_id in (*fresh_up, *fresh_below):
             known[job_id] = None
         up, below = list(dict.fromkeys(fresh_up)), list(dict.fromkeys(fresh_below))
@@ -166,30 +168,30 @@ async def _trace(session: ReadSession, roots: list[str], *, down: bool) -> Linea
 async def _into(session: ReadSession, ids: Collection[str]) -> list[Passed]:
     """Files and values that jobs took."""
     attached = await library.attachments_of(session, ids)
-    found = [_file(row) for rows in attached.values() for row in rows]
+    passed = [_file(row) for rows in attached.values() for row in rows]
     for job_id, (task, _, _) in (await workflows.origins(session, ids)).items():
-        found += [
+        passed += [
             Passed(giver, job_id, "value", str(use["parameter"]), str(use["value"]))
             for use in task.uses
             for giver in use["jobs"]
             if giver != job_id
         ]
-    return found
+    return passed
 
 
 async def _out_of(session: ReadSession, ids: Collection[str]) -> list[Passed]:
     """What other jobs took from these."""
-    found = [_file(row) for row in await library.taken_from(session, ids)]
+    passed = [_file(row) for row in await library.taken_from(session, ids)]
     runs = {run.id for _, _, run in (await workflows.origins(session, ids)).values()}
     wanted = set(ids)
     for task in await workflows.using(session, runs):
-        found += [
+        passed += [
             Passed(giver, task.job_id, "value", str(use["parameter"]), str(use["value"]))
             for use in task.uses
             for giver in use["jobs"]
             if giver in wanted and task.job_id and task.job_id != giver
         ]
-    return found
+    return passed
 
 
 def _file(row: JobAttachment) -> Passed:
@@ -200,7 +202,7 @@ def _file(row: JobAttachment) -> Passed:
 
 async def ancestry(session: ReadSession, ids: list[str]) -> dict[str, Ancestry]:
     """Jobs with their origins, however many."""
-    found = await jobs.get_all(session, ids)
+    rows = await jobs.get_all(session, ids)
     remotes = await jobs.remotes(session, ids)
     people = await users.names(session)
     machines = {row.id: row for row in await clusters.every(session)}
@@ -224,7 +226,7 @@ async def ancestry(session: ReadSession, ids: list[str]) -> dict[str, Ancestry]:
             *origins.get(job_id, (None, None, None)),
         )
         for job_id in ids
-        if (job := found.get(job_id)) is not None
+        if (job := rows.get(job_id)) is not None
     }
 
 

@@ -17,10 +17,12 @@ from app.domain.workflows.definition import dependencies, read_workflow, with_pa
 from app.domain.workflows.orchestration import descendants
 from app.domain.workflows.states import RUN_ENDED, RunState, StepState, TaskState
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
 from app.services.context import Context
 from app.services.jobs.effects import cancel_rows
 from app.services.jobs.selections import refuse_unexpected
-from app.services.transitions.runs import begin_task, move_run, move_step, move_task, wake_run
+from app.services.transitions.runs import begin_task, move_run, move_step, move_task
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
 from app.services.workflows.starts import RunRequest, write_run
@@ -43,6 +45,11 @@ async def owned(session: ReadSession, actor: Actor, run_id: str) -> WorkflowRun:
     return run
 
 
+def _told(context: Context) -> None:
+    context.broker.wake()
+    context.nudge.set()
+
+
 async def pause(context: Context, actor: Actor, run_id: str) -> None:
     """Let no further step begin; jobs that are there go on."""
     await _turn(context, actor, run_id, RunState.RUNNING, RunState.PAUSED, f"Paused by {actor.name}.")
@@ -58,10 +65,11 @@ async def _turn(context: Context, actor: Actor, run_id: str, before: RunState, a
         run = await owned(session, actor, run_id)
         if run.state != before:
             raise Conflict(f"The run {run.name} is {run.state}, not {before}.", hint="Reload its page.")
-        for one in (run, *await _inner_runs(session, run)):
-            if one.state == before:
-                one.busy = True
-                await move_run(session, one, after, remark)
+        for affected in (run, *await _inner_runs(session, run)):
+            if affected.state == before:
+                affected.busy = True
+                await move_run(session, affected, after, remark)
+    _told(context)
 
 
 async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None = None) -> None:
@@ -75,10 +83,11 @@ async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None
         _refuse_ended(run)
         runs = [run, *await _inner_runs(session, run)]
         if expect is not None:
-            refuse_unexpected(sum([len(await _going(session, one)) for one in runs]), expect)
-        for one in runs:
-            if one.state not in RUN_ENDED:
-                await _cancel_one(session, actor, one)
+            refuse_unexpected(sum([len(await _going(session, affected)) for affected in runs]), expect)
+        for affected in runs:
+            if affected.state not in RUN_ENDED:
+                await _cancel_one(session, actor, affected)
+    _told(context)
 
 
 async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int, list[str]]:
@@ -86,8 +95,8 @@ async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int
     async with context.database.read() as session:
         run = await owned(session, actor, run_id)
         _refuse_ended(run)
-        found = [job for one in (run, *await _inner_runs(session, run)) for job in await _going(session, one)]
-    return len(found), [job.name for job in found[:SAMPLE]]
+        going = [job for affected in (run, *await _inner_runs(session, run)) for job in await _going(session, affected)]
+    return len(going), [job.name for job in going[:SAMPLE]]
 
 
 async def _going(session: ReadSession, run: WorkflowRun) -> list[Job]:
@@ -119,11 +128,11 @@ async def _cancel_one(session: WriteSession, actor: Actor, run: WorkflowRun) -> 
 
 async def _inner_runs(session: ReadSession, run: WorkflowRun) -> list[WorkflowRun]:
     """Runs of inner workflows, and theirs."""
-    found: list[WorkflowRun] = []
+    inner_runs: list[WorkflowRun] = []
     for task in await workflows.tasks(session, run.id):
         if task.child_id is not None and (inner := await workflows.run(session, task.child_id)) is not None:
-            found += [inner, *await _inner_runs(session, inner)]
-    return found
+            inner_runs += [inner, *await _inner_runs(session, inner)]
+    return inner_runs
 
 
 async def decide(
@@ -152,32 +161,39 @@ async def decide(
         run = await owned(session, actor, run_id)
         row = next((step for step in await workflows.steps(session, run_id) if step.name == step_name), None)
         if row is None:
-            raise NotFound(f"The run {run.name} has no step {step_name[:40]!r}.", hint="See its page.")
+            raise NotFound(f"The run {run.name} has no step {step_name[:40]!r}.", hint="See the page of the run.")
         asking = [task for task in await workflows.tasks(session, run_id, [TaskState.ASKING]) if task.step_id == row.id]
         if not asking or run.state in RUN_ENDED:
-            raise Conflict(f"The step {step_name} does not ask anything now.", hint="Reload the page of the run.")
-        given = changes or {}
-        _refuse_unknown(context, read_workflow(run.definition).step(step_name).template, given.get("parameters", {}))
+            raise Conflict(f"The step {step_name} is not waiting for a decision.", hint="Reload the page of the run.")
+        overrides = changes or {}
+        _refuse_unknown(
+            context, read_workflow(run.definition).step(step_name).template, overrides.get("parameters", {})
+        )
         for task in asking:
             if choice == "give_up":
                 move_task(session, task, TaskState.FAILED, f"{task.message} Given up by {actor.name}.")
             else:
-                await _once_more(session, actor, task, given)
-        wake_run(session, run)
+                await _once_more(session, actor, task, overrides)
+        run.busy = True
+        session.add(run)
+        announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    _told(context)
 
 
 async def _once_more(
-    session: WriteSession, actor: Actor, task: WorkflowTask, given: Mapping[str, Mapping[str, Any]]
+    session: WriteSession, actor: Actor, task: WorkflowTask, overrides: Mapping[str, Mapping[str, Any]]
 ) -> None:
     job = await jobs.get(session, task.job_id) if task.job_id else None
     entry = {
         "job": task.job_id,
         "run": task.child_id,
         "reason": job.reason if job else task.message,
-        "why": f"Tried again by {actor.name}.",
+        "why": f"Retried by {actor.name}.",
     }
     task.earlier = [*task.earlier, {key: value for key, value in entry.items() if value}]
-    task.changes = {kind: {**task.changes.get(kind, {}), **given.get(kind, {})} for kind in ("parameters", "resources")}
+    task.changes = {
+        kind: {**task.changes.get(kind, {}), **overrides.get(kind, {})} for kind in ("parameters", "resources")
+    }
     task.job_id, task.child_id = None, None
     move_task(session, task, TaskState.READY, "")
 
@@ -185,7 +201,7 @@ async def _once_more(
 def _refuse_unknown(context: Context, template_id: str, parameters: Mapping[str, Any]) -> None:
     if not template_id:
         return
-    fields = {one.key for one in context.templates.get(template_id).spec.fields}
+    fields = {field.key for field in context.templates.get(template_id).spec.fields}
     if unknown := sorted(set(parameters) - fields):
         raise InvalidInput(
             f"{template_id} has no parameter {unknown[0][:40]!r}.",
@@ -222,12 +238,12 @@ async def rerun(
         old = {row.name: row for row in await workflows.steps(session, run_id)}
         tasks = await workflows.tasks(session, run_id)
     if run.state not in RUN_ENDED:
-        raise Conflict(f"The run {run.name} has not ended.", hint="Cancel it, or wait.")
+        raise Conflict(f"The run {run.name} has not ended.", hint="Wait until it has, or cancel it.")
     spec = read_workflow(with_parameters(run.definition, steps or {}))
     if step and step not in spec.names:
-        raise NotFound(f"The run {run.name} has no step {step[:40]!r}.", hint="See its page.")
+        raise NotFound(f"The run {run.name} has no step {step[:40]!r}.", hint="See the page of the run.")
     known = await workflow_library.known(context, actor)
-    checked = await workflow_library.checked_by(context, actor.user_id, spec, known)
+    checked = await workflow_library.check_with(context, actor.user_id, spec, known)
     workflow_library.refuse(checked)
     request = RunRequest(
         spec,
@@ -242,9 +258,9 @@ async def rerun(
     )
     rehearsal = await rehearse(context, actor, checked, known, request.parameters, run.inputs)
     if rehearsal.errors:
-        told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
+        reasons = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
         raise InvalidInput(
-            f"The run cannot be repeated so: {told}.",
+            f"The run cannot be repeated with these changes: {reasons}.",
             hint="Correct the named fields; nothing was submitted.",
             fields=rehearsal.errors,
         )
@@ -254,9 +270,10 @@ async def rerun(
     fresh = descendants(dependencies(LANGUAGE, spec), step) if step else set()
     kept = {name for name, row in old.items() if step and name not in fresh and row.state == StepState.COMPLETED}
     async with context.database.write() as session:
-        made = await write_run(session, actor.user_id, request, run.inputs, origin_id=run.id)
-        await _take_over(session, made, old, tasks, kept, fresh)
-    return made
+        new_run = await write_run(session, actor.user_id, request, run.inputs, origin_id=run.id)
+        await _take_over(session, new_run, old, tasks, kept, fresh)
+    _told(context)
+    return new_run
 
 
 async def _take_over(

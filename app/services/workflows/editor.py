@@ -40,9 +40,11 @@ class StepForm:
     lists: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, key: str) -> str:
+        """The text of a field; empty where there is none."""
         return self.texts.get(key, "")
 
     def listed(self, key: str) -> list[str]:
+        """The chosen entries of a field."""
         return self.lists.get(key, [])
 
 
@@ -108,8 +110,10 @@ def form_of(spec: WorkflowSpec, version: int = 0) -> EditorForm:
         steps.append(StepForm(texts, {"after": list(step.after), "remedies": list(step.remedies)}))
     written = as_written(spec)
     outputs = "\n".join(
-        " | ".join([f"{one.name} = {one.value}", *([one.label, one.unit] if one.label or one.unit else [])])
-        for one in spec.outputs
+        " | ".join(
+            [f"{output.name} = {output.value}", *([output.label, output.unit] if output.label or output.unit else [])]
+        )
+        for output in spec.outputs
     )
     inputs = tomli_w.dumps({"inputs": written["inputs"]}) if spec.inputs else ""
     return EditorForm(
@@ -161,7 +165,7 @@ def form_from(texts: Mapping[str, list[str]]) -> EditorForm:
 
 def _renamed(form: StepForm, names: Mapping[str, str]) -> StepForm:
     after = [names.get(name, name) for name in form.listed("after")]
-    files = _FILE.sub(lambda found: f"{found.group(1)}{names.get(found.group(2), found.group(2))}:", form.text("files"))
+    files = _FILE.sub(lambda match: f"{match.group(1)}{names.get(match.group(2), match.group(2))}:", form.text("files"))
     return StepForm({**form.texts, "files": files}, {**form.lists, "after": after})
 
 
@@ -175,7 +179,7 @@ async def defined(context: Context, actor: Actor, form: EditorForm) -> dict[str,
 
 def definition_of(form: EditorForm) -> dict[str, Any]:
     """The same, in this very process."""
-    definition: dict[str, Any] = {"name": form.name, "steps": [_step(one) for one in form.steps]}
+    definition: dict[str, Any] = {"name": form.name, "steps": [_step(step) for step in form.steps]}
     definition |= {key: value for key in ("title", "description") if (value := getattr(form, key))}
     if form.parameters:
         definition["parameters"] = read_lines(form.parameters)
@@ -221,22 +225,22 @@ def _over(text: str) -> Any:
             return text
     lines = [line for line in text.splitlines() if line.strip()]
     if "{{" not in text and all(_LINE.match(line) for line in lines):
-        return {found.group(1): found.group(2) for line in lines if (found := _LINE.match(line))}
+        return {match.group(1): match.group(2) for line in lines if (match := _LINE.match(line))}
     return text
 
 
 def read_lines(text: str) -> dict[str, Any]:
     """`key = value` in each line; a line without a sign of equality is kept as a key, so that the check names it."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for line in text.splitlines():
         if not line.strip():
             continue
         match = _LINE.match(line)
         if match:
-            found[match.group(1)] = _value(match.group(2))
+            values[match.group(1)] = _value(match.group(2))
         else:
-            found[line.strip()] = ""
-    return found
+            values[line.strip()] = ""
+    return values
 
 
 def _value(text: str) -> Any:
@@ -268,8 +272,8 @@ def act(form: EditorForm, action: str) -> EditorForm:
     if verb == "remove":
         gone = steps.pop(place).text("name")
         steps = [
-            replace(one, lists={**one.lists, "after": [name for name in one.listed("after") if name != gone]})
-            for one in steps
+            replace(step, lists={**step.lists, "after": [name for name in step.listed("after") if name != gone]})
+            for step in steps
         ]
     elif verb in ("up", "down"):
         other = place - 1 if verb == "up" else place + 1
@@ -281,7 +285,7 @@ def act(form: EditorForm, action: str) -> EditorForm:
 def _new_step(form: EditorForm, kind: str) -> StepForm:
     """A step behind the last one, with a name of its own."""
     base = re.sub(r"[^a-z0-9_]", "_", kind.rpartition(":")[2].lower()) or "step"
-    names = {one.text("name") for one in form.steps}
+    names = {step.text("name") for step in form.steps}
     name = next(f"{base}{end}" for end in ("", *(f"_{n}" for n in range(2, 200))) if f"{base}{end}" not in names)
     after = [form.steps[-1].text("name")] if form.steps else []
     return StepForm(
@@ -299,6 +303,6 @@ async def sheet(context: Context, actor: Actor, form: EditorForm) -> EditorSheet
         spec = read_workflow({**await defined(context, actor, form), "name": form.name or "workflow"})
     except CrystalDeckError as error:
         return EditorSheet(None, None, None, error, "")
-    checked = await workflow_library.looked_at(context, actor, spec)
+    checked = await workflow_library.check_for(context, actor, spec)
     drawing = draw(drawn(checked.before, checked.wired)) if checked.wired else None
     return EditorSheet(spec, checked, drawing, None, workflow_library.write_text(spec))

@@ -91,7 +91,7 @@ async def from_texts(context: Context, actor: Actor, name: str, form: Mapping[st
     template, _, _ = await _known_form(context, actor, name)
     return Draft(
         template,
-        {one.key: form.get(f"p_{one.key}", "") for one in template.spec.fields},
+        {field.key: form.get(f"p_{field.key}", "") for field in template.spec.fields},
         {key: form[f"r_{key}"] for key in RESOURCE_KEYS if form.get(f"r_{key}")},
         form.get("cluster", ""),
         form.get("name", "").strip(),
@@ -146,7 +146,7 @@ async def requests_for_each(
     """
     if not files:
         raise InvalidInput("No file was chosen.", hint="Choose several CIF, POSCAR, XYZ or fort.34 files.")
-    found = []
+    requests = []
     for file in files:
         try:
             filled = await with_structure(context, actor, draft, StructureSource(file=file))
@@ -155,8 +155,8 @@ async def requests_for_each(
             raise
         stem = file[0].replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file[0]
         named = replace(filled, name=suggest_name(f"{draft.name}-{stem}" if draft.name else stem))
-        found.append(await request_of(context, actor, name, named))
-    return found
+        requests.append(await request_of(context, actor, name, named))
+    return requests
 
 
 async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> StartSheet:
@@ -170,26 +170,26 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
     common, steps, inputs = _sorted(replace(draft, values=shown), entry.spec)
     spec = read_workflow(with_parameters(as_written(entry.spec), steps)) if steps else entry.spec
     everything = await workflow_library.known(context, actor)
-    checked = await workflow_library.checked_by(context, actor.user_id, spec, everything)
+    checked = await workflow_library.check_with(context, actor.user_id, spec, everything)
     try:
-        values = {one.key: one.read(inputs[one.key]) for one in spec.inputs if one.key in inputs}
+        values = {field.key: field.read(inputs[field.key]) for field in spec.inputs if field.key in inputs}
     except ValueError:
         values = inputs
     rehearsal = Rehearsal()
     if not checked.problems:
         rehearsal = await rehearse(context, actor, checked, everything, common, values)
     known = await clusters.all_of(context, actor)
-    chosen = next((one for one in known if one.cluster.name == draft.cluster), clusters.first_usable(known))
+    chosen = next((cluster for cluster in known if cluster.cluster.name == draft.cluster), clusters.first_usable(known))
     fields = draft.template.spec.fields
     return StartSheet(
         entry,
         checked,
         rehearsal,
         known,
-        _errors(draft, rehearsal, {one.key for one in fields}),
+        _errors(draft, rehearsal, {field.key for field in fields}),
         visible,
         disabled,
-        await offers(context, actor, [one for one in fields if one.type == "file" and one.key in visible]),
+        await offers(context, actor, [field for field in fields if field.type == "file" and field.key in visible]),
         chosen,
         f"{spec.name}",
     )
@@ -197,7 +197,7 @@ async def sheet(context: Context, actor: Actor, name: str, draft: Draft) -> Star
 
 def _errors(draft: Draft, rehearsal: Rehearsal, keys: set[str]) -> dict[str, str]:
     """Reasons by field of the form; before anything was asked an empty field is not wrong yet."""
-    found: dict[str, str] = {}
+    by_field: dict[str, str] = {}
     listed = [*rehearsal.errors, *(draft.error.fields if draft.error else [])]
     for error in listed:
         if not draft.error and not (draft.asked and error.value != ""):
@@ -209,5 +209,5 @@ def _errors(draft: Draft, rehearsal: Rehearsal, keys: set[str]) -> dict[str, str
             key = f"{parts[1]}__{parts[2]}"
         else:
             key = parts[-1] if parts[0] != "resources" else error.field
-        found.setdefault(key, error.reason)
-    return found
+        by_field.setdefault(key, error.reason)
+    return by_field

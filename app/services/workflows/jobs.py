@@ -39,13 +39,14 @@ async def make(context: Context, run_id: str) -> None:
         scene = await read_scene(context, session, run)
         ready = [task for task in scene.all_tasks if task.state == TaskState.READY][:CHUNK]
         scene.names = await scene.read_names({name for task in ready for name in needed(scene.spec_of(task))})
-    made = {task.id: await _prepare(context, scene, actor, task) for task in ready}
+    prepared = {task.id: await _prepare(context, scene, actor, task) for task in ready}
     async with context.database.write() as session:
         run = await workflows.run(session, run_id)
         # A run that was paused or cancelled meanwhile gets no jobs.
         if run is not None and run.state == RunState.RUNNING:
             current = await read_scene(context, session, run, [TaskState.READY])
-            await _write(context, current, actor, ready, made)
+            await _write(context, current, actor, ready, prepared)
+    context.broker.wake()
 
 
 async def _prepare(context: Context, scene: Scene[ReadSession], actor: Actor | None, task: WorkflowTask) -> Made:
@@ -71,7 +72,7 @@ async def _write(
     scene: Scene[WriteSession],
     actor: Actor | None,
     ready: Sequence[WorkflowTask],
-    made: Mapping[int, Made],
+    prepared: Mapping[int, Made],
 ) -> None:
     """Queue what was prepared, each job with its task; a task that was changed meanwhile is left for the next time."""
     scene.run.busy = True
@@ -84,7 +85,7 @@ async def _write(
         spec = scene.spec_of(task)
         try:
             async with savepoint(scene.session):
-                await _begin(context, scene, actor, task, made[before.id])
+                await _begin(context, scene, actor, task, prepared[before.id])
         except NOT_THE_ITEM:
             raise
         except Exception as error:
@@ -97,16 +98,16 @@ async def _write(
 
 
 async def _begin(
-    context: Context, scene: Scene[WriteSession], actor: Actor | None, task: WorkflowTask, made: Made
+    context: Context, scene: Scene[WriteSession], actor: Actor | None, task: WorkflowTask, prepared: Made
 ) -> None:
-    if isinstance(made, InnerRequest):
-        child = await workflow_starts.begin_inner(context, scene, task, made)
+    if isinstance(prepared, InnerRequest):
+        child = await workflow_starts.begin_inner(context, scene, task, prepared)
         task.child_id = child.id
         move_task(scene.session, task, TaskState.ACTIVE, "")
-    elif isinstance(made, Prepared) and actor is not None:
-        await _queue(scene, actor, task, made)
+    elif isinstance(prepared, Prepared) and actor is not None:
+        await _queue(scene, actor, task, prepared)
     else:
-        raise InvalidInput(str(made), hint="")
+        raise InvalidInput(str(prepared), hint="")
 
 
 async def _queue(scene: Scene[WriteSession], actor: Actor, task: WorkflowTask, prepared: Prepared) -> None:

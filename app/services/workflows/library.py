@@ -72,7 +72,7 @@ async def entries(context: Context, actor: Actor) -> list[Entry]:
     async with context.database.read() as session:
         rows, names = await workflows.newest(session), await users.names(session)
     ready = [Entry(spec, "built-in", "", own=False) for spec in built_in().values()]
-    made = [
+    saved = [
         Entry(
             read_workflow(row.definition),
             str(row.version),
@@ -83,7 +83,7 @@ async def entries(context: Context, actor: Actor) -> list[Entry]:
         )
         for row in rows
     ]
-    return ready + made
+    return ready + saved
 
 
 async def get(context: Context, actor: Actor, name: str) -> Entry:
@@ -93,11 +93,11 @@ async def get(context: Context, actor: Actor, name: str) -> Entry:
         NotFound
     """
     listed = await entries(context, actor)
-    found = next((entry for entry in listed if entry.spec.name == name), None)
-    if found is None:
+    entry = next((entry for entry in listed if entry.spec.name == name), None)
+    if entry is None:
         known = ", ".join(entry.spec.name for entry in listed)
         raise NotFound(f"There is no workflow {name[:60]!r}.", hint=f"Known workflows: {known}.")
-    return found
+    return entry
 
 
 async def known(context: Context, actor: Actor) -> Known:
@@ -121,12 +121,12 @@ def all_specs(rows: Sequence[WorkflowVersion]) -> dict[str, tuple[WorkflowSpec, 
     return ready | {row.name: (read_workflow(row.definition), str(row.version)) for row in rows}
 
 
-async def looked_at(context: Context, actor: Actor, spec: WorkflowSpec) -> Checked:
+async def check_for(context: Context, actor: Actor, spec: WorkflowSpec) -> Checked:
     """The workflow with its order, its wiring and everything that is wrong with it."""
-    return await checked_by(context, actor.user_id, spec, await known(context, actor))
+    return await check_with(context, actor.user_id, spec, await known(context, actor))
 
 
-async def checked_by(
+async def check_with(
     context: Context, user: int, spec: WorkflowSpec, everything: Known, *, patient: bool = False
 ) -> Checked:
     """The same, knowing what it may name: a worker process is told of what is named in it, and in workflows in it.
@@ -141,7 +141,7 @@ async def checked_by(
 def named_in(spec: WorkflowSpec, everything: Known) -> tuple[dict[str, TemplateSpec], dict[str, WorkflowSpec]]:
     """Templates and workflows that a workflow names, and those in it."""
     inner = named_workflows(spec, everything.workflows)
-    used = {step.template for one in (spec, *inner.values()) for step in one.steps}
+    used = {step.template for nested in (spec, *inner.values()) for step in nested.steps}
     return {name: everything.templates[name] for name in used if name in everything.templates}, inner
 
 
@@ -150,24 +150,25 @@ def refuse_large(spec: WorkflowSpec) -> None:
     size = len(spec.model_dump_json(exclude_defaults=True))
     if size > MAX_TEXT:
         raise InvalidInput(
-            f"The workflow {spec.name} has {size:,} bytes as JSON; at most {MAX_TEXT:,} are taken.",
-            hint="Use inner workflows, and files for long texts.",
+            f"The workflow {spec.name} has {size:,} bytes as JSON; at most {MAX_TEXT:,} are allowed.",
+            hint="Move steps to inner workflows, and long texts to files.",
         )
 
 
 def refuse(checked: Checked) -> None:
     """Raise InvalidInput where something is wrong."""
     if checked.problems:
-        told = " ".join(problem.sentence for problem in checked.problems[:5])
+        sentences = " ".join(problem.sentence for problem in checked.problems[:5])
         more = f" And {len(checked.problems) - 5} more." if len(checked.problems) > 5 else ""
         raise InvalidInput(
-            f"The workflow {checked.spec.name} cannot run: {told}{more}",
+            f"The workflow {checked.spec.name} cannot run: {sentences}{more}",
             hint="Correct the named steps; nothing was submitted.",
             fields=[
                 FieldError(
-                    ".".join(part for part in (f"steps.{one.step}" if one.step else "", one.field) if part), one.reason
+                    ".".join(part for part in (f"steps.{problem.step}" if problem.step else "", problem.field) if part),
+                    problem.reason,
                 )
-                for one in checked.problems
+                for problem in checked.problems
             ],
         )
 
@@ -179,12 +180,12 @@ async def read_text(context: Context, actor: Actor, text: str) -> WorkflowSpec:
         InvalidInput: the line, or the place in it.
     """
     if len(text) > MAX_TEXT:
-        raise InvalidInput(f"A workflow has at most {MAX_TEXT // 1000} kB.", hint="Use inner workflows.")
+        raise InvalidInput(f"A workflow may be at most {MAX_TEXT // 1000} kB.", hint="Move steps to inner workflows.")
     try:
         return read_workflow(await context.workers.run(actor.user_id, tomllib.loads, text))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(
-            f"This is no TOML: {error}.", hint="Correct the line.", fields=[FieldError("text", str(error))]
+            f"Not valid TOML: {error}.", hint="Correct this line.", fields=[FieldError("text", str(error))]
         ) from error
 
 
@@ -214,23 +215,24 @@ async def save(
         InvalidInput: it cannot run. Conflict: somebody else was faster, or it is a workflow of the installation.
     """
     require(actor, "template.create")
-    refuse(await looked_at(context, actor, spec))
+    refuse(await check_for(context, actor, spec))
     if spec.name in RESERVED:
         raise InvalidInput(
-            f"A workflow cannot be called {spec.name}.",
-            hint="Give it another name.",
+            f"A workflow cannot be named {spec.name}.",
+            hint="Choose another name.",
             fields=[FieldError("name", "is the name of a page", spec.name)],
         )
     if spec.name in built_in():
-        raise Conflict(f"{spec.name} is a workflow of this installation.", hint="Give yours another name.")
+        raise Conflict(f"{spec.name} is a built-in workflow.", hint="Choose another name for yours.")
     async with context.database.write() as session:
         last = next(iter(await workflows.versions(session, spec.name)), None)
         if last is not None and not last.removed:
             require(actor, "template.change", last.author_id)
         if expected is not None and expected != (last.version if last else 0):
             raise Conflict(
-                f"{spec.name} was changed meanwhile: version {last.version if last else 0} is newer than {expected}.",
-                hint="Open the newest version, and put your change in there.",
+                f"{spec.name} was changed while you were editing: "
+                f"the newest version is {last.version if last else 0}, you started from {expected}.",
+                hint="Open the newest version and make your change there.",
             )
         row = WorkflowVersion(
             name=spec.name,
@@ -277,4 +279,5 @@ async def history(context: Context, actor: Actor, name: str) -> list[Revision]:
 
 
 def may_change(actor: Actor, entry: Entry) -> bool:
+    """May this user save a new version of it, or remove it?"""
     return entry.own and can(actor, "template.change", entry.author_id)

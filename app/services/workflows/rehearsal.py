@@ -120,14 +120,14 @@ async def _rehearse_inner(stage: _Stage, step: StepSpec) -> Rehearsed:
     keys, input_keys = parameter_keys(spec, stage.known), {field.key for field in spec.inputs}
     errors: list[FieldError] = []
     pending: tuple[str, ...] = ()
-    inner = await workflow_library.checked_by(context, user, spec, stage.known)
+    inner = await workflow_library.check_with(context, user, spec, stage.known)
     for row in [rows[0], *rows[-1:]][: len(rows)]:
         names = stage.names | {"item": row, "index": 0}
         pending = await _pending(stage, step, names)
         unfilled = {key: value for key, value in {**step.parameters, **row}.items() if key not in pending}
-        given = {**stage.parameters, **stage.inputs, **await stage.fill(unfilled, names)}
-        parameters = {key: value for key, value in given.items() if key in keys and key not in input_keys}
-        inputs = {key: value for key, value in given.items() if key in input_keys}
+        values = {**stage.parameters, **stage.inputs, **await stage.fill(unfilled, names)}
+        parameters = {key: value for key, value in values.items() if key in keys and key not in input_keys}
+        inputs = {key: value for key, value in values.items() if key in input_keys}
         rehearsal = await rehearse(context, stage.actor, inner, stage.known, parameters, inputs)
         errors += [error for error in rehearsal.errors if error.field.rpartition(".")[2] not in pending]
     return Rehearsed(step, None, len(rows), pending, tuple(dict.fromkeys(errors)))
@@ -165,8 +165,8 @@ async def _raw_answers(
     """The answers of a step's form for the row `names["item"]`."""
     links = stage.plan.wired[step.name].links
     files = {key: f"{SOURCE}/{link.name}" for key, link in links.items()}
-    given = StepInput(stage.parameters, await stage.fill(names["item"], names), files, names)
-    return await parameters_of(stage.fill, stage.plan, step, template, given)
+    step_input = StepInput(stage.parameters, await stage.fill(names["item"], names), files, names)
+    return await parameters_of(stage.fill, stage.plan, step, template, step_input)
 
 
 async def _pending(stage: _Stage, step: StepSpec, names: Mapping[str, Any]) -> tuple[str, ...]:

@@ -28,14 +28,14 @@ class Figure:
 async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]:
     """Band structures of the run's completed jobs, the first few."""
     require(actor, "job.read")
-    found: list[Figure] = []
-    for one in view.steps:
-        for task in one.tasks:
-            if task.job is None or task.task.state != TaskState.COMPLETED or len(found) >= MOST:
+    drawn_figures: list[Figure] = []
+    for step in view.steps:
+        for task in step.tasks:
+            if task.job is None or task.task.state != TaskState.COMPLETED or len(drawn_figures) >= MOST:
                 continue
             drawn = await electronic.shown(context, actor.user_id, task.job)
             chart = await electronic.chart(context, actor.user_id, drawn) if drawn is not None else None
             if drawn is not None and chart is not None:
-                name = one.spec.heading if len(one.tasks) == 1 else f"{one.spec.heading} {task.task.number + 1}"
-                found.append(Figure(name, task.job.id, drawn.words, chart))
-    return found
+                name = step.spec.heading if len(step.tasks) == 1 else f"{step.spec.heading} {task.task.number + 1}"
+                drawn_figures.append(Figure(name, task.job.id, drawn.words, chart))
+    return drawn_figures

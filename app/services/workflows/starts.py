@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.db.engine import insert_rows
-from app.db.repositories import clusters, idempotency, workflows
+from app.db.repositories import idempotency, workflows
 from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import WorkflowRun, WorkflowStep, WorkflowTask
 from app.domain.names import suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import read_resources
-from app.domain.states import Priority
+from app.domain.states import read_priority
 from app.domain.templates.fields import validate
 from app.domain.workflows.checks import MAX_DEPTH, Known, check, parameter_keys
 from app.domain.workflows.definition import WorkflowSpec, as_written
 from app.errors import FieldError, InvalidInput, NotFound
+from app.events.model import Topic
+from app.events.outbox import announce
+from app.services.clusters.registry import usable_cluster
 from app.services.context import Context
 from app.services.jobs.creation import check_fits, new_job_id
 from app.services.people.quotas import require_room
-from app.services.transitions.runs import begin_run
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
 from app.services.workflows.tasks import InnerRequest, Scene
@@ -63,7 +65,7 @@ async def start_all(
     """
     require(actor, "job.create")
     if not 1 <= len(requests) <= MAX_RUNS:
-        raise InvalidInput(f"{len(requests)} runs were asked for.", hint=f"Start 1 to {MAX_RUNS} at a time.")
+        raise InvalidInput(f"{len(requests)} runs were requested.", hint=f"Start 1 to {MAX_RUNS} runs at a time.")
     digest = hashlib.sha256(
         json.dumps([_written(request) for request in requests], sort_keys=True).encode()
     ).hexdigest()
@@ -88,6 +90,8 @@ async def start_all(
             await _refuse_cluster(session, request)
             runs.append(await write_run(session, actor.user_id, request, values))
         await idempotency.keep(session, actor.user_id, idempotency_key, digest, [run.id for run in runs])
+    context.broker.wake()
+    context.nudge.set()
     return runs
 
 
@@ -97,17 +101,17 @@ def _written(request: RunRequest) -> list[Any]:
 
 async def _checked(context: Context, actor: Actor, request: RunRequest, known: Known) -> dict[str, Any]:
     """Everything that can be checked before there are results; answers the inputs, read."""
-    checked = await workflow_library.checked_by(context, actor.user_id, request.spec, known)
+    checked = await workflow_library.check_with(context, actor.user_id, request.spec, known)
     workflow_library.refuse(checked)
     inputs = await _inputs(context, actor, request)
     _refuse_unknown(request, known)
-    _refuse_priority(request.priority)
+    read_priority(request.priority)
     read_resources(dict(request.resources))
     rehearsal = await rehearse(context, actor, checked, known, request.parameters, inputs)
     if rehearsal.errors:
-        told = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
+        reasons = "; ".join(f"{error.field} {error.reason}" for error in rehearsal.errors[:5])
         raise InvalidInput(
-            f"The workflow {request.spec.name} cannot run with these parameters: {told}.",
+            f"The workflow {request.spec.name} cannot run with these parameters: {reasons}.",
             hint="Correct the named fields; nothing was submitted.",
             fields=rehearsal.errors,
         )
@@ -126,9 +130,9 @@ async def _made_before(session: ReadSession, actor: Actor, key: str, digest: str
 async def _inputs(context: Context, actor: Actor, request: RunRequest) -> dict[str, Any]:
     values, errors = await context.workers.run(actor.user_id, validate, request.spec.inputs, dict(request.inputs))
     if errors:
-        told = "; ".join(f"{error.field} {error.reason}" for error in errors[:5])
+        reasons = "; ".join(f"{error.field} {error.reason}" for error in errors[:5])
         raise InvalidInput(
-            f"The inputs of {request.spec.name} are wrong: {told}.",
+            f"The inputs of {request.spec.name} are invalid: {reasons}.",
             hint="Correct the named inputs; nothing was submitted.",
             fields=[FieldError(f"inputs.{error.field}", error.reason, error.value) for error in errors],
         )
@@ -141,17 +145,8 @@ def _refuse_unknown(request: RunRequest, known: Known) -> None:
     if unknown := sorted(set(request.parameters) - keys):
         raise InvalidInput(
             f"{request.spec.name} has no parameter {unknown[0][:40]!r}.",
-            hint="See the parameters of its steps' templates.",
-            fields=[FieldError(f"parameters.{key}", "is a parameter of no step") for key in unknown],
-        )
-
-
-def _refuse_priority(priority: str) -> None:
-    if priority not in set(Priority):
-        raise InvalidInput(
-            f"There is no priority {priority[:40]!r}.",
-            hint=f"Priorities: {', '.join(Priority)}.",
-            fields=[FieldError("priority", f"must be one of {', '.join(Priority)}", priority[:40])],
+            hint="Use the parameters of its steps' templates.",
+            fields=[FieldError(f"parameters.{key}", "is not a parameter of any step") for key in unknown],
         )
 
 
@@ -159,14 +154,7 @@ async def _refuse_cluster(session: ReadSession, request: RunRequest) -> None:
     """Every cluster that a step names must be there, and must take what the step asks for."""
     for step in request.spec.steps:
         name = step.cluster or request.cluster
-        cluster = await clusters.by_name(session, name)
-        if cluster is None:
-            listed = ", ".join(row.name for row in await clusters.all_active(session))
-            raise InvalidInput(
-                f"There is no cluster {name[:60]!r}.",
-                hint=f"Known clusters: {listed or 'none; add one on the clusters page'}.",
-                fields=[FieldError("cluster", "is not known", name[:60])],
-            )
+        cluster = await usable_cluster(session, name, field="cluster")
         if step.kind == "job" and not any("{{" in str(value) for value in step.resources.values()):
             check_fits(cluster, read_resources({**request.resources, **step.resources}))
 
@@ -190,11 +178,13 @@ async def write_run(
         reuse=request.reuse,
         **more,
     )
-    await begin_run(session, run)
+    session.add(run)
+    await session.flush()
     rows = [
         WorkflowStep(run_id=run.id, name=step.name, position=place) for place, step in enumerate(request.spec.steps)
     ]
     await insert_rows(session, rows)
+    announce(session, Topic.WORKFLOW, run.id, state=run.state)
     return run
 
 

@@ -206,7 +206,7 @@ class StepInput:
 
 
 async def parameters_of(
-    fill: Fill, plan: Plan, step: StepSpec, template: TemplateSpec, given: StepInput
+    fill: Fill, plan: Plan, step: StepSpec, template: TemplateSpec, step_input: StepInput
 ) -> dict[str, Any]:
     """The answers of a step's form: what all steps share, what its structure and files come from, what is its own.
 
@@ -215,12 +215,14 @@ async def parameters_of(
     """
     wired = plan.wired[step.name]
     fields = {spec.key: spec for spec in template.fields}
-    shared = {key: value for key, value in {**plan.spec.parameters, **given.run_parameters}.items() if key in fields}
+    shared = {
+        key: value for key, value in {**plan.spec.parameters, **step_input.run_parameters}.items() if key in fields
+    }
     if "geometry_file" in wired.links:
         shared = {key: value for key, value in shared.items() if fields[key].group != STRUCTURE or key in BESIDE}
     shared |= inherited_parameters(plan.spec, plan.wired, step, template)
-    filled = await fill({**shared, **step.parameters}, given.names)
-    return {**filled, **given.row, **given.files, **wired.parameters}
+    filled = await fill({**shared, **step.parameters}, step_input.names)
+    return {**filled, **step_input.row, **step_input.files, **wired.parameters}
 
 
 async def request_for(context: Context, scene: Scene[ReadSession], task: WorkflowTask) -> JobRequest:
@@ -235,8 +237,8 @@ async def request_for(context: Context, scene: Scene[ReadSession], task: Workflo
     fill = filler(context, run.owner_id, patient=True)
     names = {**scene.names, "item": task.item, "index": task.number}
     try:
-        given = StepInput(run.parameters, await fill(task.item, names), files, names)
-        parameters = await parameters_of(fill, scene.plan, step, template, given)
+        step_input = StepInput(run.parameters, await fill(task.item, names), files, names)
+        parameters = await parameters_of(fill, scene.plan, step, template, step_input)
         resources = {**run.resources, **await fill(step.resources, names)}
     except ConditionError as error:
         raise no_value(step.name, error) from error
@@ -255,8 +257,8 @@ def _file_references(scene: Scene[ReadSession], step: StepSpec) -> dict[str, str
         if source is None or source.job_id is None:
             raise InvalidInput(
                 f"The step {step.name} needs the {link.role} of {link.step}, which has no job.",
-                hint="Run that step again.",
-                fields=[FieldError(key, f"has no file of {link.step}")],
+                hint="Rerun that step.",
+                fields=[FieldError(key, f"has no file from {link.step}")],
             )
         references[key] = f"job:{source.job_id}/{link.name}"
     return references

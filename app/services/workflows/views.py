@@ -70,10 +70,11 @@ class StepView:
 
     @property
     def tally(self) -> dict[str, int]:
-        found: dict[str, int] = {}
+        """Number of tasks in each state."""
+        counts: dict[str, int] = {}
         for task in self.tasks:
-            found[task.state] = found.get(task.state, 0) + 1
-        return found
+            counts[task.state] = counts.get(task.state, 0) + 1
+        return counts
 
     @property
     def counted(self) -> str:
@@ -103,19 +104,20 @@ class RunView:
         Raises:
             NotFound
         """
-        found = next((one for one in self.steps if one.spec.name == name), None)
-        if found is None:
-            raise NotFound(f"The run {self.run.name} has no step {name[:40]!r}.", hint="See its page.")
-        return found
+        step = next((view for view in self.steps if view.spec.name == name), None)
+        if step is None:
+            raise NotFound(f"The run {self.run.name} has no step {name[:40]!r}.", hint="See the page of the run.")
+        return step
 
     @property
     def is_preview(self) -> bool:
         """Something of it was computed by the preview engine, not by CRYSTAL."""
-        return any(task.preview for one in self.steps for task in one.tasks)
+        return any(task.preview for step in self.steps for task in step.tasks)
 
     @property
     def asking(self) -> list[StepView]:
-        return [one for one in self.steps if any(task.task.state == TaskState.ASKING for task in one.tasks)]
+        """Steps that wait for a decision."""
+        return [step for step in self.steps if any(task.task.state == TaskState.ASKING for task in step.tasks)]
 
     def passing(self, source: str, target: str) -> str:
         """What passes along an edge, in words."""
@@ -125,9 +127,9 @@ class RunView:
     def outputs(self) -> list[tuple[str, Any, str, str]]:
         """Label, value, unit and, where there is no value, the reason."""
         listed = []
-        for one in self.spec.outputs:
-            entry = self.run.outputs.get(one.name, {})
-            listed.append((one.label or one.name, entry.get("value"), one.unit, entry.get("reason", "")))
+        for output in self.spec.outputs:
+            entry = self.run.outputs.get(output.name, {})
+            listed.append((output.label or output.name, entry.get("value"), output.unit, entry.get("reason", "")))
         return listed
 
 
@@ -164,7 +166,7 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
         steps = await workflows.steps(session, run_id)
         tasks = await workflows.tasks(session, run_id)
         ids = [task.job_id for task in tasks if task.job_id]
-        found = await jobs.get_all(session, ids)
+        jobs_by_id = await jobs.get_all(session, ids)
         results = await jobs.results_of(session, ids)
         children = {
             task.child_id: child
@@ -184,7 +186,7 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
         own = [
             TaskView(
                 task,
-                found.get(task.job_id or ""),
+                jobs_by_id.get(task.job_id or ""),
                 children.get(task.child_id or ""),
                 *energies.get(task.job_id or "", (None, False)),
             )
@@ -210,11 +212,11 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
 def _timeline(views: Sequence[StepView], events: Mapping[str, Sequence[JobEvent]], run: WorkflowRun) -> Timeline | None:
     """When the jobs of each step waited and ran."""
     rows: list[tuple[str, list[tuple[str, datetime, datetime]]]] = []
-    for one in views:
-        for task in one.tasks:
+    for step in views:
+        for task in step.tasks:
             if task.job is None or task.task.reused:
                 continue
-            name = one.spec.name if len(one.tasks) == 1 else f"{one.spec.name} {task.task.number + 1}"
+            name = step.spec.name if len(step.tasks) == 1 else f"{step.spec.name} {task.task.number + 1}"
             rows.append((name, _spans(events.get(task.job.id, ()), task.job)))
     return timeline(rows[:BARS], run.created_at, run.ended_at or now())
 

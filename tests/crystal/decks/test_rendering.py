@@ -71,9 +71,9 @@ def test_text_is_never_escaped() -> None:
         ({"a": "1e999"}, "a", "finite"),
         ({"a": -1}, "a", "at least 0.5"),
         ({"space_group": 231}, "space_group", "at most 230"),
-        ({"space_group": 225.5}, "space_group", "whole number"),
-        ({"space_group": True}, "space_group", "whole number"),
-        ({"space_group": None}, "space_group", "must be given"),
+        ({"space_group": 225.5}, "space_group", "must be an integer"),
+        ({"space_group": True}, "space_group", "must be an integer"),
+        ({"space_group": None}, "space_group", "is required"),
         ({"functional": "PBE0"}, None, None),
         ({"method": "MP2"}, "method", "must be one of"),
         ({"gilat": 1}, "gilat", "smaller than the shrinking factor"),
@@ -190,7 +190,7 @@ def test_a_broken_template_is_listed_and_hides_no_other(tmp_path: Path) -> None:
             "not allowed",
         ),
         (EVIL.replace("fields = []", 'fields = [{ key = "x", type = "file", label = "x" }]'), "role and staged_as"),
-        (EVIL.replace("evil.d12", "job.sh").replace('role = "d12"', 'role = "auxiliary"'), "must not be called like"),
+        (EVIL.replace("evil.d12", "job.sh").replace('role = "d12"', 'role = "auxiliary"'), "must not be named like"),
     ],
 )
 def test_what_is_wrong_with_a_template_is_said(metadata: str, words: str) -> None:

@@ -197,7 +197,7 @@ TOLD: dict[str, dict[str, Any]] = {
         "program": "CRYSTAL23", "scf": [(None, 18, CONVERGED)], "k_mesh": [8, 8, 1], "fermi_energy": 0.015300009,
     },
     "slab-testgeom/main.out": COMPLETED | SLAB | {
-        "scf": [], "energy_scf": None, "k_mesh": None, "diagnosis": "A test run: the geometry was checked, nothing was computed.",
+        "scf": [], "energy_scf": None, "k_mesh": None, "diagnosis": "Test run: the geometry was checked, nothing was computed.",
         "warnings": ["WARNING **** CRYSTA **** TESTGEOM DIRECTIVE - GEOMETRY EDITING COMPLETE"],
     },
     "tube/main.out": COMPLETED | {

@@ -66,7 +66,7 @@ def test_a_cut_or_foreign_file_is_refused() -> None:
     with pytest.raises(BandError):
         read_bands("# NKPT 999999 NBND 999999 NSPIN 9\n")
     assert "-0.10103E+02" in text
-    with pytest.raises(BandError, match="no number"):
+    with pytest.raises(BandError, match="not a number"):
         read_bands(text.replace("-0.10103E+02", "nonsense", 1))
 
 

@@ -67,7 +67,7 @@ def test_paths_that_jump() -> None:
     found = bands_of(blocks)
     assert [name for _, name in found.nodes] == ["(0,0,0)", "(4,0,4)", "(5,2,5)|(3,3,6)", "(0,0,0)", "(4,4,4)"]
     assert dos_of(blocks).densities.shape == (1, 3, 302)
-    with pytest.raises(BandError, match="holds no bands"):
+    with pytest.raises(BandError, match="contains no bands"):
         bands_of([block for block in blocks if block.kind == "DOSS"])
     with pytest.raises(DosError, match="no density of states"):
         dos_of([block for block in blocks if block.kind == "BAND"])

@@ -179,9 +179,9 @@ def test_files_of_the_program_are_read() -> None:
     [
         (b"", "a.cif", "file", "is empty"),
         (b"x" * (MAX_BYTES + 1), "a.cif", "file", "larger than"),
-        (b"\x00\xff" * 500, "a.cif", "file", "cannot be read as CIF|holds no atoms"),
-        (b"hello world", "notes.txt", "file", "no format known"),
-        (b"data_x\n_cell_length_a 4.2\n", "a.cif", "file", "cannot be read|holds no"),
+        (b"\x00\xff" * 500, "a.cif", "file", "cannot be read as CIF|contains no atoms"),
+        (b"hello world", "notes.txt", "file", "not in a known format"),
+        (b"data_x\n_cell_length_a 4.2\n", "a.cif", "file", "cannot be read|contains no"),
         (MGO.replace("4.21", "nan").encode(), "a.cif", "file", "not finite"),
         (PARTLY.encode(), "a.cif", "file", "partly occupied"),
         (b"2\n\nH 0 0 0\nH 0 0 0.1\n", "h2.xyz", "atoms", "come within"),

@@ -286,7 +286,7 @@ async def test_the_account_s_own_name_is_refused_with_the_reason(context: Contex
     with pytest.raises(InvalidInput) as caught:
         await accounts.add_user(context, "emmynoether", "emmynoether-emmynoether", Role.MEMBER)
     assert caught.value.fields[0].field == "password"
-    assert "names that everybody here knows" in caught.value.message and "emmynoether-" not in caught.value.message
+    assert "names that everyone here knows" in caught.value.message and "emmynoether-" not in caught.value.message
 
 
 # -- the arithmetic --------------------------------------------------------------------------------------------------------

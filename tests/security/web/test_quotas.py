@@ -76,7 +76,7 @@ async def test_a_full_share_takes_no_more(app: FastAPI) -> None:
     assert (await upload(ada, b"x" * 90_000)).status_code == 201
     refused = await upload(ada, b"y" * 90_000)
     assert (refused.status_code, refused.json()["code"]) == (409, "quota-exceeded")
-    assert "of ada take 0.0 GB here; one user may keep 0.002 GB (limits.disk_gb_per_user)" in refused.json()["detail"]
+    assert "of ada take up 0.0 GB; one user may keep 0.002 GB (limits.disk_gb_per_user)" in refused.json()["detail"]
     async with context.database.write() as session:
         session.add(JobFile(job_id=made.json()["id"], name="more.out", size=500_000, sha256="0", role="output"))
     clock.append(clock[-1] + timedelta(minutes=2))

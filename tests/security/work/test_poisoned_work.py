@@ -27,6 +27,7 @@ from app.domain.workflows.definition import read_workflow
 from app.errors import InvalidInput
 from app.runners.base import BaseRunner
 from app.services.batches import drafts as batches
+from app.services.batches import rows as draft_rows
 from app.services.batches import work as batch_work
 from app.services.clusters import changes as cluster_changes
 from app.services.context import Context
@@ -255,7 +256,7 @@ async def test_rows_of_a_batch_fail_alone(quiet: Context) -> None:
     ada = await make_actor(quiet)
     form = batches.common_form(quiet.templates.get("scf"), mgo(), {}) | {"cluster": "here"}
     batch = await batches.begin(quiet, ada, "scf", form, "rows")
-    await batches.add_rows(quiet, ada, batch.id, [{"a": 4.2}, {"a": 4.3, "cluster": "nowhere"}, {"a": 4.4}])
+    await draft_rows.add_rows(quiet, ada, batch.id, [{"a": 4.2}, {"a": 4.3, "cluster": "nowhere"}, {"a": 4.4}])
     async with quiet.database.write() as session:
         session.add(BatchItem(batch_id=batch.id, position=4, source="no reference"))
     await batches.submit(quiet, ada, batch.id)
@@ -279,7 +280,7 @@ async def test_rows_of_a_batch_fail_alone(quiet: Context) -> None:
     async with quiet.database.read() as session:
         items = await batch_rows.items(session, batch.id)
     assert [item.state for item in items] == ["made", "wrong", "made", "wrong"]
-    assert "nowhere" in items[1].message and "no uploaded file" in items[3].message
+    assert "nowhere" in items[1].message and "not an uploaded file" in items[3].message
 
 
 # -- jobs ----------------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ async def test_templates_of_the_installation_need_none(people: dict[str, httpx.A
 
 async def test_pages_and_the_composer_say_whose_it_is(app: FastAPI, people: dict[str, httpx.AsyncClient]) -> None:
     told = await page(app, "max", "/templates/my_scf")
-    assert "Written by mia, not reviewed" in told and "runs crystal with the deck my_scf.d12" in told
+    assert "Written by mia, not reviewed" in told and "runs crystal with its deck my_scf.d12" in told
     assert "Mark this revision as reviewed" not in told
     assert "no maintainer has reviewed it" in await page(app, "max", "/new/my_scf")
     assert "not reviewed" in await page(app, "max", "/templates")

@@ -19,6 +19,8 @@ from app.domain.people.permissions import Actor, Role
 from app.domain.resources import Partition
 from app.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from app.services.batches import drafts as batches
+from app.services.batches import rows as batch_rows
+from app.services.batches import sweeps as batch_sweeps
 from app.services.batches import views as batch_views
 from app.services.batches import work as batch_work
 from app.services.batches.views import BatchView
@@ -81,18 +83,18 @@ async def test_rows_of_a_table_become_jobs_and_a_wrong_one_stops_none(start: Cal
         ada = await make_actor(context)
         batch = await draft(context, ada)
         table = "name;Shrinking factor;walltime;a\nsmall;2;00:10:00;4.2\nodd;x;;4.2\nbig;4;00:20:00;4.3\nlike-small;2;;4.2\n"
-        with pytest.raises(InvalidInput, match="Nobody knows the column 'colour'"):
-            await batches.add_table(context, ada, batch.id, "name;colour\na;red\n")
+        with pytest.raises(InvalidInput, match="Unknown column 'colour'"):
+            await batch_rows.add_table(context, ada, batch.id, "name;colour\na;red\n")
         with pytest.raises(InvalidInput, match="has no rows"):
-            await batches.add_table(context, ada, batch.id, "name;a\n")
+            await batch_rows.add_table(context, ada, batch.id, "name;a\n")
         with pytest.raises(InvalidInput, match="Line 2 of the table has 3 cells"):
-            await batches.add_table(context, ada, batch.id, "name;a\nb;1;2\n")
-        assert await batches.add_table(context, ada, batch.id, table.replace("Shrinking factor", "shrink")) == 4
+            await batch_rows.add_table(context, ada, batch.id, "name;a\nb;1;2\n")
+        assert await batch_rows.add_table(context, ada, batch.id, table.replace("Shrinking factor", "shrink")) == 4
         await batches.change(context, ada, batch.id, form=batch.form | {"p_gilat": ""})
         view = await checked(context, ada, batch)
         states = {row.item.position: (row.item.state, row.item.message) for row in view.rows}
         assert [states[n][0] for n in (1, 2, 3, 4)] == ["ready", "wrong", "ready", "known"]
-        assert "shrink" in states[2][1] and states[4][1] == "The same as row 1 of this batch."
+        assert "shrink" in states[2][1] and states[4][1] == "Identical to row 1 of this batch."
         await batches.submit(context, ada, batch.id)
         with pytest.raises(Conflict, match="study is"):
             await batches.submit(context, ada, batch.id)
@@ -111,13 +113,13 @@ async def test_rows_of_a_table_become_jobs_and_a_wrong_one_stops_none(start: Cal
         # Later, somebody else asks for the same.
         bob = await make_actor(context, "bob", Role.MEMBER)
         second = await draft(context, bob, gilat="")
-        await batches.add_rows(
+        await batch_rows.add_rows(
             context, bob, second.id, [{"shrink": 2, "a": 4.2}, {"shrink": 2, "a": 4.2, "title": "other"}]
         )
         view = await checked(context, bob, second)
         assert [row.item.state for row in view.rows] == ["known", "known"]
         assert view.rows[0].item.message.startswith("Already computed by ada on here, ")
-        await batches.change_item(context, bob, second.id, 2, {"shrink": 2, "a": 4.2}, anyway=True)
+        await batch_rows.change_item(context, bob, second.id, 2, {"shrink": 2, "a": 4.2}, anyway=True)
         with pytest.raises(NotAllowed):
             await batches.submit(context, Actor(99, "eve", Role.MEMBER), second.id)
         await batches.submit(context, bob, second.id)
@@ -135,10 +137,10 @@ async def test_structures_are_read_and_what_cannot_be_read_is_told(start: Callab
         ada = await make_actor(context)
         batch = await draft(context, ada)
         with pytest.raises(InvalidInput, match="No file"):
-            await batches.add_structures(context, ada, batch.id, [])
+            await batch_rows.add_structures(context, ada, batch.id, [])
         larger = rock_salt("Mg", "O", 4.3)
         files = [("MgO.cif", MGO), ("larger.cif", larger), ("noise.cif", b"\x00\x01 noise")]
-        await batches.add_structures(context, ada, batch.id, files)
+        await batch_rows.add_structures(context, ada, batch.id, files)
         view = await checked(context, ada, batch)
         assert [row.item.state for row in view.rows] == ["ready", "ready", "wrong"]
         assert [row.item.name for row in view.rows[:2]] == ["MgO-scf", "larger-scf"]
@@ -154,16 +156,16 @@ async def test_structures_are_read_and_what_cannot_be_read_is_told(start: Callab
             "set-one-001",
             "set-one-002",
         ]
-        await batches.change_item(
-            context, ada, batch.id, 1, batches.read_lines(batches.own_lines(item) + "\nshrink = 4")
+        await batch_rows.change_item(
+            context, ada, batch.id, 1, batch_rows.read_lines(batch_rows.own_lines(item) + "\nshrink = 4")
         )
         _, made = await batch_work.decks_of(context, ada, batch, 1)
         assert isinstance(made, str) and "gilat" in made
         with pytest.raises(InvalidInput, match="has no '='"):
-            batches.read_lines("shrink 4")
-        await batches.remove_item(context, ada, batch.id, 3)
+            batch_rows.read_lines("shrink 4")
+        await batch_rows.remove_item(context, ada, batch.id, 3)
         with pytest.raises(NotFound):
-            await batches.remove_item(context, ada, batch.id, 3)
+            await batch_rows.remove_item(context, ada, batch.id, 3)
         await batches.discard(context, ada, batch.id)
         assert await batch_views.listing(context, ada) == []
 
@@ -174,17 +176,17 @@ async def test_a_sweep_stops_by_itself_once_it_has_converged(start: Callable[...
         ada = await make_actor(context)
         batch = await draft(context, ada, gilat="")
         for axes, words in (
-            ([("title", "a, b")], "cannot be on an axis"),
-            ([("shrink", "2, y")], "does not take y"),
-            ([("shrink", "2, 4"), ("shrink", "2, 4")], "one axis only"),
+            ([("title", "a, b")], "cannot be varied"),
+            ([("shrink", "2, y")], "does not accept y"),
+            ([("shrink", "2, 4"), ("shrink", "2, 4")], "only one axis"),
         ):
             with pytest.raises(InvalidInput, match=words):
-                await batches.set_sweep(context, ada, batch.id, axes)
-        with pytest.raises(InvalidInput, match="only along one axis"):
-            await batches.set_sweep(
+                await batch_sweeps.set_sweep(context, ada, batch.id, axes)
+        with pytest.raises(InvalidInput, match="only with one axis"):
+            await batch_sweeps.set_sweep(
                 context, ada, batch.id, [("shrink", "2, 4"), ("a", "4.1, 4.2")], tolerance=1e-4, stop=True
             )
-        count = await batches.set_sweep(context, ada, batch.id, [("shrink", "2..24 step 2")], tolerance=1e-4, stop=True)
+        count = await batch_sweeps.set_sweep(context, ada, batch.id, [("shrink", "2..24 step 2")], tolerance=1e-4, stop=True)
         assert count == 12
         view = await checked(context, ada, batch)
         assert view.corners == [1, 12] and view.counts == {"ready": 12}
@@ -194,7 +196,7 @@ async def test_a_sweep_stops_by_itself_once_it_has_converged(start: Callable[...
         # The stored output tells the same energy each time: the third point settles it.
         assert ended["completed"] >= 3 and ended["cancelled"] >= 5
         assert [cell.state for cell in view.strip[:3]] == ["completed"] * 3
-        assert "It has converged" in view.batch.remark
+        assert "The sweep has converged" in view.batch.remark
         assert view.reached == "Converged within 0.0001 Ha from shrink = 2 on."
         assert view.chart is not None and view.chart.band is not None and view.chart.x_label == "shrink"
 
@@ -208,7 +210,7 @@ async def test_a_restart_in_the_middle_of_a_batch_changes_nothing(
         ada = await make_actor(context)
         await queue.pause(context, ada)
         batch = await draft(context, ada)
-        await batches.add_rows(context, ada, batch.id, [{"a": 4.0 + index / 100} for index in range(90)])
+        await batch_rows.add_rows(context, ada, batch.id, [{"a": 4.0 + index / 100} for index in range(90)])
         await until(lambda: _positions(context, batch, "ready"), "some checks")
         await batches.submit(context, ada, batch.id)
         await until(lambda: _positions(context, batch, "made"), "some jobs")

@@ -105,7 +105,7 @@ async def test_files_that_do_not_fit_are_refused_before_anything_leaves(app: Fas
     first = await run(app, actor)
     reference = f"job:{first.job.id}/fort.9"
     for parameters, field, words in (
-        ({"guess_file": reference, "basis_set": "POB-DZVP-REV2"}, "guess_file", "another basis set"),
+        ({"guess_file": reference, "basis_set": "POB-DZVP-REV2"}, "guess_file", "different basis set"),
         ({"guess_file": f"job:{first.job.id}/scf.out"}, "guess_file", "must be fort.9"),
         ({"guess_file": "job:aaaaaaaa/fort.9"}, "guess_file", "does not have here"),
         ({"system": "external", "geometry_file": reference}, "geometry_file", "must be fort.34"),

@@ -209,7 +209,7 @@ async def test_a_person_decides(deck: Runs) -> None:
     await deck.post(f"/runs/{run_id}/steps/a/decision", 200, choice="retry", parameters={"title": GOOD})
     run = await deck.until(run_id)
     assert run["state"] == "completed", run["remark"]
-    assert "Tried again by ada" in tasks(run, "a")[0]["earlier"][0]["why"]
+    assert "Retried by ada" in tasks(run, "a")[0]["earlier"][0]["why"]
     again = await deck.client.post(f"/api/v1/runs/{run_id}/steps/a/decision", json={"choice": "retry"})
     assert again.status_code == 409
 

@@ -12,6 +12,7 @@ from app.crystal.elements import SYMBOLS
 
 
 def check_basis(deck: Deck) -> Iterator[Finding]:
+    """Every element of the structure has one basis, and the occupations make the cell neutral."""
     numbers = Counter(row[0] for row in deck.geometry.atoms)
     inserted = [int(record[0]) for e in deck.geometry.entries if e.name == "ATOMINSE" for record in e.values[1:]]
     replaced = [int(record[1]) for e in deck.geometry.entries if e.name == "ATOMSUBS" for record in e.values[1:]]
@@ -27,17 +28,17 @@ def check_basis(deck: Deck) -> Iterator[Finding]:
                 "error",
                 "BASISSET",
                 f"{deck.basis_name} has no basis for {', '.join(missing)}",
-                "Choose another set, or give an explicit one.",
+                "Choose another set, or write one out.",
             )
         return
     if not deck.basis:
         return
-    given = Counter(element.number for element in deck.basis)
+    counts = Counter(element.number for element in deck.basis)
     for element in deck.basis:
-        if given[element.number] > 1:
-            yield Finding(element.line, "error", "basis set", f"{element.number} is given twice", "Remove one of them.")
+        if counts[element.number] > 1:
+            yield Finding(element.line, "error", "basis set", f"{element.number} appears twice", "Remove one of them.")
             return
-    for number in sorted(wanted - set(given)):
+    for number in sorted(wanted - set(counts)):
         symbol = SYMBOLS[atomic_number(number)]
         yield Finding(
             deck.basis_line, "error", "basis set", f"{symbol} ({number}) has no basis", f"Add a block {number} NSHELL."
@@ -64,6 +65,6 @@ def _check_charge(deck: Deck) -> Iterator[Finding]:
             guilty.line,
             "error",
             "basis set",
-            f"the occupations make a cell with charge {total:+g}, not a neutral one",
+            f"the occupations give the cell a charge of {total:+g}; it must be neutral",
             "Correct the occupations CHE of the shells, or add CHARGED.",
         )

@@ -8,8 +8,8 @@ from app.crystal.decks.model import Deck, Finding, finding_at
 
 MAX_TITLE = 80
 _INPUT_FILES = {
-    "GUESSP": ("fort.20", "the wave function of an earlier run"),
-    "GUESSF": ("fort.20", "the wave function of an earlier run"),
+    "GUESSP": ("fort.20", "the wave function of an earlier job"),
+    "GUESSF": ("fort.20", "the wave function of an earlier job"),
 }
 _RESTART_FILES = {
     "OPTGEOM": "OPTINFO.DAT",
@@ -20,23 +20,26 @@ _RESTART_FILES = {
 
 
 def check_text(deck: Deck) -> Iterator[Finding]:
+    """Line endings, characters and tabs."""
     if "\r" in deck.text:
-        yield Finding(1, "warning", "", "the lines end as on Windows", "Save it with Unix line ends.")
+        yield Finding(1, "warning", "", "has Windows line endings", "Save it with Unix line endings.")
     for index, line in enumerate(deck.text.split("\n"), start=1):
         if not line.isascii():
-            yield Finding(index, "warning", "", "holds a character outside ASCII", "Write it with plain letters.")
+            yield Finding(index, "warning", "", "contains a non-ASCII character", "Write it in plain letters.")
         if "\t" in line.split("#", 1)[0]:
-            yield Finding(index, "note", "", "holds a tab", "Use blanks.")
+            yield Finding(index, "note", "", "contains a tab", "Use spaces.")
 
 
 def check_title(deck: Deck) -> Iterator[Finding]:
+    """The title is there, and no longer than CRYSTAL prints it."""
     if not deck.title:
         yield Finding(1, "error", "title", "is empty", "CRYSTAL's first line is a title.")
     elif len(deck.title) > MAX_TITLE:
-        yield Finding(1, "warning", "title", f"is cut after {MAX_TITLE} characters")
+        yield Finding(1, "warning", "title", f"is cut off after {MAX_TITLE} characters")
 
 
 def check_files(deck: Deck, files: Collection[str]) -> Iterator[Finding]:
+    """Each file that the deck reads is among `files`, the names of those that will lie beside it."""
     if deck.role == "d3":
         name = "fort.98" if deck.find("RDFMWF") else "fort.9"
         if name not in files and not {"fort.9", "fort.98"} & set(files):

@@ -13,11 +13,12 @@ from app.crystal.structures.bulk import MAX_ATOMS, StructureError, crowded
 
 
 def check_geometry(deck: Deck) -> Iterator[Finding]:
+    """Elements, flags, cell and distances are possible."""
     geometry = deck.geometry
     atoms, lines = geometry.atoms, geometry.atom_lines
     for (number, *_), line in zip(atoms, lines, strict=True):
         if not 1 <= atomic_number(number) < len(SYMBOLS):
-            yield Finding(line, "error", geometry.kind, f"{number} is no conventional atomic number")
+            yield Finding(line, "error", geometry.kind, f"{number} is not a conventional atomic number")
             return
     if geometry.kind == "CRYSTAL" and geometry.flags[1] and geometry.group not in (146, 148, 155, 160, 161, 166, 167):
         yield Finding(geometry.line + 1, "error", "CRYSTAL", "IFHR 1 is for rhombohedral groups only", "Write 0 there.")
@@ -30,7 +31,9 @@ def check_geometry(deck: Deck) -> Iterator[Finding]:
         close = error.field == "atoms"
         line = lines[0] if close and lines else geometry.cell_line
         message = str(error).split(": give each")[0]
-        yield Finding(line, "error", geometry.kind, message, "Check units, setting, and that each atom is given once.")
+        yield Finding(
+            line, "error", geometry.kind, message, "Check the units and the setting, and that each atom appears once."
+        )
     if geometry.kind == "MOLECULE" and geometry.group == 1:
         yield from _close_atoms(deck)
 
@@ -39,7 +42,7 @@ def _close_atoms(deck: Deck) -> Iterator[Finding]:
     positions = np.array([row[1:] for row in deck.geometry.atoms], dtype=float)
     if len(positions) > MAX_ATOMS:
         line = deck.geometry.atom_lines[0]
-        yield Finding(line, "error", "MOLECULE", f"has {len(positions)} atoms; at most {MAX_ATOMS} are taken")
+        yield Finding(line, "error", "MOLECULE", f"has {len(positions)} atoms; at most {MAX_ATOMS} are allowed")
         return
     for index in (index for index in crowded(positions, np.eye(3), 0) if index):
         distances = np.linalg.norm(positions[:index] - positions[index], axis=1)
@@ -55,6 +58,7 @@ def _close_atoms(deck: Deck) -> Iterator[Finding]:
 
 
 def check_relaxation(deck: Deck) -> Iterator[Finding]:
+    """Optimisation and frequencies have the keywords and the SCF tolerance that they need."""
     frequencies = deck.find("FREQCALC")
     tolerance = next((entry for entry in deck.hamiltonian if entry.name == "TOLDEE"), None)
     if frequencies and tolerance and tolerance.values and int(tolerance.values[0][0]) < 9:
@@ -65,9 +69,9 @@ def check_relaxation(deck: Deck) -> Iterator[Finding]:
             e for e in optimisation.entries if e.name in ("FULLOPTG", "ATOMONLY", "CELLONLY", "ITATOCEL", "CVOLOPT")
         ]
         if len(kinds) > 1:
-            yield finding_at(kinds[1], "error", f"excludes {kinds[0].name}", "Keep one of them.")
+            yield finding_at(kinds[1], "error", f"cannot be combined with {kinds[0].name}", "Keep one of them.")
         if deck.geometry.kind == "MOLECULE" and kinds and kinds[0].name not in ("ATOMONLY",):
-            yield finding_at(kinds[0], "error", "needs a cell, and a molecule has none", "Use ATOMONLY.")
+            yield finding_at(kinds[0], "error", "needs a cell, which a molecule does not have", "Use ATOMONLY.")
     if any(e.name == "DISPERSI" for e in (frequencies.entries if frequencies else [])) and not deck.find("SCELPHONO"):
         assert frequencies is not None
         yield finding_at(

@@ -9,6 +9,7 @@ from app.crystal.records import number_of
 
 
 def check_properties(deck: Deck) -> Iterator[Finding]:
+    """DOSS has its NEWK, and BAND and DOSS have numbers that are possible."""
     seen: set[str] = set()
     for entry in deck.properties:
         if entry.name == "DOSS" and "NEWK" not in seen:
@@ -30,7 +31,7 @@ def _check_band(entry: Entry) -> Iterator[Finding]:
         yield finding_at(entry, "error", f"{points} points are too few for {count} segments")
     if not 1 <= first <= last:
         yield finding_at(
-            entry, "error", f"bands {first} to {last} are no range", "First and last band, counted from 1."
+            entry, "error", f"bands {first} to {last} are not a range", "First and last band, counted from 1."
         )
     for number, segment in enumerate(entry.values[2:], start=1):
         if segment[: len(segment) // 2] == segment[len(segment) // 2 :]:
@@ -51,5 +52,5 @@ def _check_doss(entry: Entry) -> Iterator[Finding]:
             yield finding_at(entry, "error", "the energy window is empty", "BMI BMA in hartree, BMI smaller.")
     elif not 1 <= first <= last:
         yield finding_at(
-            entry, "error", f"bands {first} to {last} are no range", "First and last band, or -1 -1 and a window."
+            entry, "error", f"bands {first} to {last} are not a range", "First and last band, or -1 -1 and a window."
         )

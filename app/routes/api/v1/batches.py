@@ -15,6 +15,7 @@ from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import DryRun, Expect, SelectionDep, Studied, Tolerance
 from app.services.batches import creation as batch_creation
 from app.services.batches import drafts as batches
+from app.services.batches import rows as batch_rows
 from app.services.batches import views as batch_views
 from app.services.jobs import archives, setbacks
 from app.services.jobs.estimates import advise
@@ -61,7 +62,7 @@ async def get_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> Batc
 async def add_structures(context: ContextDep, actor: ActorDep, batch_id: str, files: list[UploadFile]) -> BatchDetail:
     """One row for each structure file."""
     read = [(file.filename or "", await file.read(MAX_BYTES + 1)) for file in files]
-    await batches.add_structures(context, actor, batch_id, read)
+    await batch_rows.add_structures(context, actor, batch_id, read)
     return await batch_detail(await batch_views.view(context, actor, batch_id, limit=LIMIT))
 
 

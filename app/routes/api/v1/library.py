@@ -6,6 +6,7 @@ from fastapi import APIRouter, UploadFile
 
 from app.routes.api.v1.schemas.jobs import BasisText, BasisVersion, StoredReference, TemplateTexts, TemplateVersion
 from app.routes.deps import ActorDep, ContextDep
+from app.services.catalogue import basis_sets
 from app.services.catalogue import templates as library
 from app.services.jobs.attachments import MAX_UPLOAD, keep_upload
 
@@ -31,14 +32,14 @@ async def list_basis_sets(context: ContextDep, actor: ActorDep) -> list[BasisVer
             author=entry.author,
             created_at=entry.row.created_at,
         )
-        for entry in await library.basis_sets(context, actor)
+        for entry in await basis_sets.entries(context, actor)
     ]
 
 
 @router.post("/basis-sets", status_code=201)
 async def save_basis_set(context: ContextDep, actor: ActorDep, body: BasisText) -> TemplateVersion:
     """Keep a basis set in CRYSTAL format; occupations are filled in where they do not make a neutral atom."""
-    row = await library.save_basis(context, actor, body.name, body.text, body.source)
+    row = await basis_sets.save(context, actor, body.name, body.text, body.source)
     return TemplateVersion(id=row.name, version=row.version)
 
 

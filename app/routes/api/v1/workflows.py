@@ -57,7 +57,7 @@ async def save_workflow(context: ContextDep, actor: ActorDep, body: SaveWorkflow
 @router.post("/workflows/check")
 async def check_workflow(context: ContextDep, actor: ActorDep, body: dict[str, Any]) -> CheckedWorkflow:
     """What a definition means: the order of its steps, the files that pass, and everything that is wrong."""
-    return checked_workflow(await workflow_library.looked_at(context, actor, read_workflow(body)))
+    return checked_workflow(await workflow_library.check_for(context, actor, read_workflow(body)))
 
 
 @router.get("/workflows/{name}")
