@@ -82,6 +82,11 @@ def output_name(deck: str) -> str:
     return f"{stem}.outp" if role == "d3" else f"{stem}.out"
 
 
+def outputs_of(decks: Iterable[str]) -> list[str]:
+    """The outputs of a job with these rendered files, in the order in which its programs run."""
+    return [output_name(name) for name in decks if is_deck(name)]
+
+
 def writes_scf_log(decks: Mapping[str, str]) -> bool:
     """Whether the SCF cycles of a job's later points stand in a file of their own.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.domain.people.permissions import Actor
+from app.domain.states import TERMINAL
 from app.events.model import Event, Topic
 from app.routes.deps import ContextDep, allowed, hold_stream
 from app.services.context import Context
@@ -26,28 +27,39 @@ GATHER = 0.25
 LIFETIME = 600.0
 
 
-def names_of(event: Event, job: str) -> set[str]:
-    """The DOM events that an event makes on a page that watches `job`, or no job in particular."""
+def names_of(event: Event, job: str = "", run: str = "") -> set[str]:
+    """The DOM events that an event makes on a page that watches `job`, the jobs of `run`, or none in particular."""
     if event.topic is Topic.RESYNC:
-        return {"cd-jobs", "cd-job", "cd-progress", "cd-clusters", "cd-batch", "cd-workflow"}
+        return {"cd-jobs", "cd-job", "cd-end", "cd-clusters", "cd-batch", "cd-workflow", "cd-run"}
+    if run:
+        return {"cd-run"} if event.topic in (Topic.JOB, Topic.WORKFLOW) else set()
     if event.topic is Topic.CLUSTER:
         return {"cd-clusters"} | ({"cd-job"} if job else set())
     if event.topic in (Topic.BATCH, Topic.WORKFLOW):
         return set() if job else {f"cd-{event.topic}"}
-    if job:
-        return ({"cd-job"} if event.topic is Topic.JOB else {"cd-progress"}) if event.subject == job else set()
-    return {"cd-jobs"}
+    if not job:
+        return {"cd-jobs"}
+    if event.subject != job:
+        return set()
+    if event.topic is Topic.PROGRESS:
+        return {"cd-progress"}
+    return {"cd-job", "cd-end"} if event.data.get("state") in TERMINAL else {"cd-job"}
+
+
+def names_of_all(events: Iterable[Event], job: str = "", run: str = "") -> list[str]:
+    """The DOM events of a burst, each once. What a page fetches for `cd-job` holds what it would fetch for `cd-progress`."""
+    names = set().union(*(names_of(event, job, run) for event in events))
+    return sorted(names - {"cd-progress"} if "cd-job" in names else names)
 
 
 @router.get("/live", response_class=EventSourceResponse, dependencies=[Depends(hold_stream)])
 async def live(
-    request: Request, context: ContextDep, actor: Reader, since: int | None = None, job: str = ""
+    request: Request, context: ContextDep, actor: Reader, since: int | None = None, job: str = "", run: str = ""
 ) -> AsyncIterator[ServerSentEvent]:
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isdigit() else since
     async for batch in gathered(context, start):
-        names = set().union(*(names_of(event, job) for event in batch))
-        for name in sorted(names):
+        for name in names_of_all(batch, job, run):
             yield ServerSentEvent(raw_data="1", event=name, id=str(batch[-1].id))
 
 

@@ -55,7 +55,7 @@ async def test_a_job_s_life_is_told_and_can_be_resumed(service: Service) -> None
         again = await read(client, "/api/v1/events", 1, **{"Last-Event-ID": str(ids[0])})
         assert int(again[0]["id"]) == ids[0] + 1
         named = await read(client, f"/live?since=0&job={job_id}", 1)
-        assert named[0]["event"] in ("cd-job", "cd-progress", "cd-clusters")
+        assert named[0]["event"] in ("cd-job", "cd-end", "cd-progress", "cd-clusters")
         listed = await read(client, "/live?since=0", 1)
         assert listed[0]["event"] in ("cd-jobs", "cd-clusters")
 

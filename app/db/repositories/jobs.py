@@ -8,14 +8,32 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, cast, func, or_, tuple_, update
+from sqlalchemy.orm import aliased, defer
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 
 from app.db.sessions import ReadSession, WriteSession
-from app.db.tables import Cluster, Job, JobEvent, JobFile, JobResult, JobTag, RemoteJob, User, now
+from app.db.tables import (
+    Cluster,
+    Job,
+    JobEvent,
+    JobFile,
+    JobResult,
+    JobTag,
+    RemoteJob,
+    User,
+    WorkflowRun,
+    WorkflowStep,
+    WorkflowTask,
+    now,
+)
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState
 from app.domain.verdict import Usage
+
+LIGHT: tuple[Any, ...] = tuple(defer(column, raiseload=True) for column in (Job.decks, Job.script, Job.parameters))  # type: ignore[arg-type]
+"""Options of queries that are asked often or for many jobs: decks, scripts and parameters, which may take megabytes, stay in
+the database. Whoever needs one of them all the same gets an error, not a hidden statement."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +115,15 @@ def restricted(query: Any, wanted: JobFilter) -> Any:
     return query
 
 
-async def listing(session: ReadSession, wanted: JobFilter) -> list[JobRow]:
-    """Newest first."""
-    own = col(JobResult.job_id) == col(Job.id)
-    energy = select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery()
-    preview = select(func.max(cast(col(JobResult.preview), Integer))).where(own).scalar_subquery()
+async def listing(session: ReadSession, wanted: JobFilter, *, whole: bool = False) -> list[JobRow]:
+    """Newest first; without decks, scripts and parameters unless `whole`."""
+    energy, preview = _energy_and_preview()
     query = (
         select(Job, User.name, Cluster.name, energy, preview)  # type: ignore[call-overload]
         .join(User, col(User.id) == col(Job.owner_id))
         .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
     )
-    query = restricted(query, wanted)
+    query = restricted(query, wanted).options(*(() if whole else LIGHT))
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(wanted.limit)
     rows = (await session.exec(query)).all()
     return [JobRow(job, owner, cluster, value, bool(preview)) for job, owner, cluster, value, preview in rows]
@@ -119,18 +135,97 @@ async def counts(session: ReadSession) -> dict[str, int]:
     return dict((await session.exec(query)).all())
 
 
-async def get(session: ReadSession, job_id: str) -> Job | None:
-    return await session.get(Job, job_id)
+async def get(session: ReadSession, job_id: str, *, whole: bool = True) -> Job | None:
+    """A job; without decks, script and parameters unless `whole`."""
+    return await session.get(Job, job_id) if whole else (await get_all(session, [job_id], whole=False)).get(job_id)
 
 
-async def row(session: ReadSession, job_id: str) -> JobRow | None:
-    return next(iter(await listing(session, JobFilter(id=job_id))), None)
+@dataclass(frozen=True)
+class Origin:
+    """The task of a workflow that a job was made for."""
+
+    run_id: str
+    run: str
+    """Name of the run."""
+    step: str
+    """Name of the step."""
 
 
-async def get_all(session: ReadSession, job_ids: Iterable[str]) -> dict[str, Job]:
+@dataclass(frozen=True)
+class Standing:
+    """One job with all that stands beside it once: one row of one query."""
+
+    row: JobRow
+    remote: RemoteJob | None
+    cluster_problem: str
+    origin: Origin | None
+
+
+async def standing(session: ReadSession, job_id: str, *, whole: bool = False) -> Standing | None:
+    """One job with its owner, cluster, tags, energy, remote facts and origin, in one statement.
+
+    Args:
+        whole: with decks, script and parameters.
+    """
+    energy_total, by_preview = _energy_and_preview()
+    tags = select(func.aggregate_strings(col(JobTag.tag), _BETWEEN)).where(col(JobTag.job_id) == col(Job.id))
+    made = aliased(WorkflowTask)
+    task = select(made.id).where(col(made.job_id) == col(Job.id)).order_by(col(made.reused), col(made.id)).limit(1)
+    query = (
+        select(  # type: ignore[call-overload]
+            Job, RemoteJob, User.name, Cluster.name, Cluster.problem,
+            energy_total, by_preview, tags.scalar_subquery(), WorkflowRun.id, WorkflowRun.name, WorkflowStep.name,
+        )
+        .join(User, col(User.id) == col(Job.owner_id))
+        .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
+        .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id), isouter=True)
+        .join(WorkflowTask, col(WorkflowTask.id) == task.scalar_subquery(), isouter=True)
+        .join(WorkflowStep, col(WorkflowStep.id) == col(WorkflowTask.step_id), isouter=True)
+        .join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id), isouter=True)
+        .where(Job.id == job_id)
+        .options(*(() if whole else LIGHT))
+    )  # fmt: skip
+    found = (await session.exec(query)).first()
+    if found is None:
+        return None
+    job, remote_job, owner, cluster, problem, energy, preview, joined, run_id, run, step = found
+    row = JobRow(job, owner, cluster, energy, bool(preview), tuple(sorted(joined.split(_BETWEEN))) if joined else ())
+    return Standing(row, remote_job, problem, Origin(run_id, run, step) if run_id else None)
+
+
+async def load_parameters(session: ReadSession, job: Job) -> None:
+    """Bring the parameters of a job that was read without them in this session."""
+    query = select(Job.parameters).where(Job.id == job.id)
+    set_committed_value(job, "parameters", (await session.exec(query)).one())
+
+
+_BETWEEN = ","
+"""Tags have no comma: see `domain.names`."""
+
+
+async def get_all(session: ReadSession, job_ids: Iterable[str], *, whole: bool = True) -> dict[str, Job]:
     """Jobs by id; those that do not exist are absent."""
-    query = select(Job).where(col(Job.id).in_(list(job_ids)))
+    query = select(Job).where(col(Job.id).in_(list(job_ids))).options(*(() if whole else LIGHT))
     return {job.id: job for job in (await session.exec(query)).all()}
+
+
+async def rows_of(session: ReadSession, job_ids: Collection[str]) -> dict[str, tuple[Job, float | None, bool]]:
+    """Jobs by id, without decks, scripts and parameters, each with its energy in hartree.
+
+    The third is whether the preview engine computed it.
+    """
+    energy, preview = _energy_and_preview()
+    query = select(Job, energy, preview).where(col(Job.id).in_(list(job_ids))).options(*LIGHT)
+    return {job.id: (job, value, bool(by_preview)) for job, value, by_preview in (await session.exec(query)).all()}
+
+
+def _energy_and_preview() -> tuple[Any, Any]:
+    """Two columns of a query over jobs."""
+    own = col(JobResult.job_id) == col(Job.id)
+    return (
+        select(func.min(col(JobResult.energy_total))).where(own).scalar_subquery(),
+        select(func.max(cast(col(JobResult.preview), Integer))).where(own).scalar_subquery(),
+    )
 
 
 async def remotes(session: ReadSession, job_ids: Iterable[str]) -> dict[str, RemoteJob]:
@@ -152,7 +247,7 @@ async def in_states(
     limit: int | None = None,
     attention_not: str | None = None,
 ) -> list[Job]:
-    """Jobs of some users in the order in which they are served."""
+    """Jobs of some users in the order in which they are served; without decks, scripts and parameters."""
     query = select(Job).where(
         Job.cluster_id == cluster_id,
         col(Job.state).in_([str(state) for state in states]),
@@ -160,7 +255,7 @@ async def in_states(
     )
     if attention_not is not None:
         query = query.where(Job.attention != attention_not)
-    query = query.order_by(col(Job.priority), col(Job.place), col(Job.id)).limit(limit)
+    query = query.options(*LIGHT).order_by(col(Job.priority), col(Job.place), col(Job.id)).limit(limit)
     return list((await session.exec(query)).all())
 
 
@@ -178,9 +273,9 @@ async def mark_seen(session: WriteSession, job_ids: Iterable[str]) -> None:
 
 
 async def with_remote(
-    session: ReadSession, key: CredentialKey, states: Iterable[JobState]
+    session: ReadSession, key: CredentialKey, states: Iterable[JobState], *, whole: bool = False
 ) -> list[tuple[Job, RemoteJob]]:
-    """Jobs in these states that were submitted with this credential, the oldest first."""
+    """Jobs in these states that were submitted with this credential, the oldest first; with their decks where `whole`."""
     query = (
         select(Job, RemoteJob)
         .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
@@ -191,6 +286,7 @@ async def with_remote(
             col(Job.state).in_([str(state) for state in states]),
         )
         .order_by(col(Job.created_at))
+        .options(*(() if whole else LIGHT))
     )
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
 
@@ -204,6 +300,7 @@ async def without_usage(session: ReadSession, since: datetime) -> list[tuple[Job
         .where(
             col(Job.ended_at) >= since, col(Job.state).in_(ended), RemoteJob.wall_s == 0, RemoteJob.scheduler_id != ""
         )
+        .options(*LIGHT)
     )
     return [(job, remote) for job, remote in (await session.exec(query)).all()]
 
@@ -304,8 +401,36 @@ async def with_files(session: ReadSession, names: Collection[str], limit: int) -
         .join(JobFile, col(JobFile.job_id) == col(Job.id))
         .where(col(JobFile.name).in_(list(names)), JobFile.size > 0)
         .order_by(col(Job.created_at).desc())
+        .options(*LIGHT)
     )
     return list((await session.exec(query.limit(limit))).all())
+
+
+async def file_names(session: ReadSession, job_ids: Collection[str]) -> dict[str, list[str]]:
+    """Names of the files of many jobs that are here, by job id, in the order of the alphabet."""
+    query = select(JobFile.job_id, JobFile.name).where(col(JobFile.job_id).in_(list(job_ids)))
+    found: dict[str, list[str]] = {}
+    for job_id, name in (await session.exec(query.order_by(col(JobFile.name)))).all():
+        found.setdefault(job_id, []).append(name)
+    return found
+
+
+async def decks_and_results(
+    session: ReadSession, job_ids: Collection[str]
+) -> dict[str, tuple[dict[str, str], list[dict[str, Any]]]]:
+    """The decks of jobs and what was read from their outputs, by job id."""
+    query = (
+        select(Job.id, Job.decks, JobResult.results)
+        .join(JobResult, col(JobResult.job_id) == col(Job.id), isouter=True)
+        .where(col(Job.id).in_(list(job_ids)))
+        .order_by(col(JobResult.id))
+    )
+    found: dict[str, tuple[dict[str, str], list[dict[str, Any]]]] = {}
+    for job_id, decks, held in (await session.exec(query)).all():
+        results = found.setdefault(job_id, (dict(decks), []))[1]
+        if held is not None:
+            results.append(dict(held))
+    return found
 
 
 async def results(session: ReadSession, job_id: str) -> list[JobResult]:

@@ -35,6 +35,18 @@ async def run(session: ReadSession, run_id: str) -> WorkflowRun | None:
     return await session.get(WorkflowRun, run_id)
 
 
+async def run_with_owner(session: ReadSession, run_id: str) -> tuple[WorkflowRun, str, str] | None:
+    """A run, its owner's name, and the run whose step it is; that is empty for a run of its own."""
+    query = (
+        select(WorkflowRun, User.name, WorkflowTask.run_id)
+        .join(User, col(User.id) == col(WorkflowRun.owner_id))
+        .join(WorkflowTask, col(WorkflowTask.id) == col(WorkflowRun.task_id), isouter=True)
+        .where(WorkflowRun.id == run_id)
+    )
+    found = (await session.exec(query)).first()
+    return (found[0], found[1], found[2] or "") if found is not None else None
+
+
 async def runs(session: ReadSession, *, workflow: str = "", limit: int = 100) -> list[tuple[WorkflowRun, str]]:
     """Runs with their owners' names, the newest first; those that belong to a step of another run are left out."""
     query = select(WorkflowRun, User.name).join(User, col(User.id) == col(WorkflowRun.owner_id))
@@ -43,6 +55,11 @@ async def runs(session: ReadSession, *, workflow: str = "", limit: int = 100) ->
         query = query.where(WorkflowRun.workflow == workflow)
     found = (await session.exec(query.order_by(col(WorkflowRun.created_at).desc()).limit(limit))).all()
     return [(row, owner) for row, owner in found]
+
+
+async def runs_by_id(session: ReadSession, run_ids: Collection[str]) -> dict[str, WorkflowRun]:
+    query = select(WorkflowRun).where(col(WorkflowRun.id).in_(list(run_ids)))
+    return {run.id: run for run in (await session.exec(query)).all()}
 
 
 async def repeats(session: ReadSession, run_id: str) -> list[str]:

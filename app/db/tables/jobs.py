@@ -32,6 +32,10 @@ class Job(SQLModel, table=True):
     template_revision: str
     parameters: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     decks: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    outputs: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Names of what its programs print, in the order in which they run: polls and pages need these, and not the decks."""
+    scf_log: bool = False
+    """Whether the SCF cycles of its later points stand in a file of their own: see `crystal.files.SCF_LOG`."""
     script: str = Field(default="", sa_column=Column(Text, nullable=False))
     resources: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     priority: int = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -19,17 +19,17 @@ from app.domain.studies import QUANTITIES
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import Expect, FilterDep, SelectionDep, Studied, Tolerance, filter_query, next_cursor
-from app.routes.rendering import page
+from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields, number_of
 from app.services.composing import forms
-from app.services.jobs import actions, archives, queue, setbacks
+from app.services.jobs import actions, archives, setbacks
 from app.services.jobs import files as file_views
 from app.services.jobs import views as jobs
 from app.services.jobs.selections import Selection, chosen
 from app.services.people.streams import newest_event
-from app.services.results import curves, figures, vibrations
-from app.services.results import remedies as rerun
+from app.services.results import figures, job_page, vibrations
 from app.services.results.comparison import compare as compare_jobs
+from app.services.results.job_page import JobPage
 
 router = APIRouter(include_in_schema=False)
 Number = Annotated[float | None, Query(allow_inf_nan=False)]
@@ -43,16 +43,18 @@ async def home() -> Response:
 
 @router.get("/jobs")
 async def job_list(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
-    since = await newest_event(context)
     # Whoever looks for something wants the jobs themselves, everybody else one line for each batch.
     plain = wanted == JobFilter(before=wanted.before, limit=wanted.limit)
     wanted = replace(wanted, grouped=plain)
+    since = None if is_fragment(request) else await newest_event(context)
     rows = await jobs.listing(context, actor, wanted)
-    return page(
-        request, "jobs/list.html", part="jobs/list_table.html", rows=rows, since=since, wanted=wanted,
-        cursor=next_cursor(rows, wanted), counts=await jobs.counts(context, actor),
-        choices=await jobs.choices(context, actor), query=filter_query(request),
-    )  # fmt: skip
+    shown: dict[str, Any] = {
+        "rows": rows, "wanted": wanted, "query": filter_query(request), "cursor": next_cursor(rows, wanted),
+        "counts": await jobs.counts(context, actor),
+    }  # fmt: skip
+    if since is None:
+        return page(request, "jobs/list_table.html", **shown)
+    return page(request, "jobs/list.html", since=since, choices=await jobs.choices(context, actor), **shown)
 
 
 @router.post("/jobs/actions")
@@ -166,31 +168,36 @@ async def compare(
 
 
 @router.get("/jobs/{job_id}")
-async def job_page(
+async def show_job(
     request: Request, context: ContextDep, actor: ActorDep, job_id: str,
-    part: Annotated[str, Query(pattern="^(status|progress|course|record|)$")] = "",
+    part: Annotated[Literal["", "change", "progress"], Query()] = "",
 ) -> Response:  # fmt: skip
+    """The page of a job; as a part, all that a change of the job touches, or what shows how far it is."""
+    if part:
+        gather = job_page.changed_parts if part == "change" else job_page.progress_parts
+        shown = await gather(context, actor, job_id)
+        return page(request, f"jobs/live_{part}.html", **_values(shown))
     since = await newest_event(context)
-    view = await jobs.get(context, actor, job_id)
-    output, tail = await jobs.output_tail(context, actor, job_id)
-    return page(
-        request, f"jobs/{part or 'page'}.html", view=view, job=view.job, resources=jobs.resources_of(view.job),
-        priority=jobs.priority_of(view.job), output=output, tail=tail, since=since,
-        waiting=await queue.explain(context, actor, view.job), course=await curves.course(context, view.job),
-        remedies=rerun.shown(context, view.job, view.results, view.files),
-    )  # fmt: skip
+    shown = await job_page.whole_page(context, actor, job_id)
+    return page(request, "jobs/page.html", since=since, **_values(shown))
+
+
+def _values(shown: JobPage) -> dict[str, Any]:
+    return {
+        "view": shown.view, "job": shown.job, "resources": shown.resources, "priority": shown.priority, "tail": shown.tail,
+        "output": shown.output, "waiting": shown.waiting, "course": shown.course, "remedies": shown.remedies,
+    }  # fmt: skip
 
 
 @router.get("/jobs/{job_id}/figures")
-async def figure_page(
+async def show_figures(
     request: Request, context: ContextDep, actor: ActorDep, job_id: str, e_low: Number = None, e_high: Number = None,
     width: float = vibrations.WIDTH, shape: Shape = "lorentzian",
 ) -> Response:  # fmt: skip
     """Bands, spectra and structure: a part of the job's page, and a page of its own."""
     found = await figures.figures(context, actor, job_id, figures.Wanted(e_low, e_high, width, shape))
-    job = (await jobs.get(context, actor, job_id)).job
     return page(
-        request, "jobs/figures_page.html", part="jobs/figures.html", job=job, figures=found,
+        request, "jobs/figures_page.html", part="jobs/figures.html", job=found.job, figures=found,
         base_url=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 
@@ -212,7 +219,7 @@ async def job_files_zip(context: ContextDep, actor: ActorDep, job_id: str, name:
 @router.get("/jobs/{job_id}/cluster-files")
 async def cluster_files(request: Request, context: ContextDep, actor: ActorDep, job_id: str) -> Response:
     """What lies in the job's directory on its cluster now."""
-    view = await jobs.get(context, actor, job_id)
+    view = await jobs.get_changing(context, actor, job_id)
     entries = await file_views.listing(context, actor, job_id)
     return page(
         request, "jobs/cluster_files.html", part="jobs/cluster_files_table.html", job=view.job, entries=entries,
@@ -226,7 +233,7 @@ async def look(
     where: Annotated[str, Query(pattern="^(here|cluster)$")] = "here",
 ) -> Response:  # fmt: skip
     """A piece of a file: its beginning, its end, or where a text stands."""
-    view = await jobs.get(context, actor, job_id)
+    view = await jobs.get_progress(context, actor, job_id)
     picture = Path(name).suffix.lower().lstrip(".") in file_views.PICTURES and where == "here"
     remote = where == "cluster"
     found = await file_views.piece(context, actor, job_id, name, at=at, find=find[:200], remote=remote)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from app.errors import CrystalDeckError
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.rendering import page
+from app.routes.rendering import is_fragment, page
 from app.routes.strict import known_fields, number_of
 from app.services.jobs import archives
 from app.services.people.streams import newest_event
@@ -29,7 +29,7 @@ async def one_run(request: Request, context: ContextDep, actor: ActorDep, run_id
 
 
 async def _show(request: Request, context: ContextDep, actor: ActorDep, run_id: str, **options: Any) -> Response:
-    since = await newest_event(context)
+    since = 0 if is_fragment(request) else await newest_event(context)
     view = await workflow_views.view(context, actor, run_id)
     figures = await workflow_results.figures(context, actor, view)
     return page(
@@ -48,7 +48,7 @@ async def one_step(
     request: Request, context: ContextDep, actor: ActorDep, run_id: str, step: str, offset: int = 0
 ) -> Response:
     """One step: its jobs, the values that it took, and what it had before."""
-    since = await newest_event(context)
+    since = 0 if is_fragment(request) else await newest_event(context)
     view = await workflow_views.view(context, actor, run_id)
     first = max(0, offset)
     own = view.step(step)

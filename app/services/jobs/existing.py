@@ -13,13 +13,13 @@ def no_job(job_id: str) -> NotFound:
     return NotFound(f"There is no job {job_id[:40]!r}.", hint="See the list of jobs.")
 
 
-async def existing_job(session: ReadSession, job_id: str) -> Job:
-    """The job of this id.
+async def existing_job(session: ReadSession, job_id: str, *, whole: bool = True) -> Job:
+    """The job of this id; without its decks, script and parameters unless `whole`.
 
     Raises:
         NotFound: there is none.
     """
-    job = await jobs.get(session, job_id)
+    job = await jobs.get(session, job_id, whole=whole)
     if job is None:
         raise no_job(job_id)
     return job

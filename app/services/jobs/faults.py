@@ -58,7 +58,7 @@ async def mark_jobs(context: Context, reasons: Mapping[str, str]) -> None:
     if not reasons:
         return
     async with context.database.write() as session:
-        rows = await jobs.get_all(session, reasons)
+        rows = await jobs.get_all(session, reasons, whole=False)
         news = [job for job_id, job in rows.items() if job.attention != reasons[job_id]]
         if news:
             await jobs.set_attention(session, {job.id: reasons[job.id] for job in news})

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.crystal.decks.rendering import written_roles
-from app.crystal.files import output_name
 from app.db.repositories import jobs
-from app.db.tables import Job, JobFile
+from app.db.tables import Job, JobFile, JobResult
 from app.domain.people.permissions import Actor, require
 from app.domain.states import TERMINAL, JobState
 from app.errors import NotFound
@@ -28,15 +26,40 @@ class Output:
     growing: bool
 
 
-async def job_of(context: Context, actor: Actor, job_id: str) -> Job:
-    """One job, for whoever may read jobs.
+async def job_of(context: Context, actor: Actor, job_id: str, *, whole: bool = False) -> Job:
+    """A job; without its decks, script and parameters unless `whole`.
 
     Raises:
         NotFound: no such job.
     """
     require(actor, "job.read")
     async with context.database.read() as session:
-        return await existing_job(session, job_id)
+        return await existing_job(session, job_id, whole=whole)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job without its decks, and what is stored of its results: what figures are made of."""
+
+    job: Job
+    files: list[JobFile]
+    results: list[JobResult]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files that are here."""
+        return [file.name for file in self.files]
+
+
+async def record_of(context: Context, actor: Actor, job_id: str) -> Record:
+    """What is stored of a job, read once.
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = await job_of(context, actor, job_id)
+    async with context.database.read() as session:
+        return Record(job, await jobs.files(session, job_id), await jobs.results(session, job_id))
 
 
 async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
@@ -53,7 +76,7 @@ async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
 
 
 def output_of(context: Context, job: Job) -> Output | None:
-    name = output_name(next(iter(written_roles(job.decks))))
+    name = job.outputs[0]
     folder = context.job_folder(job.id)
     kept = find(folder, name, ("files", "live"))
     if kept is None:

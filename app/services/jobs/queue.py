@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from app.db.repositories import jobs, queue
-from app.db.tables import Cluster, Job, now
+from app.db.repositories import queue
+from app.db.tables import Cluster, Job, RemoteJob, now
 from app.domain.people.permissions import Actor, require
 from app.domain.states import JobState, Priority
 from app.errors import ClusterBroken
@@ -57,13 +57,17 @@ async def waiting_lines(context: Context) -> list[str]:
 # -- why a job waits -----------------------------------------------------------------------------------------------------
 
 
-async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
-    """Why a queued job has not been handed over, in plain words; empty for any other state."""
+async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | None = None) -> list[str]:
+    """Why a job has not begun yet, in plain words; empty for one that has.
+
+    Args:
+        remote: what its cluster knows of it, where it was submitted.
+    """
     require(actor, "job.read")
     if job.state == JobState.HELD:
         return ["It is held. Release it, and it takes its place again."]
     if job.state == JobState.SUBMITTED:
-        return await _in_the_scheduler(context, job)
+        return _in_the_scheduler(remote)
     if job.state != JobState.QUEUED:
         return []
     async with context.database.read() as session:
@@ -111,10 +115,8 @@ async def explain(context: Context, actor: Actor, job: Job) -> list[str]:
     return reasons or ["It is next: it leaves within seconds."]
 
 
-async def _in_the_scheduler(context: Context, job: Job) -> list[str]:
+def _in_the_scheduler(remote: RemoteJob | None) -> list[str]:
     """What the batch system itself says, with its own forecast."""
-    async with context.database.read() as session:
-        remote = await jobs.remote(session, job.id)
     if remote is None:
         return []
     reasons = [remote.queue_reason] if remote.queue_reason else []

@@ -7,21 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from app.crystal.decks.rendering import written_roles
-from app.crystal.files import output_name
-from app.db.repositories import batches, clusters, jobs, library, users, workflows
-from app.db.repositories.jobs import JobFilter, JobRow
-from app.db.tables import (
-    Job,
-    JobAttachment,
-    JobEvent,
-    JobFile,
-    JobResult,
-    RemoteJob,
-    WorkflowRun,
-    WorkflowStep,
-    WorkflowTask,
-)
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db.repositories import batches, clusters, jobs, library, users
+from app.db.repositories.jobs import JobFilter, JobRow, Origin
+from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
 from app.domain.names import safe_path
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Resources
@@ -29,7 +19,7 @@ from app.domain.states import PRIORITIES, TERMINAL, JobState, Priority
 from app.errors import Conflict, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
-from app.library.kept import KeptFile, find
+from app.library.kept import find
 from app.services.context import Context
 from app.services.jobs.effects import cancel_rows
 from app.services.jobs.existing import existing_job, no_job
@@ -39,22 +29,26 @@ TAIL_BYTES = 16384
 
 @dataclass(frozen=True)
 class JobView:
-    """All that is known of one job."""
+    """What is known of one job, as far as it was asked for."""
 
     row: JobRow
     remote: RemoteJob | None
-    events: list[JobEvent]
-    files: list[JobFile]
-    results: list[JobResult]
     cluster_problem: str
-    attached: list[JobAttachment]
-    tags: list[str] = field(default_factory=list)
-    origin: tuple[WorkflowTask, WorkflowStep, WorkflowRun] | None = None
+    """Why its cluster cannot be reached, while that matters to the job."""
+    origin: Origin | None
     """The task that it was made for, where a workflow made it."""
+    events: list[JobEvent] = field(default_factory=list)
+    files: list[JobFile] = field(default_factory=list)
+    results: list[JobResult] = field(default_factory=list)
+    attached: list[JobAttachment] = field(default_factory=list)
 
     @property
     def job(self) -> Job:
         return self.row.job
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self.row.tags)
 
     @property
     def is_over(self) -> bool:
@@ -100,28 +94,61 @@ async def choices(context: Context, actor: Actor) -> dict[str, list[str]]:
 
 
 async def get(context: Context, actor: Actor, job_id: str) -> JobView:
-    """One job.
+    """All that is known of one job.
 
     Raises:
         NotFound: no such job.
     """
     require(actor, "job.read")
     async with context.database.read() as session:
-        row = await jobs.row(session, job_id)
-        if row is None:
-            raise no_job(job_id)
-        cluster = await clusters.by_name(session, row.cluster)
-        return JobView(
-            row,
-            await jobs.remote(session, job_id),
-            await jobs.history(session, job_id),
-            await jobs.files(session, job_id),
-            await jobs.results(session, job_id),
-            cluster.problem if cluster and JobState(row.job.state) not in TERMINAL else "",
-            (await library.attachments_of(session, [job_id])).get(job_id, []),
-            (await batches.tags_of(session, [job_id])).get(job_id, []),
-            (await workflows.origins(session, [job_id])).get(job_id),
-        )
+        view = await _standing(session, job_id, whole=True)
+        attached = (await library.attachments_of(session, [job_id])).get(job_id, [])
+        return replace(await _with_record(session, view), attached=attached)
+
+
+async def get_changing(context: Context, actor: Actor, job_id: str) -> JobView:
+    """One job without what never changes: its decks, its script, and the files that it takes along.
+
+    Its parameters are there where it failed, since a remedy changes them.
+
+    Raises:
+        NotFound: no such job.
+    """
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        view = await _standing(session, job_id)
+        if view.job.state == JobState.FAILED:
+            await jobs.load_parameters(session, view.job)
+        return await _with_record(session, view)
+
+
+async def get_progress(context: Context, actor: Actor, job_id: str) -> JobView:
+    """One job without its history, files and results, and without what `get_changing` leaves out.
+
+    Raises:
+        NotFound: no such job.
+    """
+    require(actor, "job.read")
+    async with context.database.read() as session:
+        return await _standing(session, job_id)
+
+
+async def _standing(session: AsyncSession, job_id: str, *, whole: bool = False) -> JobView:
+    known = await jobs.standing(session, job_id, whole=whole)
+    if known is None:
+        raise no_job(job_id)
+    view = JobView(known.row, known.remote, known.cluster_problem, known.origin)
+    return replace(view, cluster_problem="") if view.is_over else view
+
+
+async def _with_record(session: AsyncSession, view: JobView) -> JobView:
+    job_id = view.job.id
+    return replace(
+        view,
+        events=await jobs.history(session, job_id),
+        files=await jobs.files(session, job_id),
+        results=await jobs.results(session, job_id),
+    )
 
 
 async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
@@ -143,16 +170,11 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
     return job
 
 
-async def output_tail(context: Context, actor: Actor, job_id: str) -> tuple[str, str]:
-    """Name and last lines of a job's output, as far as they are here."""
-    view = await get(context, actor, job_id)
-    name = output_name(next(iter(written_roles(view.job.decks))))
-    folder = context.job_folder(job_id)
-    kept = find(folder, name, ("files", "live"))
-    return name, _tail(kept) if kept else ""
-
-
-def _tail(kept: KeptFile) -> str:
+def output_tail(context: Context, job: Job) -> str:
+    """The last lines of a job's main output, as far as they are here. Reads a file."""
+    kept = find(context.job_folder(job.id), job.outputs[0], ("files", "live"))
+    if kept is None:
+        return ""
     with kept.open() as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         text = file.read().decode("utf-8", "replace")

@@ -85,7 +85,9 @@ async def compare(
         raise InvalidInput(f"{len(wanted)} jobs were chosen.", hint=f"Tick at most {MAX_JOBS}.")
     async with context.database.read() as session:
         found = [
-            row for job_id in wanted if (row := next(iter(await jobs.listing(session, JobFilter(id=job_id))), None))
+            row
+            for job_id in wanted
+            if (row := next(iter(await jobs.listing(session, JobFilter(id=job_id), whole=True)), None))
         ]
     if len(found) < 2:
         raise InvalidInput("A comparison needs at least two jobs.", hint="Tick them in the list of jobs.")

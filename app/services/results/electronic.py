@@ -13,7 +13,7 @@ from app.domain.people.permissions import Actor
 from app.errors import NotFound
 from app.library.spectral import Electronic, Source, as_json, as_table, draw_chart, read
 from app.services.context import Context
-from app.services.jobs.outputs import first_of, job_of
+from app.services.jobs.outputs import Record, first_of, job_of
 
 BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
 DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
@@ -29,12 +29,37 @@ async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str
         NotFound: no such job, or it left none of both.
     """
     job = await job_of(context, actor, job_id)
-    found = await _of(context, actor.user_id, job)
+    own = (await sources_of(context, [job])).get(job_id)
+    found = await _read(context, actor.user_id, job, own)
+    return await _beside(context, actor, found, dos_of)
+
+
+async def of_record(context: Context, actor: Actor, record: Record) -> Electronic | None:
+    """The same for a job that was read already; None: it left none of both."""
+    job = record.job
+    if not _has_any(context, job.id, record.names):
+        return None
+    async with context.database.read() as session:
+        decks, results = (await jobs.decks_and_results(session, [job.id]))[job.id]
+    own = _source(context, job, record.names, results, decks)
+    try:
+        return await _beside(context, actor, await _read(context, actor.user_id, job, own), "")
+    except NotFound:
+        return None
+
+
+async def _beside(context: Context, actor: Actor, found: Electronic, dos_of: str) -> Electronic:
+    """With the densities of another job, where one is named or this job left bands alone.
+
+    Raises:
+        NotFound: there is neither.
+    """
     other = dos_of
     if not other and found.bands is not None and found.dos is None:
-        other = await _companion(context, job)
-    if other and other != job_id:
-        beside = await _of(context, actor.user_id, await job_of(context, actor, other))
+        other = await _companion(context, found.job_id)
+    if other and other != found.job_id:
+        job = await job_of(context, actor, other)
+        beside = await _read(context, actor.user_id, job, (await sources_of(context, [job])).get(other))
         if beside.dos is not None:
             found = replace(
                 found,
@@ -45,35 +70,55 @@ async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str
             )
     if found.bands is None and found.dos is None:
         why = f" ({'; '.join(found.problems)})" if found.problems else ""
-        raise NotFound(f"Job {job_id} left no bands and no density of states here{why}.", hint="See its files.")
+        raise NotFound(f"Job {found.job_id} left no bands and no density of states here{why}.", hint="See its files.")
     return found
 
 
-async def shown(context: Context, user: int, job: Job) -> Electronic | None:
+async def shown(context: Context, user: int, job: Job, source: Source) -> Electronic | None:
     """What can be drawn of a job, if anything."""
-    found = await _of(context, user, job)
+    found = await _read(context, user, job, source)
     return found if found.bands is not None or found.dos is not None else None
 
 
-async def _of(context: Context, user: int, job: Job) -> Electronic:
-    source = await source_of(context, job)
+async def _read(context: Context, user: int, job: Job, source: Source | None) -> Electronic:
     if source is None:
         return Electronic(job.id, job.name)
     return await context.workers.run(user, read, source, room=ROOM)
 
 
-async def source_of(context: Context, job: Job) -> Source | None:
-    """The files that bands and densities of a job are read from; None: it left none."""
+async def sources_of(context: Context, rows: Sequence[Job]) -> dict[str, Source]:
+    """The files that bands and densities of jobs are read from, by job id, in the order of the jobs.
+
+    Jobs that left none are absent. Two statements whatever their number, one where none left any.
+    """
     async with context.database.read() as session:
-        names = [row.name for row in await jobs.files(session, job.id)]
-        symbols = _symbols([row.results for row in await jobs.results(session, job.id)])
+        names = await jobs.file_names(session, [job.id for job in rows])
+        leaving = [job for job in rows if _has_any(context, job.id, names.get(job.id, []))]
+        if not leaving:
+            return {}
+        stored = await jobs.decks_and_results(session, [job.id for job in leaving])
+    found = {}
+    for job in leaving:
+        decks, results = stored[job.id]
+        if (source := _source(context, job, names[job.id], results, decks)) is not None:
+            found[job.id] = source
+    return found
+
+
+def _has_any(context: Context, job_id: str, names: Sequence[str]) -> bool:
+    return any(first_of(context, job_id, names, wanted) is not None for wanted in (BAND_FILES, DOS_FILES))
+
+
+def _source(
+    context: Context, job: Job, names: Sequence[str], results: Sequence[Mapping[str, Any]], decks: Mapping[str, str]
+) -> Source | None:
     band_file = first_of(context, job.id, names, BAND_FILES)
     dos_file = first_of(context, job.id, names, DOS_FILES)
     if band_file is None and dos_file is None:
         return None
-    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
+    deck = next((text for name, text in decks.items() if name.endswith(".d3")), "")
     fort25 = first_of(context, job.id, names, DOS_FILES[2:])
-    return Source(job.id, job.name, deck, band_file, dos_file, fort25, symbols)
+    return Source(job.id, job.name, deck, band_file, dos_file, fort25, _symbols(results))
 
 
 async def chart(
@@ -99,7 +144,7 @@ def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     return {}
 
 
-async def _companion(context: Context, job: Job) -> str:
+async def _companion(context: Context, job_id: str) -> str:
     """Another job that took along the same wave function and left a density of states; empty: none."""
     async with context.database.read() as session:
-        return await library.sibling_with_file(session, job.id, "fort.9", DOS_FILES[:1])
+        return await library.sibling_with_file(session, job_id, "fort.9", DOS_FILES[:1])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.db.repositories import jobs
+from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
 from app.domain.drawing.spectra import Shape
 from app.domain.people.permissions import Actor
-from app.errors import FieldError, InvalidInput, NotFound
+from app.errors import FieldError, InvalidInput
 from app.library.spectral import Electronic
 from app.services.context import Context
-from app.services.jobs.outputs import job_of, output_of
+from app.services.jobs.outputs import output_of, record_of
 from app.services.results import electronic, equations, vibrations
 from app.services.results.equations import EquationOfState
 from app.services.results.vibrations import WIDTH, Vibrations, checked_width
@@ -54,6 +54,7 @@ class ElectronicFigure:
 class Figures:
     """What can be drawn of a job."""
 
+    job: Job
     electronic: ElectronicFigure | None
     vibrations: Vibrations | None
     equation: EquationOfState | None
@@ -72,23 +73,19 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
     Raises:
         NotFound: no such job. InvalidInput: how it is to be drawn.
     """
-    job = await job_of(context, actor, job_id)
+    record = await record_of(context, actor, job_id)
+    job, results = record.job, record.results
     window, width = wanted.window(), checked_width(wanted.width)
-    async with context.database.read() as session:
-        results = await jobs.results(session, job_id)
-        names = [row.name for row in await jobs.files(session, job_id)]
-    try:
-        found = await electronic.electronic(context, actor, job_id)
-        chart = await electronic.chart(context, actor.user_id, found, window)
-    except NotFound:
-        chart = None
+    found = await electronic.of_record(context, actor, record)
+    chart = await electronic.chart(context, actor.user_id, found, window) if found is not None else None
     modes: list[dict[str, Any]] = next((row.results["modes"] for row in results if row.results.get("modes")), [])
     geometry = next((one for row in results if (one := row.results.get("geometry"))), None)
     return Figures(
-        ElectronicFigure(found, chart) if chart is not None else None,
+        job,
+        ElectronicFigure(found, chart) if found is not None and chart is not None else None,
         await vibrations.shown(context, job, modes, width, wanted.shape),
         equations.shown(results), geometry is not None or output_of(context, job) is not None,
-        _structure_words(geometry), [name for name in names if name.endswith(CUBES)],
+        _structure_words(geometry), [name for name in record.names if name.endswith(CUBES)],
         sum(row.results.get("imaginary_modes") or 0 for row in results),
     )  # fmt: skip
 

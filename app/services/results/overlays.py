@@ -77,7 +77,7 @@ class Spectra:
 
 async def spectra(context: Context, user: int, rows: Sequence[JobRow]) -> Spectra:
     """Bands along the path of the first job that has any, and total densities of states."""
-    sources = [one for row in rows[:MOST] if (one := await electronic.source_of(context, row.job)) is not None]
+    sources = list((await electronic.sources_of(context, [row.job for row in rows[:MOST]])).values())
     overlaid = await context.workers.run(user, overlay, sources)
     by_id = {row.job.id: row.job for row in rows}
     bands = Overlay(overlaid.bands, [by_id[job] for job in overlaid.along]) if overlaid.bands else None

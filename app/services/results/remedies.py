@@ -87,7 +87,7 @@ async def remedies_of(context: Context, actor: Actor, job_id: str) -> Remedies:
     Raises:
         NotFound: no such job.
     """
-    job = await job_of(context, actor, job_id)
+    job = await job_of(context, actor, job_id, whole=True)
     async with context.database.read() as session:
         results, files = await jobs.results(session, job_id), await jobs.files(session, job_id)
     await refresh(context)

@@ -22,7 +22,7 @@ from app.runners.base import BaseRunner, Handle, Listing, RemoteFile, parse_mark
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
 from app.services.running.fetching import Fetcher, kept_folder
-from app.services.running.reading import output_names, program_word, read_outputs
+from app.services.running.reading import program_word, read_outputs
 from app.services.transitions.jobs import Move, transition_jobs
 
 GRACE = 60.0
@@ -124,7 +124,7 @@ class Finisher:
         read = await asyncio.to_thread(self._read, [end.job for end in endings])
         ids = [end.job.id for end in endings]
         async with self._context.database.write() as session:
-            rows = await jobs.get_all(session, ids)
+            rows = await jobs.get_all(session, ids, whole=False)
             moves = []
             for end, outputs in zip(endings, read, strict=True):
                 row = rows.get(end.job.id)
@@ -161,7 +161,7 @@ class Finisher:
 
 def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
     """How a job ended, by the scheduler, the exit marker and the program."""
-    program = program_word(output_names(row), outputs, end.files is None)
+    program = program_word(row.outputs, outputs, end.files is None)
     standing = conclude(end.word, end.marker, program, cancel_requested=row.cancel_requested)
     assert standing.state is not None
     left = end.files.left if end.files else []

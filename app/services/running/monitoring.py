@@ -223,7 +223,7 @@ class Monitor:
     async def _write_rows(
         self, session: WriteSession, news: set[str], sight: Sight, progress: Mapping[str, dict[str, object]]
     ) -> bool:
-        rows, remotes = await jobs.get_all(session, news), await jobs.remotes(session, news)
+        rows, remotes = await jobs.get_all(session, news, whole=False), await jobs.remotes(session, news)
         moves: list[Move] = []
         changed = False
         for job_id in rows.keys() & remotes.keys():

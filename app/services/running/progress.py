@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from app.crystal.decks.rendering import written_roles
-from app.crystal.files import SCF_LOG, output_name, writes_scf_log
+from app.crystal.files import SCF_LOG
 from app.db.tables import Job, RemoteJob
 from app.runners.base import Glimpse, Handle
 from app.services.context import Context
@@ -34,7 +33,7 @@ class LiveOutputs:
 
     def log_handles(self, job: Job, remote: RemoteJob) -> list[Handle]:
         """The same look brings what the SCFs of an optimisation wrote beside the output; nothing for other jobs."""
-        if not writes_scf_log(job.decks):
+        if not job.scf_log:
             return []
         offset = _size(self._path(job).with_name(SCF_LOG))
         return [Handle(log_key(job.id), remote.scheduler_id, remote.directory, SCF_LOG, offset)]
@@ -50,7 +49,7 @@ class LiveOutputs:
         return {**progress, "output_size": glimpse.size, "output_mtime": glimpse.mtime}
 
     def _path(self, job: Job) -> Path:
-        return self._context.job_folder(job.id) / "live" / output_name(next(iter(written_roles(job.decks))))
+        return self._context.job_folder(job.id) / "live" / job.outputs[0]
 
     def _grow(self, live: Path, glimpse: Glimpse) -> dict[str, object]:
         if glimpse.data or not live.exists():

@@ -10,8 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.crystal.decks.rendering import written_roles
-from app.crystal.files import BAND_FILE, ERROR_FILE, JOB_LOG, output_name
+from app.crystal.files import BAND_FILE, ERROR_FILE, JOB_LOG
 from app.crystal.outputs.diagnosis import diagnose
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.results import BandSummary, Results
@@ -28,11 +27,6 @@ _LOG_BYTES, _LOG_LINES = 1 << 16, 200
 log = logging.getLogger(__name__)
 
 
-def output_names(job: Job) -> list[str]:
-    """The outputs that a job writes, in the order in which its programs run."""
-    return [output_name(deck) for deck in written_roles(job.decks)]
-
-
 def read_outputs(job: Job, folder: Path) -> dict[str, Results]:
     """Results by output; one that is not in the folder is absent, one that cannot be read says so as its diagnosis.
 
@@ -40,7 +34,7 @@ def read_outputs(job: Job, folder: Path) -> dict[str, Results]:
         folder: where the fetched files of the job are kept.
     """
     read = {}
-    for output in output_names(job):
+    for output in job.outputs:
         path = folder / output
         if is_inside(folder, output):
             try:

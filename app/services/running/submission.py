@@ -113,7 +113,7 @@ class Dispatcher:
         """Ask the cluster what became of interrupted submissions, before anything is done."""
         self._turns.settling(account)
         async with self._context.database.read() as session:
-            rows = await jobs.with_remote(session, account.key, [JobState.STAGING])
+            rows = await jobs.with_remote(session, account.key, [JobState.STAGING], whole=True)
         batch = await pack(self._context, [(job, account) for job, _ in rows[:BATCH]], self._faults)
         try:
             runner = await runner_for(self._context, account)
@@ -245,7 +245,7 @@ class Dispatcher:
         accepted = {out.job.id: receipt.detail for out, receipt in answers if receipt.word == "id"}
         files = await asyncio.to_thread(keep_sent, self._context, [out for out in batch if out.job.id in accepted])
         async with self._context.database.write() as session:
-            rows = await jobs.get_all(session, [out.job.id for out in batch])
+            rows = await jobs.get_all(session, [out.job.id for out in batch], whole=False)
             moves = []
             for out, receipt in answers:
                 job = rows.get(out.job.id)

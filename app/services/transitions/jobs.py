@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.crystal.files import outputs_of, writes_scf_log
 from app.db.engine import insert_rows
 from app.db.repositories import batches, jobs, workflows
 from app.db.sessions import WriteSession
@@ -53,6 +54,7 @@ async def begin_jobs(session: WriteSession, beginnings: Sequence[NewJob], *, act
     async for new in with_pauses(beginnings):
         check_first(FIRST, "job", new.state)
         new.job.state = str(new.state)
+        new.job.outputs, new.job.scf_log = outputs_of(new.job.decks), writes_scf_log(new.job.decks)
         events.append(JobEvent(job_id=new.job.id, to_state=str(new.state), message=new.message, actor=actor))
     await insert_rows(session, [new.job for new in beginnings])
     await insert_rows(session, events)

@@ -28,12 +28,16 @@ class Figure:
 async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]:
     """Band structures of the run's completed jobs, the first few."""
     require(actor, "job.read")
+    completed = [
+        task.job for step in view.steps for task in step.tasks if task.job and task.task.state == TaskState.COMPLETED
+    ]
+    sources = await electronic.sources_of(context, completed) if completed else {}
     drawn_figures: list[Figure] = []
     for step in view.steps:
         for task in step.tasks:
-            if task.job is None or task.task.state != TaskState.COMPLETED or len(drawn_figures) >= MOST:
+            if task.job is None or task.job.id not in sources or len(drawn_figures) >= MOST:
                 continue
-            drawn = await electronic.shown(context, actor.user_id, task.job)
+            drawn = await electronic.shown(context, actor.user_id, task.job, sources[task.job.id])
             chart = await electronic.chart(context, actor.user_id, drawn) if drawn is not None else None
             if drawn is not None and chart is not None:
                 name = step.spec.heading if len(step.tasks) == 1 else f"{step.spec.heading} {task.task.number + 1}"

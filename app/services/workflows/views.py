@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.db.repositories import jobs, users, workflows
+from app.db.repositories import jobs, workflows
 from app.db.tables import Job, JobEvent, WorkflowRun, WorkflowStep, WorkflowTask, now
 from app.domain.drawing.graphs import Drawing, draw
 from app.domain.drawing.timelines import Timeline, timeline
@@ -159,52 +159,45 @@ async def view(context: Context, actor: Actor, run_id: str) -> RunView:
     require(actor, "job.read")
     await refresh(context)
     async with context.database.read() as session:
-        run = await workflows.run(session, run_id)
-        if run is None:
+        known = await workflows.run_with_owner(session, run_id)
+        if known is None:
             raise NotFound(f"There is no run {run_id[:40]!r}.", hint="See the list of runs.")
-        owners = await users.names(session)
+        run, owner, above = known
         steps = await workflows.steps(session, run_id)
         tasks = await workflows.tasks(session, run_id)
         ids = [task.job_id for task in tasks if task.job_id]
-        jobs_by_id = await jobs.get_all(session, ids)
-        results = await jobs.results_of(session, ids)
-        children = {
-            task.child_id: child
-            for task in tasks
-            if task.child_id and (child := await workflows.run(session, task.child_id)) is not None
-        }
-        events = await jobs.histories(session, ids[:BARS])
+        made = await jobs.rows_of(session, ids) if ids else {}
+        inner = [task.child_id for task in tasks if task.child_id]
+        children = await workflows.runs_by_id(session, inner) if inner else {}
+        events = await jobs.histories(session, ids[:BARS]) if ids else {}
         repeats = await workflows.repeats(session, run_id)
-        outer = await workflows.task(session, run.task_id) if run.task_id is not None else None
     plan = plan_of(context, run)
-    energies: dict[str, tuple[float | None, bool]] = {}
-    for (job_id, _), row in sorted(results.items(), key=lambda entry: entry[1].id):
-        if job_id not in energies or energies[job_id][0] is None:
-            energies[job_id] = (row.energy_total, row.preview)
     views = []
     for step in steps:
         own = [
             TaskView(
                 task,
-                jobs_by_id.get(task.job_id or ""),
+                job,
                 children.get(task.child_id or ""),
-                *energies.get(task.job_id or "", (None, False)),
+                energy,
+                preview,
             )
             for task in tasks
             if task.step_id == step.id
+            for job, energy, preview in [made.get(task.job_id or "", (None, None, False))]
         ]
         views.append(StepView(plan.spec.step(step.name), step, own, list(plan.before[step.name])))
     drawing = draw(drawn(plan.before, plan.wired))
     return RunView(
         run,
-        owners.get(run.owner_id, "?"),
+        owner,
         plan.spec,
         views,
         plan.wired,
         drawing,
         _timeline(views, events, run),
         repeats,
-        outer.run_id if outer is not None else "",
+        above,
         can(actor, "job.change", run.owner_id),
     )
 

@@ -44,4 +44,5 @@ async def resume(context: ContextDep, actor: ActorDep, body: PauseRequest) -> No
 @router.get("/jobs/{job_id}/waiting")
 async def waiting(context: ContextDep, actor: ActorDep, job_id: str) -> list[str]:
     """Why a job has not been handed over yet, in plain words."""
-    return await queue.explain(context, actor, (await jobs.get(context, actor, job_id)).job)
+    view = await jobs.get_progress(context, actor, job_id)
+    return await queue.explain(context, actor, view.job, view.remote)
