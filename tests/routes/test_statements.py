@@ -174,16 +174,6 @@ async def test_progress_asks_for_the_job_alone(site: Site) -> None:
     assert "hx-partial" in texts[0] and 'hx-target="#progress"' in texts[0] and 'hx-target="#record"' not in texts[0]
 
 
-async def test_each_part_goes_to_a_place_that_the_page_has(site: Site) -> None:
-    job = await site.job()
-    await site.runs(job)
-    [text, *_] = await OpenPage(site.client, f"/jobs/{job.id}").open()
-    for part in ("change", "progress"):
-        answer = (await site.client.get(f"/jobs/{job.id}?part={part}")).text
-        targets = [piece.split('"')[0] for piece in answer.split('hx-target="#')[1:]]
-        assert targets and all(f'id="{target}"' in text for target in targets)
-
-
 async def test_the_first_view_reads_the_decks_once(site: Site) -> None:
     job = await site.job()
     await site.runs(job)
