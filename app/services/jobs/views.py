@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from app.db.repositories import batches, clusters, jobs, library, users
 from app.db.repositories.jobs import JobFilter, JobRow, Origin
+from app.db.sessions import ReadSession
 from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
 from app.domain.names import safe_path
 from app.domain.people.permissions import Actor, require
@@ -133,7 +132,7 @@ async def get_progress(context: Context, actor: Actor, job_id: str) -> JobView:
         return await _standing(session, job_id)
 
 
-async def _standing(session: AsyncSession, job_id: str, *, whole: bool = False) -> JobView:
+async def _standing(session: ReadSession, job_id: str, *, whole: bool = False) -> JobView:
     known = await jobs.standing(session, job_id, whole=whole)
     if known is None:
         raise no_job(job_id)
@@ -141,7 +140,7 @@ async def _standing(session: AsyncSession, job_id: str, *, whole: bool = False) 
     return replace(view, cluster_problem="") if view.is_over else view
 
 
-async def _with_record(session: AsyncSession, view: JobView) -> JobView:
+async def _with_record(session: ReadSession, view: JobView) -> JobView:
     job_id = view.job.id
     return replace(
         view,
