@@ -62,6 +62,7 @@ class Beats:
         self._beats[work] = Beat(work, seconds, frozenset(topics), at_once, job)
 
     def begin(self) -> None:
+        """Begin to call what was added."""
         self._scheduler.start()
 
     def pause(self) -> None:
@@ -69,6 +70,7 @@ class Beats:
         self._scheduler.pause()
 
     def end(self) -> None:
+        """Forget everything; calls that are under way go on."""
         self._scheduler.shutdown(wait=False)
 
     @property
@@ -93,6 +95,7 @@ class Beats:
                 await self._wake(beat)
 
     async def wake_all(self) -> None:
+        """Whatever rests has work again."""
         for beat in self._beats.values():
             await self._wake(beat)
 

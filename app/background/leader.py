@@ -36,6 +36,7 @@ class LeaderLock:
         self._released = False
 
     async def acquire(self) -> bool:
+        """Take the lock if it is free. True while this process holds it."""
         if self._database.is_sqlite:
             return not self._released and self._acquire_file()
         async with self._asking:

@@ -68,6 +68,7 @@ class Background:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        """Begin all periodic work."""
         add = self._beats.add
         add(self._dispatch, self._context.settings.dispatch_interval, Topic.JOB, Topic.CLUSTER)
         add(self._poll, POLL_TICK, Topic.JOB, Topic.CLUSTER)

@@ -91,7 +91,7 @@ def _shared(waiting: Iterable[J], counts: Mapping[int, int]) -> Iterator[J]:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast jobs may be handed over: seconds between two, and how many in a minute (0: no limit)."""
+    """How fast jobs may be submitted: seconds between two, and how many in a minute (0: no limit)."""
 
     delay: float = 0.0
     per_minute: int = 0
@@ -103,7 +103,7 @@ class Pace:
 
 
 def allowance(pace: Pace, handed: Sequence[float], moment: float) -> int | None:
-    """How many may be handed over at `moment`, given when earlier ones were (seconds, ascending); None: no limit.
+    """How many may be submitted at `moment`, given when earlier ones were (seconds, ascending); None: no limit.
 
     With a delay it is one at a time, so that two never leave closer together than the delay.
     """

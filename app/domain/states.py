@@ -32,7 +32,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     # Failed at once: what it brings can never be submitted.
     _S.QUEUED: frozenset({_S.STAGING, _S.HELD, _S.CANCELLED, _S.FAILED}),
     _S.HELD: frozenset({_S.QUEUED, _S.WAITING, _S.CANCELLED}),
-    # Back to the queue only while nothing was handed to the batch system.
+    # Back to the queue only while nothing was submitted to the batch system.
     _S.STAGING: frozenset({_S.QUEUED, _S.SUBMITTED, _S.FAILED, _S.CANCELLED}),
     _S.SUBMITTED: frozenset({_S.RUNNING, _S.FINISHING}),
     # A scheduler may put a running job back (requeue after a node failure).

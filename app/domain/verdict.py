@@ -109,7 +109,7 @@ def ending_of(reason: str) -> Ending | None:
 
 
 def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker: Marker | None) -> Standing:
-    """The state of a job that was handed over, from one poll. Terminal states are never decided here: see `conclude`."""
+    """The state of a submitted job, from one poll. Terminal states are never decided here: see `conclude`."""
     if queue is not None and queue.phase is Phase.PENDING:
         return Standing(JobState.SUBMITTED, queue.reason)
     if queue is not None and queue.phase is Phase.RUNNING:

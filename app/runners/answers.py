@@ -63,22 +63,22 @@ class Listing:
 
 def receipts(done: Completed) -> dict[str, Receipt]:
     """The answers in what a step printed, by token."""
-    found = {}
+    answers = {}
     for line in done.text.splitlines():
         token, _, rest = line.partition("\t")
         word, _, detail = rest.partition("\t")
-        found[token] = Receipt(word, detail.strip())
-    return found
+        answers[token] = Receipt(word, detail.strip())
+    return answers
 
 
 def entries_in(data: bytes) -> list[RemoteEntry]:
     """What browse.sh printed, by name."""
-    found = []
+    entries = []
     for line in data.decode("utf-8", "surrogateescape").splitlines():
         match line.split("\t", 3):
             case [("f" | "l") as kind, size, mtime, name] if size.isdigit() and safe_path(name):
-                found.append(RemoteEntry(name, int(size), _seconds(mtime), "link" if kind == "l" else "file"))
-    return sorted(found, key=lambda entry: entry.name)
+                entries.append(RemoteEntry(name, int(size), _seconds(mtime), "link" if kind == "l" else "file"))
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 def listings_in(data: bytes, job_ids: Mapping[str, str], settings: ClusterSettings) -> dict[str, Listing]:
@@ -166,6 +166,7 @@ def parse_marker(text: str) -> Marker | None:
 
 
 def glimpses_in(data: bytes) -> dict[str, Glimpse]:
+    """What peek.sh printed, by job id: a line of five fields, and after it as many bytes of output as the last one says."""
     glimpses, position = {}, 0
     while (end := data.find(b"\n", position)) >= 0:
         fields = data[position:end].decode("utf-8", "replace").split("\t")

@@ -162,7 +162,7 @@ class BaseRunner(BatchSystem):
         for target in missing:
             if not wanted[target].local.is_file():
                 raise RemoteFailure(
-                    f"The attached file {target} is neither on {self.transport.where} nor here any more.",
+                    f"The attached file {target} is gone from {self.transport.where} and from CrystalDeck's own files.",
                     hint="Attach it from another job, or upload it again.",
                 )
         small = [target for target in missing if wanted[target].local.stat().st_size < BLOCK_SIZE]
@@ -177,8 +177,8 @@ class BaseRunner(BatchSystem):
             arrived[target] = (place, "move")
         if missing and (left := await self._attach({target: wanted[target] for target in missing}, arrived)):
             raise RemoteFailure(
-                f"The attached file {left[0]} did not arrive on {self.transport.where} as it was sent.",
-                hint="Is the disk full? CrystalDeck submits nothing whose files are not complete.",
+                f"The attached file {left[0]} did not arrive intact on {self.transport.where}.",
+                hint="Is the disk full? No job is submitted with incomplete files.",
             )
 
     def _members(self, batch: Sequence[Package]) -> dict[str, bytes]:
@@ -315,10 +315,10 @@ def _by_job(jobs: Sequence[Handle], words: Mapping[str, SchedulerWord]) -> dict[
 
 def _hint(complaint: str, workdir: str) -> str:
     if "quota" in complaint.lower() or "no space" in complaint.lower():
-        return f"The disk of {workdir} is full or its quota is used up: make room there; CrystalDeck tries again."
+        return f"The disk or quota of {workdir} is full: free some space there; CrystalDeck will retry."
     if "permission denied" in complaint.lower():
         return f"The account cannot write to {workdir}: choose another work directory on the cluster's page."
-    return "Run the cluster's test for details; CrystalDeck tries again by itself."
+    return "Test the cluster for details; CrystalDeck will retry by itself."
 
 
 def _tar(members: dict[str, bytes]) -> bytes:

@@ -143,7 +143,7 @@ class BatchSystem(ABC):
     def word_of_marker(cls, marker: Marker | None) -> SchedulerWord:
         """How a job ended that the queue does not list, by its exit marker; only asked where there is no accounting."""
         if marker is None:
-            return SchedulerWord("KILLED", Phase.ENDED, Ending.ERROR, "The job is gone without an exit marker.")
+            return SchedulerWord("KILLED", Phase.ENDED, Ending.ERROR, "The job disappeared without an exit marker.")
         ending = Ending.NORMAL if marker.status == 0 else Ending.ERROR
         return SchedulerWord(f"EXITED {marker.status}", Phase.ENDED, ending, exit_code=marker.status)
 

@@ -37,8 +37,8 @@ def check_packages(batch: Iterable[Package], companions: Iterable[str]) -> None:
     for package in batch:
         if reason := package_fault(package):
             raise RemoteFailure(
-                f"{package.name[:80]} cannot be sent: {reason}.", hint="Correct its template, and make the job anew."
+                f"{package.name[:80]} cannot be sent: {reason}.", hint="Correct its template and create the job again."
             )
     for path in companions:
         if not all(is_path_part(part) or part == STATE_FOLDER for part in path.split("/")):
-            raise RemoteFailure(f"{path[:120]!r} is no path of a job array.", hint="Rename the batch.")
+            raise RemoteFailure(f"{path[:120]!r} is not a valid path for a job array.", hint="Rename the batch.")

@@ -43,7 +43,7 @@ class DirectRunner(BaseRunner):
     def word_of_marker(cls, marker: Marker | None) -> SchedulerWord:
         """How a process that is gone ended; one that left no marker was killed."""
         if marker is None:
-            return SchedulerWord("KILLED", Phase.ENDED, Ending.ERROR, "The process is gone without an exit marker.")
+            return SchedulerWord("KILLED", Phase.ENDED, Ending.ERROR, "The process disappeared without an exit marker.")
         if marker.signal == WARNING_SIGNAL:
             return SchedulerWord("TIMEOUT", Phase.ENDED, Ending.TIMEOUT, exit_code=marker.status)
         if marker.signal:

@@ -47,7 +47,7 @@ STATES: dict[str, tuple[Phase, Ending | None]] = {
 }
 
 STATE_WORDS: dict[str, str] = {
-    "CONFIGURING": "Nodes are allotted and being made ready.",
+    "CONFIGURING": "Nodes are allocated and being prepared.",
     "REQUEUED": "Put back into the queue.",
     "REQUEUE_HOLD": "Put back into the queue and held.",
     "COMPLETING": "Ending: the nodes are being cleaned.",
@@ -60,26 +60,26 @@ REASONS: dict[str, str] = {
     "Priority": "Waiting: other jobs have a higher priority.",
     "Resources": "Waiting for free nodes.",
     "Dependency": "Waiting for another job.",
-    "DependencyNeverSatisfied": "The job that it waits for failed; it will never start.",
+    "DependencyNeverSatisfied": "The job that it depends on failed; it will never start.",
     "JobHeldUser": "Held by its owner.",
     "JobHeldAdmin": "Held by an administrator.",
-    "BeginTime": "Its start time has not come.",
-    "PartitionTimeLimit": "The time limit asked for is longer than the partition allows.",
-    "PartitionNodeLimit": "More nodes are asked for than the partition allows.",
+    "BeginTime": "Its start time has not come yet.",
+    "PartitionTimeLimit": "The requested time limit is longer than the partition allows.",
+    "PartitionNodeLimit": "More nodes were requested than the partition allows.",
     "PartitionDown": "The partition is down.",
     "PartitionInactive": "The partition is inactive.",
     "ReqNodeNotAvail": "A node that it needs is not available, or is reserved for maintenance.",
     "Reservation": "Waiting for its reservation.",
     "Licenses": "Waiting for a licence.",
     "NodeDown": "A node that it needs is down.",
-    "BadConstraints": "No node has what it asks for.",
-    "AssocGrpCpuLimit": "The group's limit of cores is reached.",
-    "AssocGrpJobsLimit": "The group's limit of running jobs is reached.",
-    "AssocMaxJobsLimit": "The account's limit of running jobs is reached.",
-    "QOSMaxJobsPerUserLimit": "The limit of running jobs per user is reached.",
-    "QOSMaxCpuPerUserLimit": "The limit of cores per user is reached.",
-    "QOSGrpCpuLimit": "The limit of cores of this quality of service is reached.",
-    "QOSMaxWallDurationPerJobLimit": "The time limit asked for is longer than the quality of service allows.",
+    "BadConstraints": "No node has the requested resources.",
+    "AssocGrpCpuLimit": "The group's core limit is reached.",
+    "AssocGrpJobsLimit": "The group's limit on running jobs is reached.",
+    "AssocMaxJobsLimit": "The account's limit on running jobs is reached.",
+    "QOSMaxJobsPerUserLimit": "The per user limit on running jobs is reached.",
+    "QOSMaxCpuPerUserLimit": "The per user core limit is reached.",
+    "QOSGrpCpuLimit": "The core limit of this quality of service is reached.",
+    "QOSMaxWallDurationPerJobLimit": "The requested time limit is longer than the quality of service allows.",
     "InvalidAccount": "The account is not valid.",
     "InvalidQOS": "The quality of service is not valid.",
     "Prolog": "The node is being prepared.",
@@ -123,6 +123,7 @@ class SlurmRunner(BaseRunner):
 
     @classmethod
     def directives(cls, settings: ClusterSettings, name: str, token: str, resources: Resources) -> tuple[str, ...]:
+        """Lines `#SBATCH --option=value`; the job is warned by USR1 before its time limit, and never requeued by SLURM."""
         lead = min(SIGNAL_LEAD, resources.walltime_s // 10)
         options = {
             "job-name": name,
@@ -202,7 +203,7 @@ class SlurmRunner(BaseRunner):
             Check(
                 "scheduler",
                 answers,
-                version if answers else "SLURM's commands were not found: load them in ~/.profile.",
+                version if answers else "SLURM's commands were not found: add them to PATH in ~/.profile.",
             ),
             Check("partitions", bool(told.get("partitions")) and answers, told.get("partitions", "none")),
             Check("accounting", accounting == "available", accounting or "sacct gave no answer"),

@@ -23,14 +23,17 @@ class JobArray:
 
     @property
     def key(self) -> str:
+        """Ten characters that follow from the tokens of the jobs, so that the same batch makes the same array again."""
         return hashlib.sha256(" ".join(package.token for package in self.packages).encode()).hexdigest()[:10]
 
     @property
     def name(self) -> str:
+        """The array's name in the scheduler."""
         return f"{self.group}-{self.key}"
 
     @property
     def directory(self) -> str:
+        """Its directory below the work directory."""
         owner = self.packages[0].directory.partition("/")[0]
         return f"{owner}/arrays/{self.name}"
 
@@ -67,9 +70,10 @@ def _directives_of(package: Package) -> tuple[str, ...]:
     """What a job asks of the scheduler, but for its name."""
     lines = package.files["job.sh"].decode().splitlines()
     return tuple(
-        line for line in lines
+        line
+        for line in lines
         if line.startswith("#SBATCH ") and not line.startswith(("#SBATCH --job-name", "#SBATCH --comment"))
-    )  # fmt: skip
+    )
 
 
 def arrays_of(batch: Sequence[Package]) -> list[JobArray]:

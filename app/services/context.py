@@ -57,7 +57,7 @@ class Context:
     """Held while what the group saved is read anew."""
 
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when there is something to do that should not wait for the next tick: a job to hand over, a run to go on with."""
+    """Set when there is something to do that should not wait for the next tick: a job to submit, a run to continue."""
 
     def budget(self, key: CredentialKey) -> Budget:
         return self.budgets.setdefault(key, Budget())

@@ -34,6 +34,7 @@ class Completed:
 
     @property
     def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 are replaced."""
         return self.stdout.decode("utf-8", "replace")
 
     @property
@@ -56,16 +57,18 @@ class Kept:
         self._count = 0
 
     def add(self, data: bytes) -> None:
+        """Take the next bytes."""
         self._count += len(data)
         if self._count > self._limit:
             raise RemoteFailure(
-                f"{self._where} sent more than the {self._limit} bytes that were asked for.",
-                hint="A file may have grown meanwhile: it is tried again. If it stays, look at the machine.",
+                f"{self._where} sent more than the {self._limit} bytes that were expected.",
+                hint="A file may have grown meanwhile; CrystalDeck will retry. If it happens again, look at the machine.",
             )
         self._sink(data)
 
     @property
     def data(self) -> bytes:
+        """All that came, where no sink took it."""
         return bytes(self._data)
 
 
@@ -109,7 +112,9 @@ class Transport(Protocol):
         """Copy one large file to a path below `root`; a file or link that is there is replaced, not written through."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close what is held open."""
+        ...
 
 
 def sh_command(script: str, args: Sequence[str]) -> tuple[str, bytes]:
@@ -144,6 +149,11 @@ class NoiseFilter:
         return self._before is None
 
     def feed(self, data: bytes) -> None:
+        """Take the next bytes that the account prints.
+
+        Raises:
+            RemoteFailure: its start-up files print more than a megabyte.
+        """
         if self._before is None:
             self._sink(data)
             return

@@ -35,11 +35,14 @@ def account_environment(
     environ: Mapping[str, str], account: pwd.struct_passwd, more: Sequence[str] = ()
 ) -> dict[str, str]:
     """The same for a process of another account: its own home and name, and no folder for temporary files of ours."""
-    found = {name: value for name, value in child_environment(environ, more).items() if name != "TMPDIR"}
-    return found | {
-        "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name, "SHELL": account.pw_shell or "/bin/sh",
-        "PATH": found.get("PATH", _PATH),
-    }  # fmt: skip
+    variables = {name: value for name, value in child_environment(environ, more).items() if name != "TMPDIR"}
+    return variables | {
+        "HOME": account.pw_dir,
+        "USER": account.pw_name,
+        "LOGNAME": account.pw_name,
+        "SHELL": account.pw_shell or "/bin/sh",
+        "PATH": variables.get("PATH", _PATH),
+    }
 
 
 def account_name() -> str:

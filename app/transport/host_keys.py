@@ -41,11 +41,11 @@ async def offered_key(
         except (asyncssh.Error, OSError) as error:
             late = isinstance(error, TimeoutError)
             why = f"no answer within {limit:g} s" if late else str(error) or type(error).__name__
-            found = Unreachable(
+            unreachable = Unreachable(
                 f"{name} cannot be reached: {why}.", hint="Check host name, port, jump host and network."
             )
-            found.whole_machine = tunnel is None or late
-            raise found from error
+            unreachable.whole_machine = tunnel is None or late
+            raise unreachable from error
     if key is None:
         raise Unreachable(f"{hostname}:{port} shows no host key.", hint="Is an SSH server listening there?")
     return key.export_public_key().decode().strip()

@@ -97,8 +97,8 @@ class Hosts:
         own = sum(person == visitor.person for _, person in host.refusals)
         if own >= REFUSALS_OF_ONE or (len(host.refusals) >= REFUSALS_OF_ALL and not visitor.known):
             raise CircuitOpen(
-                f"{name} refused {len(host.refusals)} logins within {WINDOW / 60:.0f} minutes: nothing more is tried there "
+                f"{name} refused {len(host.refusals)} logins within {WINDOW / 60:.0f} minutes: no further logins are tried there "
                 f"{'with your keys' if own >= REFUSALS_OF_ONE else 'with keys that it has not accepted before'} for a while.",
-                hint="Centres ban the address of whoever keeps knocking. Put the public key on the cluster, wait some "
+                hint="Computing centres ban addresses after repeated failed logins. Put the public key on the cluster, wait a few "
                 "minutes, then press 'Test' on the cluster's page.",
             )

@@ -51,6 +51,11 @@ class LocalTransport:
         timeout: float | None = None,
         sink: Sink | None = None,
     ) -> Completed:
+        """See `Transport.run`.
+
+        Raises:
+            Unreachable: it did not finish in time.
+        """
         return await self._limited(self._complete(script, args, stdin, sink), timeout or self._timeout)
 
     async def _limited(self, steps: Any, limit: float) -> Completed:
@@ -61,8 +66,8 @@ class LocalTransport:
                 return await asyncio.shield(work)
         except TimeoutError:
             raise Unreachable(
-                f"A command on {self.where} did not end within {limit:g} s.",
-                hint="Is a file system hanging? CrystalDeck tries again.",
+                f"A command on {self.where} did not finish within {limit:g} s.",
+                hint="A file system may hang; CrystalDeck will retry.",
             ) from None
         except asyncio.CancelledError:
             # The service stops: half a submission helps nobody, so a step that is under way may end.
@@ -109,9 +114,18 @@ class LocalTransport:
     ) -> asyncio.subprocess.Process:
         before, options = self._account()
         return await asyncio.create_subprocess_exec(
-            *before, "/bin/sh", "-c", script, "sh", *args,
-            stdin=source, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True, **options,
-        )  # fmt: skip
+            *before,
+            "/bin/sh",
+            "-c",
+            script,
+            "sh",
+            *args,
+            stdin=source,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            **options,
+        )
 
     def _account(self) -> tuple[list[str], dict[str, Any]]:
         """What precedes a command, and how its process is made, so that it runs as the account that is wanted."""
@@ -122,8 +136,8 @@ class LocalTransport:
             account = pwd.getpwnam(self._run_as)
         except KeyError:
             raise ConfigurationError(
-                f"There is no account {self._run_as!r} on this server, as which jobs are to run.",
-                hint="Make it, or correct run_as of the cluster in the configuration file.",
+                f"There is no account {self._run_as!r} on this server to run jobs as.",
+                hint="Create it, or correct run_as of the cluster in the configuration file.",
             ) from None
         options: dict[str, Any] = {"cwd": "/", "env": account_environment(os.environ, account, self._pass)}
         if os.geteuid() == account.pw_uid:
@@ -138,9 +152,17 @@ class LocalTransport:
         before, options = self._account()
         if before:
             process = await asyncio.create_subprocess_exec(
-                *before, "/bin/kill", "-s", "KILL", "--", f"-{pid}",
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, **options,
-            )  # fmt: skip
+                *before,
+                "/bin/kill",
+                "-s",
+                "KILL",
+                "--",
+                f"-{pid}",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                **options,
+            )
             await process.wait()
             return
         with suppress(ProcessLookupError):
@@ -148,6 +170,7 @@ class LocalTransport:
 
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `Transport.follow`; the process is killed at the end."""
         self.commands += 1
         starting = asyncio.ensure_future(self._start(script, args))
         try:
@@ -160,6 +183,7 @@ class LocalTransport:
             await process.communicate()
 
     async def download(self, root: str, path: str, local: Path, size: int) -> None:
+        """See `Transport.download`; read as the account that jobs run as."""
         offset = local.stat().st_size if local.exists() else 0
         with local.open("ab") as target:
             room = Kept(self.where, size - offset, target.write)
@@ -169,6 +193,7 @@ class LocalTransport:
         self._check(done, path)
 
     async def upload(self, local: Path, root: str, path: str) -> None:
+        """See `Transport.upload`; written as the account that jobs run as."""
         with local.open("rb") as source:
             done = await self._limited(self._complete(_TAKE, [root, path], b"", None, source), TRANSFER_SECONDS)
         self._check(done, path)
@@ -177,7 +202,7 @@ class LocalTransport:
         if done.status != 0:
             raise RemoteFailure(
                 f"Copying {path} on {self.where} failed: {done.complaint or f'status {done.status}'}.",
-                hint="It is tried again.",
+                hint="CrystalDeck will retry.",
             )
 
     async def close(self) -> None:

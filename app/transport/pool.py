@@ -44,12 +44,14 @@ class Link:
     """A person asks for it now."""
 
     def opened(self, opening: asyncio.Task[Transport]) -> None:
+        """The opening has ended, one way or another."""
         self.opening = None
         if not opening.cancelled():
             # Whoever waited has it; if nobody did, it is not an error that nobody noticed.
             opening.exception()
 
     async def end(self) -> None:
+        """End an opening that is under way, and close the connection."""
         if self.opening is not None:
             self.opening.cancel()
             await asyncio.wait({self.opening})
@@ -93,6 +95,7 @@ class ConnectionPool:
         return {key: link.stamp for key, link in self._links.items() if link.transport is not None}
 
     def is_open(self, key: CredentialKey) -> bool:
+        """Whether a connection of this credential is open."""
         link = self._links.get(key)
         return link is not None and link.transport is not None and link.transport.is_open
 
@@ -192,6 +195,7 @@ class ConnectionPool:
         await self._end(keys)
 
     async def close(self) -> None:
+        """Close everything for good: nothing is opened any more."""
         self._closed = True
         await self._end(self.keys)
 
@@ -202,6 +206,6 @@ class ConnectionPool:
 
 def _given_up() -> Unreachable:
     return Unreachable(
-        "The connection was given up while it was being opened: its settings or its key changed, or the service stops.",
-        hint="CrystalDeck connects anew by itself.",
+        "The connection was abandoned while it was being opened: its settings or its key changed, or the service is stopping.",
+        hint="CrystalDeck reconnects by itself.",
     )

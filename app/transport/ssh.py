@@ -65,6 +65,7 @@ class Login:
 
     @property
     def where(self) -> str:
+        """`account@host`, for messages."""
         return f"{self.target.username}@{self.target.hostname}"
 
 
@@ -77,9 +78,11 @@ class _Client(asyncssh.SSHClient):
         """The machine answered, showed the trusted key, and asks who we are."""
 
     def begin_auth(self, username: str) -> None:
+        """asyncssh: the machine wants to know who we are."""
         self.was_asked = True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """asyncssh: the connection ended."""
         if self._tunnel is not None:
             self._tunnel.close()
 
@@ -92,6 +95,7 @@ class Connection:
     tunnel: asyncssh.SSHClientConnection | None = None
 
     async def close(self) -> None:
+        """Close it, and the way to it."""
         await _close(self.ssh)
         if self.tunnel is not None:
             await _close(self.tunnel)
@@ -188,7 +192,7 @@ async def _open(
             )
     except asyncssh.HostKeyNotVerifiable as error:
         raise HostKeyChanged(
-            f"{name} shows another host key than the trusted one ({fingerprint(endpoint.host_key)}). "
+            f"{name} shows a different host key from the trusted one ({fingerprint(endpoint.host_key)}). "
             "Nothing was sent to it.",
             hint="Ask the centre whether its key was changed; if so, forget the old key on the cluster's page and "
             "confirm the new fingerprint. If not, somebody may stand between you and the cluster.",
@@ -207,15 +211,15 @@ def _unreachable(
     name: str, error: Exception, limit: float, client: _Client, tunnel: asyncssh.SSHClientConnection | None
 ) -> Unreachable:
     why = f"no answer within {limit:g} s" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    found = Unreachable(
+    unreachable = Unreachable(
         f"{name} cannot be reached: {why}.",
-        hint="Check host name, port, jump host and network; CrystalDeck tries again by itself.",
+        hint="Check host name, port, jump host and network; CrystalDeck will retry by itself.",
     )
     # What happens before a machine asks who we are concerns everybody. On the way through a jump host only a silent machine
     # does: a lost tunnel or a forbidden one is a matter of that account.
     refused = isinstance(error, asyncssh.ChannelOpenError) and error.code == asyncssh.OPEN_CONNECT_FAILED
-    found.whole_machine = not client.was_asked and (tunnel is None or refused or isinstance(error, TimeoutError))
-    return found
+    unreachable.whole_machine = not client.was_asked and (tunnel is None or refused or isinstance(error, TimeoutError))
+    return unreachable
 
 
 class SSHTransport:
@@ -231,6 +235,7 @@ class SSHTransport:
 
     @property
     def is_open(self) -> bool:
+        """Whether commands can be run."""
         return not self._connection.is_closed()
 
     async def run(
@@ -242,6 +247,11 @@ class SSHTransport:
         timeout: float | None = None,
         sink: Sink | None = None,
     ) -> Completed:
+        """See `Transport.run`.
+
+        Raises:
+            Unreachable: the connection was lost, or the command did not finish in time.
+        """
         self.commands += 1
         command, marker = sh_command(script, args)
         kept = Kept(self.where, MAX_ANSWER)
@@ -257,8 +267,8 @@ class SSHTransport:
                     process.close()
         except TimeoutError:
             raise Unreachable(
-                f"A command on {self.where} did not end within {limit:g} s.",
-                hint="The machine may be overloaded or its file system may hang; CrystalDeck tries again.",
+                f"A command on {self.where} did not finish within {limit:g} s.",
+                hint="The machine may be overloaded or its file system may hang; CrystalDeck will retry.",
             ) from None
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
@@ -277,6 +287,7 @@ class SSHTransport:
 
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `Transport.follow`; it holds one of the channels."""
         self.commands += 1
         command, marker = sh_command(script, args)
         try:
@@ -290,6 +301,7 @@ class SSHTransport:
             raise self._lost(error) from error
 
     async def download(self, root: str, path: str, local: Path, size: int) -> None:
+        """See `Transport.download`; by SFTP, from the byte on that `local` ends with."""
         self.commands += 1
         offset = local.stat().st_size if local.exists() else 0
         try:
@@ -311,11 +323,14 @@ class SSHTransport:
                         while data := await source.read(LARGE_READ):
                             room.add(data)  # type: ignore[arg-type]
         except TimeoutError:
-            raise Unreachable(f"{path} did not come from {self.where} in time.", hint="It is tried again.") from None
+            raise Unreachable(
+                f"{path} was not copied from {self.where} in time.", hint="CrystalDeck will retry."
+            ) from None
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 
     async def upload(self, local: Path, root: str, path: str) -> None:
+        """See `Transport.upload`; by SFTP."""
         self.commands += 1
         try:
             async with self._channels, self._connection.start_sftp_client() as sftp:
@@ -331,12 +346,13 @@ class SSHTransport:
             raise self._lost(error) from error
 
     async def close(self) -> None:
+        """Close the connection, and the one to the jump host."""
         await self._way.close()
 
     def _lost(self, error: Exception) -> Unreachable:
         return Unreachable(
-            f"The connection to {self.where} broke: {str(error) or type(error).__name__}.",
-            hint="CrystalDeck connects again by itself; nothing is submitted twice.",
+            f"The connection to {self.where} was lost: {str(error) or type(error).__name__}.",
+            hint="CrystalDeck reconnects by itself; nothing is submitted twice.",
         )
 
 
@@ -353,10 +369,10 @@ async def inside(sftp: asyncssh.SFTPClient, root: str, path: str) -> str:
 
 async def check_regular(sftp: asyncssh.SFTPClient, place: str) -> None:
     """Raise RemoteFailure where this is no regular file, or lies behind a symbolic link."""
-    found = await sftp.lstat(place)
-    if not stat.S_ISREG(found.permissions or 0) or str(await sftp.realpath(place)) != place:
+    attributes = await sftp.lstat(place)
+    if not stat.S_ISREG(attributes.permissions or 0) or str(await sftp.realpath(place)) != place:
         raise RemoteFailure(
-            f"{place.rpartition('/')[2]} is no regular file.", hint="Links, pipes and devices are never copied."
+            f"{place.rpartition('/')[2]} is not a regular file.", hint="Links, pipes and devices are never copied."
         )
 
 

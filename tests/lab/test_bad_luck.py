@@ -128,7 +128,7 @@ def test_a_changed_host_key_is_refused(lab: Lab, tmp_path: Path) -> None:
     try:
         tested = service.command("cluster", "test", "lab")
         assert tested.returncode == 1
-        assert "another host key than the trusted one" in tested.stdout
+        assert "a different host key from the trusted one" in tested.stdout
     finally:
         lab.stop_sshd()
         lab.restart_sshd()

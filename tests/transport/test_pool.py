@@ -292,7 +292,7 @@ async def test_dropping_ends_an_opening_and_leaves_nothing(machine: Machine, poo
     await machine.judging.wait()
     await pool.drop(ada.key.cluster_id)
     machine.gate.set()
-    with pytest.raises(Unreachable, match="given up"):
+    with pytest.raises(Unreachable, match="abandoned"):
         await waiting
     await machine.deserted()
     assert not pool.keys
@@ -339,7 +339,7 @@ async def test_closing_ends_what_is_being_opened(machine: Machine, clock: Clock)
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in ended] == [Unreachable, Unreachable]
     await machine.deserted()
-    with pytest.raises(Unreachable, match="service stops"):
+    with pytest.raises(Unreachable, match="service is stopping"):
         await pool.get(ada.key, ada.to(machine))
 
 

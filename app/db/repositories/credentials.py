@@ -41,9 +41,11 @@ async def by_ids(session: ReadSession, ids: Collection[int]) -> dict[int, Creden
 async def kept(session: ReadSession, cluster_id: int, user_id: int) -> list[Credential]:
     """Earlier keys of a user that can still be used, the oldest first."""
     query = select(Credential).where(
-        Credential.cluster_id == cluster_id, Credential.user_id == user_id,
-        col(Credential.retired_at).is_not(None), Credential.private_key != "",
-    )  # fmt: skip
+        Credential.cluster_id == cluster_id,
+        Credential.user_id == user_id,
+        col(Credential.retired_at).is_not(None),
+        Credential.private_key != "",
+    )
     return list((await session.exec(query.order_by(col(Credential.id)))).all())
 
 
@@ -75,9 +77,12 @@ async def forget_cluster(session: WriteSession, cluster_id: int) -> None:
 async def adopt(session: WriteSession, heir: Credential) -> list[int]:
     """The jobs that its owner submitted to the same account with earlier keys are its own now. Ids of those keys."""
     query = select(Credential.id).where(
-        Credential.cluster_id == heir.cluster_id, Credential.user_id == heir.user_id,
-        Credential.username == heir.username, col(Credential.retired_at).is_not(None), Credential.id != heir.id,
-    )  # fmt: skip
+        Credential.cluster_id == heir.cluster_id,
+        Credential.user_id == heir.user_id,
+        Credential.username == heir.username,
+        col(Credential.retired_at).is_not(None),
+        Credential.id != heir.id,
+    )
     earlier = [credential_id for credential_id in (await session.exec(query)).all() if credential_id is not None]
     if earlier:
         jobs = update(RemoteJob).where(col(RemoteJob.credential_id).in_(earlier)).values(credential_id=heir.id)
@@ -134,9 +139,12 @@ async def jobs_submitted(
         select(Job)
         .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
         .where(
-            Job.cluster_id == cluster_id, Job.owner_id == owner_id, RemoteJob.credential_id == credential_id,
-            RemoteJob.account == account, Job.attention != attention_not,
+            Job.cluster_id == cluster_id,
+            Job.owner_id == owner_id,
+            RemoteJob.credential_id == credential_id,
+            RemoteJob.account == account,
+            Job.attention != attention_not,
             col(Job.state).in_([str(state) for state in states]),
         )
-    )  # fmt: skip
+    )
     return list((await session.exec(query)).all())

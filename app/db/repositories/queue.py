@@ -41,7 +41,7 @@ async def waiting(
     return [Queued(*row) for row in (await session.exec(query)).all()]
 
 
-async def there(session: ReadSession, cluster_id: int) -> dict[int, int]:
+async def count_occupying_by_owner(session: ReadSession, cluster_id: int) -> dict[int, int]:
     """Jobs that count against the cluster's limits, by user."""
     query = select(col(Job.owner_id), func.count()).where(
         Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in OCCUPYING])
@@ -57,7 +57,7 @@ async def ahead_of(session: ReadSession, job: Job) -> int:
     return (await session.exec(query)).one()
 
 
-async def ends(session: ReadSession) -> dict[tuple[int, int], tuple[float, float]]:
+async def place_bounds(session: ReadSession) -> dict[tuple[int, int], tuple[float, float]]:
     """First and last place in the queue, by cluster and priority."""
     places = func.min(col(Job.place)), func.max(col(Job.place))
     query = select(col(Job.cluster_id), col(Job.priority), *places).where(
@@ -77,7 +77,7 @@ async def matching(session: ReadSession, wanted: JobFilter, limit: int) -> list[
     return await _in_order(session, restricted(query, wanted).limit(limit))
 
 
-async def named(session: ReadSession, job_ids: Collection[str]) -> list[tuple[str, str]]:
+async def ids_and_names(session: ReadSession, job_ids: Collection[str]) -> list[tuple[str, str]]:
     """Ids and names of those jobs that exist, in the order of the queue."""
     return await _in_order(session, select(col(Job.id), col(Job.name)).where(col(Job.id).in_(list(job_ids))))
 
@@ -101,8 +101,8 @@ async def all_waiting(session: ReadSession) -> list[tuple[str, str, int, str, st
     return [tuple(row) for row in (await session.exec(query)).all()]
 
 
-async def handed_since(session: ReadSession, cluster_id: int, moment: datetime) -> list[datetime]:
-    """When jobs were handed to a cluster, since `moment`: what a pace goes by after a restart."""
+async def submissions_since(session: ReadSession, cluster_id: int, moment: datetime) -> list[datetime]:
+    """When submissions of jobs to a cluster began, since `moment`: what a pace goes by after a restart."""
     query = (
         select(JobEvent.at)
         .join(Job, col(Job.id) == col(JobEvent.job_id))

@@ -57,8 +57,8 @@ async def _login(context: Context, account: Account) -> Login:
         cluster = await session.get(Cluster, account.cluster_id)
     if cluster is None or cluster_settings(cluster) != account.settings:
         raise Unreachable(
-            f"The settings of {account.cluster} changed while it was to be connected.",
-            hint="CrystalDeck connects anew by itself.",
+            f"The settings of {account.cluster} changed while connecting.",
+            hint="CrystalDeck reconnects by itself.",
         )
     told = partial(note_accepted, context, account.key) if account.key.is_personal else None
     return Login(target, keys, agent, jump, known, told, stamp_of(cluster))

@@ -99,7 +99,7 @@ def read_settings(name: str, values: Mapping[str, Any], *, remote_only: bool) ->
     check_cluster(name, settings)
     if remote_only and is_local(settings):
         raise NotAllowed(
-            f"The cluster {name} would run commands or read keys on this server itself.",
+            f"The cluster {name} would run commands or read keys on this server.",
             hint="Give a host name, and no key_path; the server's operator can add others in the configuration file.",
         )
     return settings
@@ -146,7 +146,7 @@ async def edit(
         before, _ = legible_settings(row)
         if remote_only and is_local(before):
             raise NotAllowed(
-                f"The cluster {name} runs commands or reads keys on this server itself.",
+                f"The cluster {name} runs commands or reads keys on this server.",
                 hint=f"The server's operator can change it: crystaldeck cluster edit {name} --set …",
             )
         stored = row.settings if isinstance(row.settings, dict) else {}
@@ -171,7 +171,7 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
     """Take a cluster away. Its jobs, their files and results stay and keep naming it; members' keys for it are thrown away.
 
     Raises:
-        NotFound. Conflict: it is one of the configuration file, or jobs or runs of it have not ended.
+        NotFound. Conflict: it is one of the configuration file, or jobs or runs have not ended.
     """
     require(actor, "cluster.change")
     async with context.database.write() as session:
@@ -184,7 +184,7 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
                 part for part in (f"jobs ({listed})" if going else "", f"{runs} runs" if runs else "") if part
             )
             raise Conflict(
-                f"{name} cannot be removed: {told} of it have not ended.",
+                f"{name} cannot be removed: {told} have not ended.",
                 hint="Wait for them, or cancel them; pause the cluster meanwhile, so that nothing new is submitted.",
             )
         row.removed_at, row.removed_by = now(), actor.name
@@ -230,7 +230,7 @@ def form_fields(settings: ClusterSettings, typed: Mapping[str, str]) -> list[Set
 def why_fixed(context: Context, name: str, settings: ClusterSettings) -> str:
     """Why a page cannot change a cluster; empty: it can."""
     if name in context.settings.clusters:
-        return f"It is written in the configuration file of the server: its operator changes [clusters.{name}] there."
+        return f"It is defined in the server's configuration file: its operator changes [clusters.{name}] there."
     if is_local(settings):
         return f"It runs or reads something on this server: its operator changes it by crystaldeck cluster edit {name}."
     return ""
@@ -241,8 +241,8 @@ async def _own(context: Context, session: ReadSession, name: str) -> Cluster:
     row = await usable_cluster(session, name)
     if name in context.settings.clusters:
         raise Conflict(
-            f"{name} is written in the configuration file of the server.",
-            hint=f"Its operator changes [clusters.{name}] there, and starts the service again.",
+            f"{name} is defined in the server's configuration file.",
+            hint=f"Its operator changes [clusters.{name}] there and restarts the service.",
         )
     return row
 
@@ -254,7 +254,7 @@ async def _refuse_moving(session: ReadSession, row: Cluster, before: ClusterSett
     if count:
         raise Conflict(
             f"{count} job{'s are' if count > 1 else ' is'} on {row.name}: {', '.join(moved)} cannot be changed now.",
-            hint="Wait until they have ended, or add the other machine under a name of its own.",
+            hint="Wait until they have ended, or add the other machine under another name.",
             fields=[FieldError(key, "cannot be changed while jobs are there") for key in moved],
         )
 

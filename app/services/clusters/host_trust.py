@@ -104,9 +104,9 @@ async def _trusted(
     async with context.database.read() as session:
         cluster = await clusters.by_name(session, account.cluster)
     assert cluster is not None
-    known = cluster.proxy_host_key if proxy else cluster.host_key
-    if known:
-        return known
+    trusted_key = cluster.proxy_host_key if proxy else cluster.host_key
+    if trusted_key:
+        return trusted_key
     offered = await offered_key_of(context, account, host, port, jump)
     print_of_it = fingerprint(offered)
     expected = account.settings.proxy_host_key if proxy else account.settings.host_key

@@ -102,21 +102,23 @@ async def close_stale(context: Context) -> None:
     """Close connections whose key or whose cluster is not what it was, perhaps because of another process."""
     keys, stamps = context.pool.keys, context.pool.stamps
     async with context.database.read() as session:
-        known = await credentials.by_ids(session, {key.credential_id for key in keys if key.credential_id is not None})
+        credentials_by_id = await credentials.by_ids(
+            session, {key.credential_id for key in keys if key.credential_id is not None}
+        )
         current = {row.id: stamp_of(row) for row in await clusters.every(session)}
     stale = [key for key in keys if stamps.get(key, current.get(key.cluster_id)) != current.get(key.cluster_id)]
-    await context.pool.drop_credentials({*stale, *_gone(keys, known)})
+    await context.pool.drop_credentials({*stale, *_gone(keys, credentials_by_id)})
 
 
 def _gone(keys: Iterable[CredentialKey], known: dict[int, Credential]) -> list[CredentialKey]:
-    found = []
+    gone = []
     for key in keys:
         row = known.get(key.credential_id or 0)
         if key.is_personal and (
             row is None or not row.private_key or key_fingerprint(row.public_key) != key.fingerprint
         ):
-            found.append(key)
-    return found
+            gone.append(key)
+    return gone
 
 
 async def secrets_of(context: Context, account: Account) -> tuple[tuple[bytes, ...], str | None, bool]:
@@ -130,7 +132,7 @@ async def secrets_of(context: Context, account: Account) -> tuple[tuple[bytes, .
         async with context.database.read() as session:
             row = (await credentials.by_ids(session, [account.key.credential_id])).get(account.key.credential_id)
         if row is None or not row.private_key:
-            raise Conflict(f"The key for {account.cluster} was removed.", hint="Make a new one on its page.")
+            raise Conflict(f"The key for {account.cluster} was removed.", hint="Create a new one on its page.")
         private = context.vault.open(row.private_key, f"ssh:{row.id}")
         return (private,), None, row.accepted_at is not None
     if settings.key_path:
@@ -149,6 +151,4 @@ async def secrets_of(context: Context, account: Account) -> tuple[tuple[bytes, .
             f"{account.cluster} is to use ssh-agent, but none runs in the service's environment.",
             hint="Start the service with SSH_AUTH_SOCK set, or give key_path.",
         )
-    raise Conflict(
-        f"There is no key of yours for {account.cluster} yet.", hint=f"Make one on the page of {account.cluster}."
-    )
+    raise Conflict(f"You have no key for {account.cluster} yet.", hint=f"Create one on the page of {account.cluster}.")

@@ -58,10 +58,10 @@ async def usable_cluster(session: ReadSession, name: str, *, field: str = "") ->
     cluster = await clusters.by_name(session, name) if CLUSTER_NAME.fullmatch(name) else None
     if cluster is not None:
         return cluster
-    known = ", ".join(row.name for row in await clusters.all_active(session))
+    names = ", ".join(row.name for row in await clusters.all_active(session))
     message, hint = (
         f"There is no cluster {name[:60]!r}.",
-        f"Known clusters: {known or 'none; add one on the clusters page'}.",
+        f"Known clusters: {names or 'none; add one on the clusters page'}.",
     )
     if field:
         raise InvalidInput(message, hint=hint, fields=[FieldError(field, "must name a cluster", name[:60])])

@@ -30,14 +30,17 @@ class Account:
 
     @property
     def cluster_id(self) -> int:
+        """The id of the cluster's row."""
         return self.key.cluster_id
 
     @property
     def username(self) -> str:
+        """The name of the account on the machine; empty: the service's own, on this server."""
         return self.key.username
 
     @property
     def is_local(self) -> bool:
+        """Whether the machine is this server."""
         return not self.settings.hostname
 
 
@@ -52,9 +55,12 @@ def cluster_settings(cluster: Cluster) -> ClusterSettings:
     except ValidationError as error:
         fields = setting_errors(error)
         raise ClusterBroken(
-            f"The settings of {cluster.name} cannot be used: " + "; ".join(f"{f.field} {f.reason}" for f in fields) + ".",
-            hint="A maintainer can correct them on its page.", fields=fields,
-        ) from error  # fmt: skip
+            f"The settings of {cluster.name} cannot be used: "
+            + "; ".join(f"{f.field} {f.reason}" for f in fields)
+            + ".",
+            hint="A maintainer can correct them on its page.",
+            fields=fields,
+        ) from error
 
 
 def legible_settings(cluster: Cluster) -> tuple[ClusterSettings, str]:
@@ -74,11 +80,12 @@ def setting_errors(error: ValidationError) -> list[FieldError]:
     """What is wrong with a cluster's settings, key by key."""
     return [
         FieldError(
-            ".".join(str(part) for part in item["loc"]) or "settings", item["msg"].removeprefix("Value error, "),
+            ".".join(str(part) for part in item["loc"]) or "settings",
+            item["msg"].removeprefix("Value error, "),
             str(item.get("input", ""))[:80],
         )
         for item in error.errors()
-    ]  # fmt: skip
+    ]
 
 
 def stamp_of(cluster: Cluster) -> str:
@@ -118,7 +125,7 @@ def next_account(cluster: Cluster, settings: ClusterSettings, credential: Creden
     if credential is None:
         raise Conflict(
             f"You have no key for {cluster.name} yet.",
-            hint=f"Open the page of {cluster.name}, make a key and put its public half on the cluster.",
+            hint=f"Open the page of {cluster.name}, create a key and add its public half to your account on the cluster.",
         )
     return _personal(cluster, settings, credential)
 
@@ -131,8 +138,8 @@ async def account_of_job(context: Context, cluster: Cluster, owner_id: int, remo
     """
     way = (cluster.id, owner_id, remote.credential_id, remote.account)
     async with context.database.read() as session:
-        known = await credentials.by_ids(session, credential_ids([way]))
-    return submitted_as(cluster, way, known)
+        keys = await credentials.by_ids(session, credential_ids([way]))
+    return submitted_as(cluster, way, keys)
 
 
 async def keys_of(context: Context, ways: Iterable[Submitter]) -> dict[int, Credential]:
@@ -141,7 +148,7 @@ async def keys_of(context: Context, ways: Iterable[Submitter]) -> dict[int, Cred
         return await credentials.by_ids(session, credential_ids(ways))
 
 
-def submitted_as(cluster: Cluster, way: Submitter, known: Mapping[int, Credential]) -> Account:
+def submitted_as(cluster: Cluster, way: Submitter, keys: Mapping[int, Credential]) -> Account:
     """The account of jobs that were submitted in one way; see `account_of_job`."""
     settings = cluster_settings(cluster)
     _, _, credential_id, username = way
@@ -154,7 +161,7 @@ def submitted_as(cluster: Cluster, way: Submitter, known: Mapping[int, Credentia
             "configuration does not give any more: nobody watches it.",
             hint="Ask the operator to configure that account again.",
         )
-    credential = known.get(credential_id)
+    credential = keys.get(credential_id)
     if credential is None or not credential.private_key or not settings.hostname:
         raise Conflict(
             f"The key with which this job was submitted to {cluster.name} as {username} was removed: nobody watches the job.",

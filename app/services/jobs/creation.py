@@ -35,7 +35,7 @@ from app.services.transitions.jobs import NewJob, begin_jobs
 from app.workers.pauses import with_pauses
 
 MAX_JOBS_PER_REQUEST = 1000
-WAITING_WORDS = "Waiting to be handed to the cluster."
+WAITING_WORDS = "Waiting to be submitted."
 
 
 @dataclass(frozen=True)

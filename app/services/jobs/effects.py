@@ -20,7 +20,7 @@ from app.services.jobs.creation import WAITING_WORDS, new_job_id
 from app.services.transitions.jobs import Move, NewJob, amend_jobs, begin_jobs, transition_jobs
 
 WAITING = (JobState.DRAFT, JobState.QUEUED, JobState.HELD, JobState.WAITING)
-"""Not handed over yet."""
+"""Not submitted yet."""
 
 
 def moved(job: Job, cluster: Cluster, partition: str) -> Resources:
@@ -64,7 +64,7 @@ async def apply(session: WriteSession, actor: Actor, action: str, rows: Sequence
 
 
 async def cancel_rows(session: WriteSession, actor: Actor, rows: Sequence[Job], why: str = "") -> None:
-    """At once where a job was not handed over; else the batch system is asked."""
+    """At once where a job was not submitted; else the batch system is asked."""
     here = [job for job in rows if JobState(job.state) in WAITING]
     there = [job for job in rows if job not in here]
     ended = {"ended_at": now()}
@@ -77,7 +77,7 @@ async def cancel_rows(session: WriteSession, actor: Actor, rows: Sequence[Job], 
 
 async def _reorder(session: WriteSession, actor: Actor, rows: Sequence[Job], *, first: bool) -> None:
     """Before or behind all others of the same cluster and priority, in the order that they have."""
-    ends = await queue.ends(session)
+    ends = await queue.place_bounds(session)
     placed = []
     ordered = sorted(rows, key=lambda job: (job.place, job.id))
     for index, job in enumerate(ordered):

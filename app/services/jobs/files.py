@@ -127,7 +127,7 @@ async def listing(context: Context, actor: Actor, job_id: str) -> list[RemoteEnt
     """What lies in the job's directory on its cluster now.
 
     Raises:
-        NotFound: no such job. Conflict: it was not handed over. RemoteFailure: the cluster cannot be asked.
+        NotFound: no such job. Conflict: it was not submitted. RemoteFailure: the cluster cannot be asked.
     """
     runner, remote = await _at(context, actor, job_id)
     return await runner.browse(remote.directory, MOST_ENTRIES)
@@ -152,7 +152,7 @@ async def _at(context: Context, actor: Actor, job_id: str) -> tuple[BaseRunner, 
         remote = await jobs.remote(session, job_id)
         cluster = await session.get(Cluster, job.cluster_id)
     if remote is None or cluster is None:
-        raise Conflict(f"Job {job_id} was not handed to a cluster yet.", hint="Wait until it has begun.")
+        raise Conflict(f"Job {job_id} has not been submitted to a cluster yet.", hint="Wait until it has begun.")
     account = await account_of_job(context, cluster, job.owner_id, remote)
     return await runner_for(context, account), remote
 

@@ -20,13 +20,22 @@ from app.services.context import Context
 
 
 async def pause(context: Context, actor: Actor, name: str = "", reason: str = "") -> None:
-    """Hand over nothing more to a cluster, or (without a name) to any; what runs there goes on."""
+    """Pause submission to a cluster, or (without a name) to all; running jobs continue.
+
+    Raises:
+        NotFound: no such cluster.
+    """
     await _set_pause(
         context, actor, name, f"Paused by {actor.name}{f': {reason.strip()[:200]}' if reason.strip() else ''}."
     )
 
 
 async def resume(context: Context, actor: Actor, name: str = "") -> None:
+    """Resume submission to a cluster, or (without a name) to all.
+
+    Raises:
+        NotFound: no such cluster.
+    """
     await _set_pause(context, actor, name, "")
 
 
@@ -65,7 +74,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     """
     require(actor, "job.read")
     if job.state == JobState.HELD:
-        return ["It is held. Release it, and it takes its place again."]
+        return ["It is held. Release it to put it back in its place."]
     if job.state == JobState.SUBMITTED:
         return _in_the_scheduler(remote)
     if job.state != JobState.QUEUED:
@@ -73,7 +82,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     async with context.database.read() as session:
         cluster = await session.get(Cluster, job.cluster_id)
         everywhere = await queue.pause_of_all(session)
-        there = await queue.there(session, job.cluster_id)
+        there = await queue.count_occupying_by_owner(session, job.cluster_id)
         ahead = await queue.ahead_of(session, job)
     assert cluster is not None
     try:
@@ -83,7 +92,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     limit = most_jobs(settings)
     reasons = [words for words in (everywhere and f"All clusters: {everywhere}", cluster.paused) if words]
     if job.not_before is not None and job.not_before > now():
-        reasons.append(f"It may not start before {job.not_before:%d %b %Y %H:%M} UTC.")
+        reasons.append(f"It will start no earlier than {job.not_before:%d %b %Y %H:%M} UTC.")
     if cluster.problem:
         reasons.append(f"{cluster.name} cannot be reached: {cluster.problem}")
     patience = [
@@ -95,7 +104,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     ]
     if patience:
         rest = max(budget.refused_until for budget in patience) - time.monotonic()
-        reasons.append(f"{cluster.name} asked for fewer requests; the next try is in {rest:.0f} s.")
+        reasons.append(f"{cluster.name} is rate-limiting us; the next attempt is in {rest:.0f} s.")
     if sum(there.values()) >= limit:
         reasons.append(
             f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(there.values())}."
@@ -111,8 +120,8 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     if settings.submit_delay or settings.submit_per_minute:
         pace = [f"one every {settings.submit_delay:g} s"] if settings.submit_delay else []
         pace += [f"{settings.submit_per_minute} in a minute"] if settings.submit_per_minute else []
-        reasons.append(f"Jobs are handed to {cluster.name} slowly: {', '.join(pace)}.")
-    return reasons or ["It is next: it leaves within seconds."]
+        reasons.append(f"Jobs are submitted to {cluster.name} slowly: {', '.join(pace)}.")
+    return reasons or ["It is next: it is submitted within seconds."]
 
 
 def _in_the_scheduler(remote: RemoteJob | None) -> list[str]:

@@ -67,7 +67,7 @@ async def selected(session: ReadSession, selection: Selection) -> list[tuple[str
     if wanted is not None:
         found = await queue.matching(session, wanted, MAX_JOBS + 1)
     else:
-        found = await queue.named(session, selection.ids[: MAX_JOBS + 1])
+        found = await queue.ids_and_names(session, selection.ids[: MAX_JOBS + 1])
     if max(len(found), len(selection.ids)) > MAX_JOBS:
         raise InvalidInput(f"More than {MAX_JOBS} jobs were chosen.", hint="Narrow the filter.")
     refuse_unexpected(len(found), selection.expect)

@@ -151,7 +151,7 @@ async def _with_record(session: ReadSession, view: JobView) -> JobView:
 
 
 async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
-    """Cancel a job: at once if it was not handed over, else by asking the batch system. The record stays.
+    """Cancel a job: at once if it was not submitted, else by asking the batch system. The record stays.
 
     Raises:
         Conflict: the job has ended. NotAllowed: somebody else's job.

@@ -81,7 +81,7 @@ class Finisher:
             if len(ready) == 1:
                 job_id = ready[0][0].id
                 reason = self._faults.blame(job_id, f"the end of job {job_id}", error)
-                await mark_jobs(self._context, {job_id: f"Its end is not dealt with yet; it is tried again. {reason}"})
+                await mark_jobs(self._context, {job_id: f"Its end could not be processed yet; we will retry. {reason}"})
                 return
             for pair in ready:
                 await self.finish(runner, [pair], ended, markers)
@@ -146,12 +146,12 @@ class Finisher:
         return [read_outputs(job, kept_folder(self._context, job.id)) for job in ended]
 
     async def _keep_files(self, session: WriteSession, files: Sequence[RemoteFile], job_ids: Collection[str]) -> None:
-        known = await jobs.files_of(session, job_ids)
+        rows = await jobs.files_of(session, job_ids)
         fresh = []
         for file in files:
             if not is_inside(kept_folder(self._context, file.job_id), file.name):
                 continue
-            row = known.get((file.job_id, file.name))
+            row = rows.get((file.job_id, file.name))
             if row is None:
                 row = JobFile(job_id=file.job_id, name=file.name, size=0, sha256="", role="")
                 fresh.append(row)
@@ -170,17 +170,17 @@ def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:
         *left[:MOST_LEFT],
         *(["and more"] if len(left) > MOST_LEFT else []),
     ]
-    told = (standing.attention, absent and f"Not all files are here: {'; '.join(absent)}.")
+    told = (standing.attention, absent and f"Not all files were fetched: {'; '.join(absent)}.")
     attention = " ".join(part for part in told if part)
     return Move(row, standing.state, standing.reason, {"attention": attention, **_times(row, end.marker)})
 
 
 async def _keep_results(session: WriteSession, read: dict[str, dict[str, Results]], job_ids: Collection[str]) -> None:
-    known = await jobs.results_of(session, job_ids)
+    rows = await jobs.results_of(session, job_ids)
     fresh = []
     for job_id in job_ids:
         for output, results in read[job_id].items():
-            row = known.get((job_id, output))
+            row = rows.get((job_id, output))
             if row is None:
                 row = JobResult(job_id=job_id, output=output, verdict="", results={})
                 fresh.append(row)

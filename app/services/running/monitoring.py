@@ -74,13 +74,13 @@ class Monitor:
             ways = await credentials.submitters(session, OCCUPYING)
             active = {cluster.id: cluster for cluster in await clusters.all_active(session)} if ways else {}
         self.has_jobs = bool(ways)
-        known = await keys_of(self._context, ways) if ways else {}
-        found: dict[CredentialKey, Account] = {}
+        keys = await keys_of(self._context, ways) if ways else {}
+        accounts: dict[CredentialKey, Account] = {}
         for way in ways:
             if (cluster := active.get(way[0])) is None or self._faults.waits(way):
                 continue
             try:
-                account = submitted_as(cluster, way, known)
+                account = submitted_as(cluster, way, keys)
             except Conflict as error:
                 await note_unwatched(self._context, way, error.sentence)
                 continue
@@ -89,8 +89,8 @@ class Monitor:
                     self._context, way, self._faults.blame(way, f"an account on {cluster.name}", error)
                 )
                 continue
-            found[account.key] = account
-        return list(found.values())
+            accounts[account.key] = account
+        return list(accounts.values())
 
     async def run(self, account: Account) -> None:
         """One round for one account, if it is due."""

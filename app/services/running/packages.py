@@ -67,7 +67,7 @@ async def pack(context: Context, leaving: Sequence[tuple[Job, Account]], faults:
         names = await users.names(session)
         attached = await _attached(context, session, leaving)
         groups = await batches.names(session, {job.batch_id for job, _ in leaving if job.batch_id})
-    found: list[Outgoing] = []
+    packed: list[Outgoing] = []
     broken: dict[str, str] = {}
     for job, account in leaving:
         owner = names[job.owner_id]
@@ -76,14 +76,14 @@ async def pack(context: Context, leaving: Sequence[tuple[Job, Account]], faults:
             if isinstance(along, Exception):
                 raise along
             package = make_package(account, job, owner, along, groups.get(job.batch_id or "", ""))
-            found.append(Outgoing(job, account, package, package_fault(package)))
+            packed.append(Outgoing(job, account, package, package_fault(package)))
         except Exception as error:
             # One that was begun can be asked for by its token and its directory all the same.
             name = remote_name(job.name, job.id)
             broken[job.id] = faults.blame(job.id, f"packing job {job.id}", error)
-            found.append(Outgoing(job, account, Package(job.token, f"{owner}/{name}", name, {}), broken[job.id], True))
+            packed.append(Outgoing(job, account, Package(job.token, f"{owner}/{name}", name, {}), broken[job.id], True))
     await mark_jobs(context, broken)
-    return found
+    return packed
 
 
 async def _attached(
@@ -92,8 +92,8 @@ async def _attached(
     """What each job takes along, or why that cannot be told: all at once, and one by one only where that fails."""
     try:
         accounts = {job.id: account for job, account in leaving}
-        found = await attached_files(context, session, [job for job, _ in leaving], accounts)
-        return {job.id: found.get(job.id, ()) for job, _ in leaving}
+        attached = await attached_files(context, session, [job for job, _ in leaving], accounts)
+        return {job.id: attached.get(job.id, ()) for job, _ in leaving}
     except Exception as error:
         if len(leaving) == 1:
             return {leaving[0][0].id: error}

@@ -26,9 +26,9 @@ async def reread(context: Context) -> int:
     for job_id, output, before in old:
         path = context.job_folder(job_id) / "files" / output
         try:
-            found = await asyncio.to_thread(read_file, path)
-            found.bands = await asyncio.to_thread(bands_beside, path) if output.endswith(".outp") else None
-            results = found.as_dict()
+            results_read = await asyncio.to_thread(read_file, path)
+            results_read.bands = await asyncio.to_thread(bands_beside, path) if output.endswith(".outp") else None
+            results = results_read.as_dict()
             # How the job ended was decided with all witnesses; a new reading explains it, and does not decide it anew.
             fresh[job_id, output] = results | {
                 key: before.get(key) for key in ("verdict", "diagnosis", "diagnosis_code", "remedy")

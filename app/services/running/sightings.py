@@ -18,8 +18,8 @@ from app.runners.base import Glimpse
 from app.services.transitions.jobs import Move
 
 STATE_WORDS = {
-    JobState.SUBMITTED: "The scheduler has it.",
-    JobState.RUNNING: "The calculation runs.",
+    JobState.SUBMITTED: "Waiting in the queue of the batch system.",
+    JobState.RUNNING: "The calculation is running.",
     JobState.FINISHING: "The job has ended; its files are being fetched.",
 }
 

@@ -161,8 +161,8 @@ class Dispatcher:
         async with self._context.database.write() as session:
             won = {move.job.id for move in await transition_jobs(session, moves)}
             own = [out for out in batch if out.job.id in won]
-            known = await jobs.remotes(session, won)
-            fresh = [out for out in own if out.job.id not in known]
+            earlier = await jobs.remotes(session, won)
+            fresh = [out for out in own if out.job.id not in earlier]
             key, name = account.key.credential_id, account.username
             rows = [
                 RemoteJob(job_id=out.job.id, directory=out.package.directory, credential_id=key, account=name)
@@ -170,7 +170,7 @@ class Dispatcher:
             ]
             await insert_rows(session, rows)
             # An earlier attempt left nothing on its cluster; this one may be made with another key.
-            again = [{"job_id": job_id, "credential_id": key, "account": name} for job_id in known]
+            again = [{"job_id": job_id, "credential_id": key, "account": name} for job_id in earlier]
             await jobs.change_remotes(session, again)
         self._context.broker.wake()
         return own

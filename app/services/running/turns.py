@@ -63,6 +63,7 @@ class Round:
 
     @property
     def cluster_id(self) -> int:
+        """The id of the cluster's row."""
         return self.cluster.id
 
     @cached_property
@@ -85,7 +86,7 @@ async def read_round(context: Context, cluster_id: int) -> Round:
         keys = await credentials.by_ids(session, used) if used else {}
         owners = [] if paused else await jobs.owners_in_states(session, cluster_id, [JobState.QUEUED])
         own_keys = await credentials.current_by_user(session, cluster_id, owners) if owners else {}
-        occupying = await queue.there(session, cluster_id) if owners else {}
+        occupying = await queue.count_occupying_by_owner(session, cluster_id) if owners else {}
     waiting = {owner_id: own_keys.get(owner_id) for owner_id in owners}
     return Round(cluster, paused, interrupted, keys, waiting, occupying)
 
@@ -129,7 +130,7 @@ class Turns:
 
     async def interrupted(self, current: Round) -> list[Account]:
         """Accounts with jobs left in `staging` by a crash or a broken connection, as they were when those began."""
-        found: dict[CredentialKey, Account] = {}
+        accounts: dict[CredentialKey, Account] = {}
         for way in current.interrupted:
             try:
                 account = submitted_as(current.cluster, way, current.credentials)
@@ -140,13 +141,13 @@ class Turns:
             due = self._settled.get(account.key, -SETTLE_AGAIN) + SETTLE_AGAIN <= moment
             limited = self._context.budget(account.key).allowance(moment) == 0
             if due and not limited and account.key not in self._busy and not self._faults.waits(account.key):
-                found[account.key] = account
-        return list(found.values())
+                accounts[account.key] = account
+        return list(accounts.values())
 
     async def candidates(self, current: Round) -> dict[int, Account]:
         """Usable accounts, by user, of all who have queued jobs; the jobs of the others say why they wait."""
         settings = current.settings
-        found: dict[int, Account] = {}
+        accounts: dict[int, Account] = {}
         for owner_id, credential in current.waiting.items():
             try:
                 account = next_account(current.cluster, settings, credential)
@@ -154,8 +155,8 @@ class Turns:
                 await self.explain_wait(current.cluster_id, owner_id, error.sentence)
                 continue
             if not self._faults.waits(account.key) and not self._is_busy(account):
-                found[owner_id] = account
-        return found
+                accounts[owner_id] = account
+        return accounts
 
     def _is_busy(self, account: Account) -> bool:
         if account.key in self._busy:
@@ -189,7 +190,7 @@ class Turns:
         if current.cluster_id not in self._begun:
             # After a restart the database knows what left before it.
             async with self._context.database.read() as session:
-                moments = await queue.handed_since(session, current.cluster_id, now() - timedelta(seconds=kept_s))
+                moments = await queue.submissions_since(session, current.cluster_id, now() - timedelta(seconds=kept_s))
             self._begun[current.cluster_id] = [moment.timestamp() for moment in moments]
         moment = time.time()
         lately = [earlier for earlier in self._begun[current.cluster_id] if moment - earlier < kept_s]
@@ -270,6 +271,7 @@ class Turns:
 
 
 def pace_of(settings: ClusterSettings) -> Pace:
+    """How fast jobs may be submitted to the cluster, by its settings."""
     return Pace(settings.submit_delay, settings.submit_per_minute)
 
 

@@ -39,9 +39,13 @@ class Check:
 def own_files(settings: Settings) -> list[Check]:
     """Modes and owners of what lies on this machine. Changes nothing, so that it may run before the database is opened."""
     return [
-        *_configuration(settings), *_data(settings), *_database_files(settings), *_master_key(settings), *_web(settings),
+        *_configuration(settings),
+        *_data(settings),
+        *_database_files(settings),
+        *_master_key(settings),
+        *_web(settings),
         *_resources(settings),
-    ]  # fmt: skip
+    ]
 
 
 async def with_database(context: Context) -> list[Check]:
@@ -52,13 +56,25 @@ async def with_database(context: Context) -> list[Check]:
     checks = [Check("database", kind_of(context.settings.database))]
     at = context.clock.now()
     if newest is not None and newest > at + SLACK:
-        checks.append(Check("clock", f"shows {at:%F %T} UTC, but something was done at {newest:%F %T}", False,
-                            "timedatectl set-ntp true"))  # fmt: skip
+        checks.append(
+            Check(
+                "clock",
+                f"shows {at:%F %T} UTC, but something was done at {newest:%F %T}",
+                False,
+                "timedatectl set-ntp true",
+            )
+        )
     else:
         checks.append(Check("clock", f"{at:%F %T} UTC"))
     for row in rows:
-        checks.append(Check("cluster", f"{row.name}: {row.problem or 'no problem known'}", not row.problem,
-                            f"crystaldeck cluster test {row.name}" if row.problem else ""))  # fmt: skip
+        checks.append(
+            Check(
+                "cluster",
+                f"{row.name}: {row.problem or 'no problem known'}",
+                not row.problem,
+                f"crystaldeck cluster test {row.name}" if row.problem else "",
+            )
+        )
         checks += _jobs_here(row.name, cluster_settings(row))
         if (path := cluster_settings(row).key_path) is not None:
             checks += _secret_file("ssh key", path.expanduser(), f"of {row.name}")
@@ -70,14 +86,22 @@ def _jobs_here(name: str, settings: ClusterSettings) -> Iterator[Check]:
     if settings.hostname:
         return
     if not settings.run_as:
-        yield Check("jobs here", f"{name}: run as the service's own account, {_name(os.geteuid())}, and can read its data", True,
-                    "for a group, set run_as: see docs/user/remote-cluster.md")  # fmt: skip
+        yield Check(
+            "jobs here",
+            f"{name}: run as the service's own account, {_name(os.geteuid())}, and can read its data",
+            True,
+            "for a group, set run_as: see docs/user/remote-cluster.md",
+        )
         return
     try:
         pwd.getpwnam(settings.run_as)
     except KeyError:
-        yield Check("jobs here", f"{name}: there is no account {settings.run_as}", False,
-                    f"useradd --create-home {shlex.quote(settings.run_as)}")  # fmt: skip
+        yield Check(
+            "jobs here",
+            f"{name}: there is no account {settings.run_as}",
+            False,
+            f"useradd --create-home {shlex.quote(settings.run_as)}",
+        )
     else:
         yield Check("jobs here", f"{name}: run as {settings.run_as}")
 
@@ -102,15 +126,27 @@ def _data(settings: Settings) -> Iterator[Check]:
         return
     found, kind = folder.stat(), _file_system(folder)
     if found.st_mode & 0o077:
-        yield Check("data", f"{folder} can be entered by others (mode {stat.S_IMODE(found.st_mode):o})", False,
-                    f"chmod 700 {_quoted(folder)}")  # fmt: skip
+        yield Check(
+            "data",
+            f"{folder} can be entered by others (mode {stat.S_IMODE(found.st_mode):o})",
+            False,
+            f"chmod 700 {_quoted(folder)}",
+        )
     if found.st_uid != os.geteuid():
         owner = _name(found.st_uid)
-        yield Check("data", f"{folder} belongs to {owner}, but this runs as {_name(os.geteuid())}", False,
-                    f"sudo -u {shlex.quote(owner)} crystaldeck doctor")  # fmt: skip
+        yield Check(
+            "data",
+            f"{folder} belongs to {owner}, but this runs as {_name(os.geteuid())}",
+            False,
+            f"sudo -u {shlex.quote(owner)} crystaldeck doctor",
+        )
     if kind in NETWORK_FILES and not settings.database_url:
-        yield Check("data", f"{folder} is on a network file system ({kind}), where SQLite loses data", False,
-                    "set data to a folder on a local disk, or database_url to a PostgreSQL server")  # fmt: skip
+        yield Check(
+            "data",
+            f"{folder} is on a network file system ({kind}), where SQLite loses data",
+            False,
+            "set data to a folder on a local disk, or database_url to a PostgreSQL server",
+        )
     if not found.st_mode & 0o077 and found.st_uid == os.geteuid():
         yield Check("data", str(folder))
 
@@ -123,8 +159,12 @@ def _database_files(settings: Settings) -> Iterator[Check]:
     for suffix in ("", "-wal", "-shm"):
         path = Path(f"{file}{suffix}")
         if path.exists() and path.stat().st_uid != owner:
-            yield Check("database", f"{path} belongs to {_name(path.stat().st_uid)}, not to {_name(owner)}", False,
-                        f"chown {shlex.quote(_name(owner))} {_quoted(path)}")  # fmt: skip
+            yield Check(
+                "database",
+                f"{path} belongs to {_name(path.stat().st_uid)}, not to {_name(owner)}",
+                False,
+                f"chown {shlex.quote(_name(owner))} {_quoted(path)}",
+            )
 
 
 def _master_key(settings: Settings) -> Iterator[Check]:
@@ -163,20 +203,30 @@ def _web(settings: Settings) -> Iterator[Check]:
     yield Check("address", f"{settings.public_url}, listening on {settings.host}:{settings.port}")
     if settings.secure_cookies and not settings.trusted_proxies:
         yield Check(
-            "proxy", "https, but no proxy is trusted: all people share its address when wrong passwords are counted", False,
-            "set trusted_proxies to the address of the proxy, for instance [\"127.0.0.1\"]",
-        )  # fmt: skip
+            "proxy",
+            "https, but no proxy is trusted: all people share its address when wrong passwords are counted",
+            False,
+            'set trusted_proxies to the address of the proxy, for instance ["127.0.0.1"]',
+        )
 
 
 def _resources(settings: Settings) -> Iterator[Check]:
     place = next(path for path in (settings.data, *settings.data.parents) if path.exists())
     free = shutil.disk_usage(place).free
-    yield Check("disk", f"{free / 1e9:.1f} GB free at {place}", free >= LEAST_DISK,
-                "" if free >= LEAST_DISK else "make room, or set data to a folder on another disk")  # fmt: skip
+    yield Check(
+        "disk",
+        f"{free / 1e9:.1f} GB free at {place}",
+        free >= LEAST_DISK,
+        "" if free >= LEAST_DISK else "make room, or set data to a folder on another disk",
+    )
     memory = _available_memory()
     if memory is not None:
-        yield Check("memory", f"{memory / 1e9:.1f} GB available", memory >= LEAST_MEMORY,
-                    "" if memory >= LEAST_MEMORY else "end other programs, or add memory")  # fmt: skip
+        yield Check(
+            "memory",
+            f"{memory / 1e9:.1f} GB available",
+            memory >= LEAST_MEMORY,
+            "" if memory >= LEAST_MEMORY else "end other programs, or add memory",
+        )
 
 
 def _secret_file(name: str, path: Path, about: str) -> Iterator[Check]:
@@ -186,11 +236,19 @@ def _secret_file(name: str, path: Path, about: str) -> Iterator[Check]:
         yield Check(name, f"{path} {about} cannot be read: {error.strerror}", False, f"ls -l {_quoted(path)}")
         return
     if found.st_mode & 0o077:
-        yield Check(name, f"{path} {about} can be read by others (mode {stat.S_IMODE(found.st_mode):o})", False,
-                    f"chmod 600 {_quoted(path)}")  # fmt: skip
+        yield Check(
+            name,
+            f"{path} {about} can be read by others (mode {stat.S_IMODE(found.st_mode):o})",
+            False,
+            f"chmod 600 {_quoted(path)}",
+        )
     elif not os.access(path, os.R_OK):
-        yield Check(name, f"{path} {about} belongs to {_name(found.st_uid)} and cannot be read", False,
-                    f"chown {shlex.quote(_name(os.geteuid()))} {_quoted(path)}")  # fmt: skip
+        yield Check(
+            name,
+            f"{path} {about} belongs to {_name(found.st_uid)} and cannot be read",
+            False,
+            f"chown {shlex.quote(_name(os.geteuid()))} {_quoted(path)}",
+        )
     else:
         yield Check(name, f"{path} {about}")
 

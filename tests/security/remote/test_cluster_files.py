@@ -417,7 +417,7 @@ async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, m
 
     async def hostile(self: DirectRunner, job: Handle, file: RemoteFile, local: Path) -> None:
         if file.name == "EVIL.DAT" and job.job_id == bad.id:
-            raise RemoteFailure("EVIL.DAT is no regular file.")
+            raise RemoteFailure("EVIL.DAT is not a regular file.")
         await fetch(self, job, file, local)
 
     monkeypatch.setattr(DirectRunner, "fetch_large", hostile)
@@ -441,4 +441,4 @@ async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, m
         names = {job_id: {file.name for file in view.files} for job_id, view in views.items()}
         assert {"EVIL.DAT", "sub/optc001", "scf.out"} <= names[good.id] and not views[good.id].job.attention
         assert "scf.out" in names[bad.id] and not {"EVIL.DAT", "sub/optc001"} & names[bad.id]
-        assert "Not all files are here" in views[bad.id].job.attention
+        assert "Not all files were fetched" in views[bad.id].job.attention

@@ -193,7 +193,7 @@ async def test_the_server_itself_is_out_of_reach_of_a_browser(app: FastAPI, cont
     turned = await client.patch("/api/v1/clusters/far", json={"settings": {"hostname": "", "runner_type": "local"}})
     assert turned.status_code == 403
     assert (await client.post("/clusters/far/remove", data={"confirm": "fra"})).status_code == 422
-    assert "is written in the configuration file" in (await client.get("/clusters/here/edit")).text
+    assert "is defined in the server&#39;s configuration file" in (await client.get("/clusters/here/edit")).text
     await client.aclose()
 
 

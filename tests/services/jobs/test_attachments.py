@@ -85,7 +85,7 @@ async def test_a_file_that_is_nowhere_any_more_fails_in_words(tmp_path: Path) ->
     kept = tmp_path / "kept"
     kept.write_bytes(b"wave function")
     sha256 = hashlib.sha256(b"wave function").hexdigest()
-    for local, fault in ((kept, ""), (tmp_path / "gone", "nor here any more")):
+    for local, fault in ((kept, ""), (tmp_path / "gone", "gone from this server and from CrystalDeck's own files")):
         package = Package("token", f"ada/{local.name}", "a", {"job.sh": b""}, (Attached("fort.20", sha256, local),))
         if not fault:
             await runner.stage([package])

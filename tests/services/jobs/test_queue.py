@@ -42,7 +42,7 @@ async def ended(context: Context, actor: Actor, ids: list[str]) -> None:
 
 
 async def order(context: Context) -> list[str]:
-    """Jobs as they were handed over."""
+    """Jobs as they were submitted."""
     async with context.database.read() as session:
         query = select(JobEvent.job_id).where(JobEvent.to_state == "staging").order_by(JobEvent.id)  # type: ignore[arg-type]
         return list((await session.exec(query)).all())
@@ -69,7 +69,7 @@ async def test_people_decide_the_order(start: Callable[..., Any]) -> None:
         held, waiting = (await get(context, ada, low)).job, (await get(context, ada, late)).job
         assert (held.state, waiting.state) == ("held", "queued")
         assert "held" in (await queue.explain(context, ada, held))[0]
-        assert "may not start before" in (await queue.explain(context, ada, waiting))[0]
+        assert "will start no earlier than" in (await queue.explain(context, ada, waiting))[0]
         # Released and allowed to start, they go.
         await actions.act(context, ada, "release", Selection((low,)))
         await actions.act(context, ada, "start", Selection((late,)))
@@ -112,7 +112,7 @@ async def test_users_share_a_cluster_and_keep_their_limits(start: Callable[..., 
         async with asyncio.timeout(60):
             while True:
                 async with context.database.read() as session:
-                    there = await rows.there(session, 1)
+                    there = await rows.count_occupying_by_owner(session, 1)
                 seen.add((there.get(ada.user_id, 0), there.get(bob.user_id, 0)))
                 states = [(await get(context, ada, job_id)).job.state for job_id in (hers[-1], his[-1])]
                 if all(state in TERMINAL for state in states):

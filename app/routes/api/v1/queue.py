@@ -43,6 +43,6 @@ async def resume(context: ContextDep, actor: ActorDep, body: PauseRequest) -> No
 
 @router.get("/jobs/{job_id}/waiting")
 async def waiting(context: ContextDep, actor: ActorDep, job_id: str) -> list[str]:
-    """Why a job has not been handed over yet, in plain words."""
+    """Why a job has not been submitted yet, in plain words."""
     view = await jobs.get_progress(context, actor, job_id)
     return await queue.explain(context, actor, view.job, view.remote)
