@@ -81,5 +81,5 @@ document.addEventListener("click", (event) => {
   lastTick = event.target;
   const count = ticks.filter((tick) => tick.checked).length;
   const place = document.querySelector("[data-ticked]");
-  if (place) place.textContent = count ? `${count} ticked:` : "Tick jobs to act on them:";
+  if (place) place.textContent = count ? `${count} selected:` : "Select jobs:";
 });

@@ -53,6 +53,6 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
         page.goto(service.setup_link())
         page.fill("#name", "ada")
         page.fill("#password", "correct horse battery")
-        page.click("button:has-text('Make account')")
+        page.click("button:has-text('Create account')")
         expect(page).to_have_url(f"{service.url}/jobs")
         yield page

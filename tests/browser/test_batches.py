@@ -34,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_fifty_five_structures_and_a_restart_in_the_middle(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/new/scf?example=1")
-    page.click("button:has-text('Many jobs')")
+    page.click("button:has-text('Create batch')")
     expect(page).to_have_url(re.compile(r"/batches/\w+$"))
     files = [
         {"name": f"MgO-{n:02}.cif", "mimeType": "chemical/x-cif", "buffer": rock_salt("Mg", "O", 4.0 + n / 100)}
@@ -81,7 +81,7 @@ def test_a_sweep_is_counted_while_it_is_typed_and_draws_its_result(page: Page, s
     page.goto(f"{service.url}/new/scf?example=1")
     page.click("details:has(#p_gilat) > summary")
     page.fill("#p_gilat", "")
-    page.click("button:has-text('Many jobs')")
+    page.click("button:has-text('Create batch')")
     page.select_option("[name=axis1]", "shrink")
     page.fill("[name=values1]", "4..8 step 2")
     expect(page.locator("#points")).to_contain_text("3 points")
@@ -89,9 +89,9 @@ def test_a_sweep_is_counted_while_it_is_typed_and_draws_its_result(page: Page, s
     expect(page.locator("#points")).to_contain_text("does not accept")
     page.fill("[name=values1]", "4, 6, 8")
     page.fill("#tolerance", "1e-4")
-    page.click("text=Make the points")
+    page.click("text=Generate the rows")
     expect(page.locator("#summary")).to_contain_text("3 ready")
-    expect(page.locator("#item-1")).to_contain_text("Look at this corner")
+    expect(page.locator("#item-1")).to_contain_text("Check this corner")
     # What similar jobs took is known by now.
     expect(page.locator("#summary")).to_contain_text("core-hours")
     page.click("button:has-text('Submit 3 jobs')")
@@ -107,14 +107,14 @@ def test_what_was_computed_before_is_told_and_linked(page: Page, service: Servic
     expect(page.locator("text=similar finished jobs")).to_be_visible()
     page.click("button:has-text('short')")
     expect(page.locator("#r_walltime")).to_have_value("00:10:00")
-    page.click("button:has-text('Many jobs')")
+    page.click("button:has-text('Create batch')")
     page.fill("#table", "name,shrink\nagain,6\nnew,10\n")
     page.click("button:has-text('Add rows')")
     expect(page.locator("#summary")).to_contain_text("1 ready, 1 computed before")
     expect(page.locator("#item-1")).to_contain_text("Already computed by ada on this-server")
     page.click("button:has-text('Submit 1 job')")
     expect(page.locator("#summary")).to_contain_text("2 of 2 ended", timeout=60000)
-    expect(page.locator("#summary")).to_contain_text("1 were computed before and are linked")
+    expect(page.locator("#summary")).to_contain_text("1 are linked to earlier results")
 
 
 def test_actions_on_ticked_jobs(page: Page, service: Service) -> None:
@@ -124,10 +124,10 @@ def test_actions_on_ticked_jobs(page: Page, service: Service) -> None:
     page.keyboard.press("Space")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
-    expect(page.locator("[data-ticked]")).to_have_text("2 ticked:")
+    expect(page.locator("[data-ticked]")).to_have_text("2 selected:")
     page.click(".more-acts summary")
     page.click("button:has-text('Compare')")
-    expect(page.locator("h1")).to_have_text("2 jobs beside each other")
+    expect(page.locator("h1")).to_have_text("Comparison of 2 jobs")
     expect(page.locator("tbody")).to_contain_text("shrink")
     assert serious(page) == []
     page.go_back()

@@ -59,7 +59,7 @@ def test_a_wrong_value_is_named_beside_its_field_and_nothing_is_lost(page: Page,
 def test_clone_and_cancel(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/jobs")
     page.click("table.jobs tbody tr:first-child a")
-    page.click("text=Clone with edit")
+    page.click("text=Clone and edit")
     assert page.input_value("#p_a") == "4.084"
     page.fill("#p_shrink", "4")
     page.click("button:has-text('Submit')")
@@ -129,7 +129,7 @@ def test_a_dropped_cif_makes_a_checked_deck(page: Page, service: Service) -> Non
     expect(page.locator("#import-note")).to_contain_text("Fm-3m (225)")
     expect(page.locator("#p_space_group")).to_have_value("225")
     expect(page.locator("#crystal")).to_have_value("")
-    expect(page.locator("#preview")).to_contain_text("checker finds nothing wrong")
+    expect(page.locator("#preview")).to_contain_text("no problems found")
     # What a line means is told where the mouse rests on it.
     assert "Monkhorst" in (page.locator("#deck-1 .line", has_text="SHRINK").get_attribute("title") or "")
     page.fill("#p_title", "Halite")

@@ -29,7 +29,7 @@ def test_an_own_template_from_the_editor_to_the_energy(page: Page, service: Serv
     page.goto(f"{service.url}/templates")
     page.click("a:has-text('New template')")
     metadata = page.locator("#text-1")
-    expect(page.locator("#trial")).to_contain_text("The checker finds nothing wrong", timeout=30000)
+    expect(page.locator("#trial")).to_contain_text("No problems found", timeout=30000)
     metadata.fill(metadata.input_value().replace('title = "My single point"', 'title = "Our lithium hydride"').replace(
         'title = "MgO"', 'title = "LiH"').replace("a = 4.21", "a = 4.084").replace(
         'atoms = [["Mg", 0, 0, 0], ["O"', 'atoms = [["Li", 0, 0, 0], ["H"').replace("shrink = 4", "shrink = 2"))  # fmt: skip
@@ -49,9 +49,9 @@ def test_an_own_template_from_the_editor_to_the_energy(page: Page, service: Serv
     page.click("button:has-text('Save')")
     expect(page).to_have_url(f"{service.url}/templates/my_scf")
     expect(page.locator("main")).to_contain_text("for the seminar")
-    page.click("text=Use it")
-    page.click("text=Fill in the example")
-    expect(page.locator("#preview")).to_contain_text("the checker finds nothing wrong")
+    page.click("text=Use template")
+    page.click("text=Load the example")
+    expect(page.locator("#preview")).to_contain_text("no problems found")
     page.click("button:has-text('Submit')")
     expect(page.locator("#status .big")).to_contain_text("completed", timeout=90000)
     expect(page.locator("#energy")).to_contain_text("-7.922")
@@ -77,7 +77,7 @@ def test_the_sheet_beside_the_form(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/new/scf")
     expect(page.locator("#restored")).to_be_visible()
     expect(page.locator("#p_toldee")).to_have_value("9")
-    page.click("button:has-text('Edit the deck by hand')")
+    page.click("button:has-text('Edit deck by hand')")
     hand = page.locator("#p_deck")
     hand.fill(hand.input_value().replace("TOLDEE\n9", "TOLDEE\n10"))
     page.click("label[for=tab-changes]")

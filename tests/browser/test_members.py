@@ -71,7 +71,7 @@ def test_each_does_their_work_and_nobody_that_of_others(people: dict[str, Page],
         expect(other.locator("#status .big")).to_be_visible()
         expect(other.locator("button:has-text('Cancel job')")).to_have_count(0)
         assert other.evaluate(POST, f"{job}/cancel") == 403
-    expect(vic.locator("text=Clone with edit")).to_have_count(0)
+    expect(vic.locator("text=Clone and edit")).to_have_count(0)
     expect(bob.locator("#status .big")).to_contain_text("completed", timeout=60000)
     expect(eve.locator("#energy")).to_have_text(bob.locator("#energy").inner_text())
     own = submit_example(eve, service, "Eve")
@@ -106,7 +106,7 @@ def test_keys_and_unfinished_forms_are_ones_own(people: dict[str, Page], service
     bob, eve, vic = people["bob"], people["eve"], people["vic"]
     bob.goto(f"{service.url}/clusters/centre")
     bob.fill("[name=username]", "bobby")
-    bob.click("button:has-text('Make a key')")
+    bob.click("button:has-text('Create a key')")
     key = bob.locator("#public-key").inner_text()
     assert key.startswith("ssh-ed25519")
     for other in (eve, vic):

@@ -151,7 +151,7 @@ def test_a_file_is_searched_and_looked_at_on_the_cluster(page: Page, replaying: 
     job = computed(replaying, "mgo-opt/main.out seconds=0.1")
     page.goto(f"{replaying.url}/jobs/{job}/look/scf.out")
     page.fill("#find", "OPT END")
-    page.click("button:has-text('Search')")
+    page.click("button:has-text('Find')")
     expect(page.locator("pre.file")).to_contain_text("OPT END - CONVERGED")
     page.goto(f"{replaying.url}/jobs/{job}")
     page.click("#cluster-files a")

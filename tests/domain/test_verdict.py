@@ -106,5 +106,8 @@ def test_squeue_and_sacct_are_read() -> None:
 
 
 def test_a_process_without_scheduler() -> None:
-    raws = [DirectRunner.word_of_marker(marker).raw for marker in (None, CLEAN, Marker(2), Marker(143, "TERM"), Marker(1, "USR1"))]
+    raws = [
+        DirectRunner.word_of_marker(marker).raw
+        for marker in (None, CLEAN, Marker(2), Marker(143, "TERM"), Marker(1, "USR1"))
+    ]
     assert raws == ["KILLED", "EXITED 0", "EXITED 2", "CANCELLED", "TIMEOUT"]

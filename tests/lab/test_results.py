@@ -72,7 +72,7 @@ def test_too_many_cycles_are_applied_and_finish(page: Page, lab_service: Service
     page.goto(f"{lab_service.url}/jobs/{job_id}")
     expect(page.locator("#diagnosis")).to_contain_text("did not converge within MAXCYCLE")
     # Twice three cycles might not do; a person looks at the change and corrects it.
-    page.click("#diagnosis .remedy >> text=Apply and look")
+    page.click("#diagnosis .remedy >> text=Review this change")
     expect(page.locator("#remedy")).to_contain_text("Twice as many SCF cycles")
     expect(page.locator("#preview .diff, #preview pre").filter(has_text="+GUESSP").first).to_be_visible()
     page.fill("#p_maxcycle", "60")
@@ -93,7 +93,7 @@ def test_a_time_limit_is_applied_and_finishes(page: Page, lab_service: Service, 
         "reason"
     ]
     page.goto(f"{lab_service.url}/jobs/{job_id}")
-    page.click("#diagnosis .remedy >> text=Apply and look")
+    page.click("#diagnosis .remedy >> text=Review this change")
     expect(page.locator("#remedy")).to_contain_text("00:02:00")
     expect(page.locator("#r_walltime")).to_have_value("00:02:00")
     # Nobody waits for two minutes here: what is replayed is made short, and the longer limit is looked up in SLURM's own words.

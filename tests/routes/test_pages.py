@@ -24,7 +24,7 @@ async def browser(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         path = link.removeprefix(context.settings.public_url)
-        assert "Make your account" in (await client.get(path)).text
+        assert "Create your account" in (await client.get(path)).text
         short = await client.post(path, data={"name": "ada", "password": "short"})
         assert (short.status_code, "must be 15" in short.text) == (422, True)
         answer = await client.post(path, data={"name": "ada", "password": PASSWORD})

@@ -50,7 +50,7 @@ async def until_ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
 async def test_from_the_library_to_the_results(client: httpx.AsyncClient) -> None:
     library = (await client.get("/workflows")).text
     assert "Optimisation, SCF and bands" in library
-    assert "Nothing has run yet" in library
+    assert "No runs yet" in library
     shown = await client.get("/workflows/convergence")
     assert shown.status_code == 200
     assert 'href="#step-final"' in shown.text

@@ -32,7 +32,7 @@ class Deck:
         return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
     async def page(self, path: str) -> str:
-        """A page, as somebody sees it who is logged in."""
+        """A page, as somebody sees it who is logged in, with each run of white space as one space."""
         answer = await self.client.get(path)
         assert answer.status_code == 200, answer.text
-        return answer.text
+        return " ".join(answer.text.split())

@@ -231,7 +231,7 @@ def test_batches_and_runs_are_counted_before_they_are_submitted_or_cancelled(wor
     assert world.ask("mia", "jobs:write", "POST", f"{cancel}?dry_run=true", {}).json()["count"] == 0
     assert world.ask("mia", "jobs:write", "POST", f"{cancel}?expect=4", {}).status_code == 409
     asked = world.ask("mia", "session", "POST", f"/runs/{run}/cancel", {})
-    assert "Cancel the run running?" in asked.text and 'name="expect" value="0"' in asked.text
+    assert "Cancel run running?" in asked.text and 'name="expect" value="0"' in asked.text
     assert world.changes() == []
     assert world.ask("mia", "jobs:write", "POST", f"{submit}?expect=2", {}).status_code == 202
     assert world.ask("mia", "session", "POST", f"/runs/{run}/cancel", {"data": {"expect": "0"}}).status_code == 303

@@ -171,7 +171,9 @@ async def test_a_running_job_is_cancelled_and_the_rest_waits_for_its_default_lim
     for job in made[:3]:
         await until(context, ada, job.id, "running")
     last = (await get(context, ada, made[3].id)).job
-    assert last.state == "queued" and any("takes 3 jobs at a time" in words for words in await explain(context, ada, last))
+    assert last.state == "queued" and any(
+        "takes 3 jobs at a time" in words for words in await explain(context, ada, last)
+    )
     for job in made:
         await cancel(context, ada, job.id)
     assert {(await until(context, ada, job.id)).job.state for job in made} == {"cancelled"}
