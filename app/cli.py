@@ -374,7 +374,7 @@ def doctor() -> None:
     settings = load_settings()
     checks = checkups.own_files(settings)
     if all(check.name != "data" or check.ok for check in checks):
-        # Else the database is not opened: an account that is not the service's would leave files of its own there.
+        # Otherwise the database is not opened: another account than the service's would leave its own files there.
         checks += _run(checkups.with_database)
     for check in checks:
         typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<12} {check.detail}")

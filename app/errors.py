@@ -184,7 +184,7 @@ class Unreachable(ClusterError):
 
     code, title = "unreachable", "Cluster unreachable"
     whole_machine = False
-    """True: nobody gets there, whatever the key."""
+    """True: the whole machine is unreachable, whatever the key."""
 
 
 class LoginRefused(ClusterError):

@@ -2,7 +2,7 @@
 
 A template says under which name the program finds a file (`staged_as`), which files it renders and which it leaves. Whoever
 writes it is a member of the group, not the operator: a name is data and must never become a path, a script of ours or a result
-that nobody computed. So only plain names of the kinds in the table pass. The same rule is asked when a template is read, when a
+that were never computed. So only plain names of the kinds in the table pass. The same rule is asked when a template is read, when a
 job is made, and once more before anything is sent to a cluster.
 
 Source of the names: CRYSTAL23 User's Manual, appendix on files, and the scripts that come with the program (`runcry23`).
@@ -34,7 +34,7 @@ def _kind(pattern: str, role: str, *, read: bool) -> Kind:
 KINDS = (
     _kind(r"job\.sh", "script", read=False),
     _kind(r"job\.log", "log", read=False),
-    # What a program leaves and CrystalDeck reads as its results: nobody may put it there beforehand.
+    # What a program leaves and CrystalDeck reads as its results must not be put there beforehand.
     _kind(r"fort\.25", "data", read=False),
     _kind(r"fort\.87", "log", read=False),
     _kind(r"(BAND|DOSS|PHONBANDS|PHONDOS|[A-Z]+_CUBE)\.DAT", "data", read=False),
@@ -88,7 +88,7 @@ def outputs_of(decks: Iterable[str]) -> list[str]:
 
 
 def writes_scf_log(decks: Mapping[str, str]) -> bool:
-    """Whether the SCF cycles of a job's later points stand in a file of their own.
+    """Whether the SCF cycles of a job's later points are in a separate file.
 
     Args:
         decks: text by name.

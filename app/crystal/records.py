@@ -100,7 +100,7 @@ class Cursor:
         return values
 
     def row(self, count: int, wanted: str) -> list[str]:
-        """`count` integers that nobody spreads over lines: fewer on the line mean that a record is missing."""
+        """`count` integers that are never spread over lines: fewer on the line mean that a record is missing."""
         line = self.peek()
         if line is not None and _starts_numeric(line) and len(_tokens(line)) < count:
             raise RecordError(self.at + 1, f"needs {count} integers ({wanted}), has {len(_tokens(line))}")
@@ -255,7 +255,7 @@ def bounds(cursor: Cursor) -> Values:
 
 
 def until_end(cursor: Cursor) -> Values:
-    """Everything up to and with the closing END; what stands inside is not checked."""
+    """Everything up to and including the closing END; the content is not checked."""
     opened = cursor.last
     records: Values = []
     while True:

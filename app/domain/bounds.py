@@ -2,7 +2,7 @@
 
 Nothing in the language loops, so an expression costs what its operands are large; what has to be stopped is growth, where each
 value is made of two of the value before. Every text and list that an expression makes is measured, and what it touches is
-counted: the limits are reached after some milliseconds, whatever somebody writes.
+counted: the limits are reached after some milliseconds, whatever a user writes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_CHARACTERS = 1_000_000
 MAX_BITS = 1024
 """Of a whole number: Python's have no end."""
 MAX_DEPTH = 40
-"""How deep lists may stand in lists."""
+"""How deeply lists may be nested."""
 CHARACTERS = 50
 """Characters of a text that count as one unit."""
 
@@ -92,7 +92,7 @@ def measured(value: Any, allowance: Allowance | None = None) -> Any:
 
 
 def _measure(value: Any) -> int:
-    """Entries of lists in lists. A list that stands in another one several times counts each time."""
+    """Entries of lists in lists. A list that appears in another several times counts each time."""
     entries = characters = 0
     stack = [(value, 1)]
     while stack:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 MOST_LINES = 2000
-"""Lines of a difference that are told; of one among many a quarter."""
+"""Lines of a difference that are shown; of one among many a quarter."""
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str], most: int = MOST_LINES) -> str:

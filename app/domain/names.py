@@ -18,7 +18,7 @@ MAX_FILE = 64
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
 STATE_FOLDER = ".crystaldeck"
-"""Where the state of a job's submission lies in its directory; nobody is shown what is in it."""
+"""Folder in a job's directory with the state of its submission; its content is never shown."""
 
 
 def check_job_name(name: str) -> str:

@@ -33,7 +33,7 @@ J = TypeVar("J", bound=Waiting)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a cluster takes: jobs at a time, in all and of one user (0: no limit of its own), shared fairly or not."""
+    """What a cluster takes: jobs at a time, in total and per user (0: no separate limit), shared fairly or not."""
 
     jobs: int
     per_user: int = 0

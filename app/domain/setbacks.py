@@ -40,7 +40,7 @@ class Setbacks:
         return setback is not None and moment < setback.until
 
     def failed(self, key: Hashable, moment: float, reason: str) -> Setback:
-        """It failed once more: how long does it rest?"""
+        """It failed again: how long until the next attempt?"""
         self._found = {other: kept for other, kept in self._found.items() if moment - kept.until < 3600}
         before = self._found.get(key)
         count = before.count + 1 if before is not None else 1

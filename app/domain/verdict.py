@@ -102,7 +102,7 @@ NOT_TAKEN = "could not take the job"
 
 
 def ending_of(reason: str) -> Ending | None:
-    """The end that a failed job's reason tells of; None: the calculation itself, or something that nobody foresaw."""
+    """The end that a failed job's reason tells of; None: the calculation itself, or something unforeseen."""
     if NOT_TAKEN in reason:
         return Ending.NODE
     return next((ending for ending, words in _ENDING_WORDS.items() if reason == words), None)
@@ -126,7 +126,7 @@ def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker
     return Standing(
         None,
         attention="The scheduler no longer lists this job and its accounting has no end for it. "
-        "CrystalDeck keeps asking; look at the job on the cluster if this stays.",
+        "CrystalDeck keeps asking; check the job on the cluster if this persists.",
     )
 
 

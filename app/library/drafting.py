@@ -234,7 +234,7 @@ def field_states(fields: Sequence[FieldSpec], texts: Mapping[str, str]) -> tuple
 
 
 def read_metadata(texts: Mapping[str, str]) -> tuple[TemplateSpec, str]:
-    """Metadata and revision of a template that somebody saved or is writing.
+    """Metadata and revision of a template that a user saved or is writing.
 
     Raises:
         ConfigurationError: what is wrong with which file.

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from app.domain.names import safe_path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# A pipe in the place of a file must hold up nobody; for a regular file O_NONBLOCK means nothing.
+# A pipe in place of a file must not block anyone; for a regular file O_NONBLOCK means nothing.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _BLOCK = 1 << 20
 
@@ -46,7 +46,7 @@ def open_inside(folder: Path, name: str) -> BufferedReader:
     """Open a regular file inside a folder for reading.
 
     Raises:
-        OSError: there is none, a link stands in the way, or the name leads elsewhere.
+        OSError: there is none, a link is in the way, or the name leads elsewhere.
     """
     with _enter(folder, name) as (place, leaf):
         return _opened(leaf, place)
@@ -80,10 +80,10 @@ def find(job_folder: Path, name: str, folders: tuple[str, ...] = ("files", "sent
 
 
 def put_inside(folder: Path, name: str, source: BinaryIO) -> None:
-    """Write a file into a folder, whole or not at all. What stands in its place is replaced, not written through.
+    """Write a file into a folder, whole or not at all. What is in its place is replaced, not written through.
 
     Raises:
-        OSError: a link stands in the place of a folder, the disk is full, or the name leads elsewhere.
+        OSError: a link is in the place of a folder, the disk is full, or the name leads elsewhere.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _enter(folder, name, make=True) as (place, leaf):

@@ -21,7 +21,7 @@ def read_table(
     """Rows by column, from text separated by tabs, semicolons or commas.
 
     Raises:
-        InvalidInput: no header, a column that nobody knows, too many of them, or a row of another length.
+        InvalidInput: no header, an unknown column, too many columns, or a row of a different length.
     """
     if len(text) > MAX_TABLE:
         raise InvalidInput(f"The table has {len(text)} characters; at most {MAX_TABLE} are allowed.", hint="Split it.")

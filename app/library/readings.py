@@ -1,4 +1,4 @@
-"""Outputs that people look at while they grow: each byte is read once, whoever asks and how often."""
+"""Outputs that are shown while they grow: each byte is read once, however often it is asked for."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class TemplateLibrary:
         return list(self._templates.values())
 
     def is_fixed(self, template_id: str) -> bool:
-        """Does it come from a folder, so that nobody can change it in the browser?"""
+        """Does it come from a folder, so that it cannot be changed in the browser?"""
         return template_id in self._fixed
 
     def get(self, template_id: str) -> Template:

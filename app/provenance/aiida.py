@@ -2,7 +2,7 @@
 
 The run becomes a WorkChainNode, each job a CalcJobNode with its inputs, its retrieved files and its results; files that passed
 between jobs are outputs of one and inputs of the other. All nodes say that they were imported, and carry no hash of AiiDA's:
-its cache must not take them for calculations of its own.
+its cache must not mistake them for its own calculations.
 Source of the format: AiiDA's documentation of the sqlite_zip storage, and archives that aiida-core 2.9 wrote.
 """
 
@@ -170,7 +170,7 @@ def _dict(archive: Archive, key: str, label: str, values: Mapping[str, Any], mom
 
 
 def _inputs(archive: Archive, run: RunRecord, job: JobRecord, node: str) -> None:
-    """Files that were taken along: outputs of the job that they are from, where that is in the archive."""
+    """Attached files: outputs of the job that they are from, if that is in the archive."""
     known = {other.id for other in run.jobs}
     for taken in job.taken:
         if taken.job in known:
@@ -240,7 +240,7 @@ _PASSED = {"fort.9": "output_wavefunction", "fort.34": "output_geometry", "OPTIN
 
 
 def taken_role(name: str) -> str:
-    """The label of a file that other jobs can take along, which becomes a node of its own; empty for all others."""
+    """The label of a file that other jobs can read, which becomes a separate node; empty for all others."""
     return _PASSED.get(name, "")
 
 

@@ -1,6 +1,6 @@
-"""Processes with limits of time and memory, for everything that takes long on what somebody typed, uploaded or saved.
+"""Processes with limits of time and memory, for everything slow that is done with what users typed, uploaded or saved.
 
-The event loop of the service stops for nobody: decks, structures, templates and tables are worked on here. Each process is a
+Nothing may block the event loop of the service: decks, structures, templates and tables are processed here. Each process is a
 pool of its own of Pebble's, which ends it when its time is up and starts the next one; so what one piece of work does to its
 process concerns no other. Users take turns (`turns`), and what each may have waiting is limited.
 """
@@ -177,7 +177,7 @@ class Workers:
         self._busy[task] = place
         task.add_done_callback(self._forget)
         try:
-            # Whoever asked may go away; the process is free again only when it has answered.
+            # The caller may go away; the process is free again only when it has answered.
             return cast(T, _read(await asyncio.shield(task)))
         except asyncio.CancelledError:
             if not place.done():
@@ -188,7 +188,7 @@ class Workers:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._busy.pop(task, None)
         if not task.cancelled():
-            # Nobody may be there any more to hear of it.
+            # The caller may be gone.
             task.exception()
 
     async def _in_turn(
@@ -209,7 +209,7 @@ class Workers:
             self._serve()
 
     def _serve(self) -> None:
-        """Give free processes to whoever is next."""
+        """Give free processes to the next users in turn."""
         while self._free and (following := self._turns.take()) is not None:
             user, place = following
             if place.done():
@@ -223,7 +223,7 @@ class Workers:
         return self._free.pop(first)
 
     async def close(self) -> None:
-        """End all processes, whatever they do; those that belong to somebody else end what they are doing first."""
+        """End all processes, whatever they do; shared ones finish what they are doing first."""
         for task, place in self._busy.items():
             if self._owned or not place.done():
                 task.cancel()
@@ -248,7 +248,7 @@ def _stopped(reason: str) -> WorkStopped:
 
 def _limit(memory: int, preload: Sequence[str], parent: int) -> None:
     """Limits of the process, and no interest in the service's signals; it ends when the service was killed."""
-    threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The default action ends the process also in the middle of C code.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -260,7 +260,7 @@ def _limit(memory: int, preload: Sequence[str], parent: int) -> None:
         importlib.import_module(name)
 
 
-def _outlive_nobody(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """Pebble's pipes never tell of a parent that was killed."""
     while os.getppid() == parent:
         time.sleep(PARENT_WATCHED)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """What waits for a place, by user. Of several places one user gets all but one: the last is for somebody else."""
+    """Tasks that wait for a process, by user. Of several processes one user gets all but one: the last is for others."""
 
     def __init__(self, places: int) -> None:
         self.places = places
@@ -24,7 +24,7 @@ class Turns(Generic[T]):
         self._waiting.setdefault(user, deque()).append(item)
 
     def remove(self, user: Hashable, item: T) -> None:
-        """Whoever waited gave up."""
+        """The waiting caller gave up."""
         queue = self._waiting.get(user)
         if queue is not None and item in queue:
             queue.remove(item)
@@ -36,7 +36,7 @@ class Turns(Generic[T]):
         return len(self._waiting.get(user, ()))
 
     def take(self) -> tuple[Hashable, T] | None:
-        """The next piece of work and whose it is; None: no place is free, or nobody who waits may have one."""
+        """The next task and its user; None: no process is free, or no waiting user may have one."""
         if self._running.total() >= self.places:
             return None
         user = next((user for user in self._waiting if self._running[user] < self.each), None)

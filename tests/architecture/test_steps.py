@@ -37,7 +37,7 @@ def posix_scripts() -> Iterator[tuple[str, str]]:
     for path in sorted(APP.rglob("steps/**/*.sh")):
         if path.stem not in PARTS:
             yield str(path.relative_to(APP)), path.read_text()
-    for runner in {registry.runner_class(name) for name in RUNNER_TYPES}:
+    for runner in dict.fromkeys(registry.runner_class(name) for name in RUNNER_TYPES):
         yield f"{runner.kind} submit", runner.submission(step("submit"))
         if STEPS.joinpath(runner.kind, "submit_array.sh").is_file():
             yield f"{runner.kind} submit_array", runner.submission(runner.step("submit_array"))

@@ -73,5 +73,5 @@ def _meanings(deck: Deck) -> dict[int, tuple[str, str]]:
 
 
 def _own_last(entry: Entry) -> int:
-    """The last line of a keyword's own records: what stands in its block explains itself."""
+    """The last line of a keyword's own records: its block explains itself."""
     return entry.entries[0].line - 1 if entry.entries else entry.last

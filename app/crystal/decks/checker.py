@@ -1,4 +1,4 @@
-"""The deck checker: what a CRYSTAL user would be told by an experienced colleague before the job leaves.
+"""The deck checker: what an experienced colleague would tell a CRYSTAL user before the job is submitted.
 
 The form of records is checked while a deck is read; the rules between them follow here, from `rules`. An error is what
 CRYSTAL refuses or what makes the result meaningless; a warning is what experts avoid; a note is worth knowing.

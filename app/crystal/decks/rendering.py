@@ -54,7 +54,7 @@ def environment(sources: Mapping[str, str]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # The optimiser computes constants while it compiles: 'x' * 10**10 would be computed where nobody limits it.
+        # The optimiser evaluates constants while it compiles: 'x' * 10**10 would be computed without any limit.
         optimized=False,
     )
     env.filters["number"] = number

@@ -1,4 +1,4 @@
-"""A deck written anew from its model: one record a line, blanks and comments gone, the meaning the same.
+"""A deck rewritten from its model: one record per line, no blanks and comments, the same meaning.
 
 What the model does not know it cannot write: a deck with an unknown keyword or an error is refused rather than shortened.
 """

@@ -49,7 +49,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Hint:
-    """What is to be expected: `kind`, the same in words, advice, and the numbers behind it."""
+    """The forecast: `kind`, the same in words, advice, and the numbers behind it."""
 
     kind: str
     words: str

@@ -96,7 +96,7 @@ class GeometrySection(Section):
             self._rows = []
 
     def _row_atoms(self, line: str) -> bool:
-        # What the row says is read when somebody asks: of most geometries nobody does.
+        # The row is read on demand: most geometries are never asked for.
         if " T " in line or " F " in line:
             self._rows.append(line)
             return True

@@ -1,6 +1,6 @@
 """Which lines of a CRYSTAL output say something, and what.
 
-An output is mostly lines that nobody reads. Each kind of line that matters begins with words of its own, after blanks, stars
+An output is mostly lines that are not needed. Each kind of line that matters begins with distinctive words, after blanks, stars
 or equal signs; one pattern finds all such beginnings in a block, so that Python looks at few lines. Line shapes were taken from
 published outputs of CRYSTAL06 to CRYSTAL23.
 """

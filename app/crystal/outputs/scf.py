@@ -224,7 +224,7 @@ class ScfSection(Section):
         self.sheet.table = self._row_values
 
     def _row_values(self, line: str) -> bool:
-        # A row is nothing but numbers of seven digits; they are read when somebody asks.
+        # A row is nothing but numbers of seven digits; they are read on demand.
         if not _ONLY_NUMBERS.match(line):
             return False
         self._values.append(line)

@@ -1,6 +1,6 @@
 """What grows with a calculation: SCF cycles, points of an optimisation with their geometries, phonon branches, vibrations.
 
-Read again from the output when somebody looks at it; bounded, so that the memory of a reader does not grow with the file.
+Read again from the output on demand; bounded, so that the memory of a reader does not grow with the file.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class OptimizationPoint:
     energy: float | None = None
     delta: float | None = None
     rows: list[str] = field(default_factory=list)
-    """Lines of criteria that nobody has asked for yet."""
+    """Lines of criteria that have not been asked for yet."""
     _criteria: dict[str, Criterion] = field(default_factory=dict)
 
     @property

@@ -26,7 +26,7 @@ class Sheet:
     """The spin that the lines which follow speak of: alpha, beta, or none."""
     frequencies_asked: bool = False
     in_frequencies: bool = False
-    """The SCFs at displaced geometries have begun: their energies are nobody's result."""
+    """The SCFs at displaced geometries have begun: their energies are not results."""
 
     def complain(self, line: str) -> None:
         """Keep a line that the program printed as an error."""

@@ -115,7 +115,7 @@ class VibrationSection(Section):
             self.sheet.table = self._row_vector
 
     def _row_vector(self, line: str) -> bool:
-        # Read when somebody looks at a vibration.
+        # Read only when a vibration is shown.
         if line and not line.isspace():
             rows = self.sheet.series.vector_rows
             if not (" X " in line or " Y " in line or " Z " in line or "FREQ(" in line) or len(rows) >= MAX_VECTOR_ROWS:

@@ -356,7 +356,7 @@ def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
     reach = SHORTEST_BOND * np.linalg.norm(np.linalg.inv(lattice), axis=0)
     points = wrapped
     for axis in range(dimension):
-        # In a cell so flat an atom is near its own image, and every atom is told already.
+        # In a cell so flat an atom is near its own image, so every atom is reported already.
         most = min(int(reach[axis]), 2) + 1
         steps = range(-most, most + 1)
         shifted = np.concatenate([points + step * np.eye(3)[axis] for step in steps])

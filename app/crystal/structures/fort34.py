@@ -47,7 +47,7 @@ class External:
 
     @property
     def multiplicities(self) -> list[int]:
-        """Every atom of the primitive cell stands in the file."""
+        """Every atom of the primitive cell is in the file."""
         return [1] * len(self.numbers)
 
     @property

@@ -88,7 +88,7 @@ class Imported:
 
 
 def guess_format(name: str, text: str) -> str:
-    """The format of a file, by its name first and then by what stands in it."""
+    """The format of a file, by its name first and then by its content."""
     lower = name.lower().rpartition("/")[2]
     head = text[:20000]
     if lower.endswith((".cif", ".mcif")) or re.search(r"^\s*_cell_length_a\b", text, re.MULTILINE):
@@ -222,8 +222,8 @@ def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
             atoms = ase.io.read(io.StringIO(text), format=kind, index=0 if kind == "cif" else -1)
         except Exception as error:
             # ASE's readers raise whatever a malformed file makes them stumble over.
-            told_by = str(error).split("\n")[0][:150]
-            reason = told_by if " " in told_by else "it is malformed"
+            reason_of_ase = str(error).split("\n")[0][:150]
+            reason = reason_of_ase if " " in reason_of_ase else "it is malformed"
             raise StructureError("file", f"cannot be read as {FORMATS[kind]}: {reason}") from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise StructureError("file", f"contains no atoms that could be read as {FORMATS[kind]}")

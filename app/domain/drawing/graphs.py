@@ -1,7 +1,7 @@
 """Drawing graphs without circles: which node stands where, and how edges run. Numbers only; a page draws them as SVG. Pure.
 
 Layers by the longest way from a source, order within a layer by the mean place of the neighbours (Sugiyama's method with
-barycentres), which is enough for the dozens of nodes that people look at.
+barycentres), which is enough for some dozens of nodes.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 2
 
 @dataclass(frozen=True)
 class Bar:
-    """One stretch of time in one state; places in the picture's units, and the words for whoever points at it."""
+    """One stretch of time in one state; places in the picture's units, and the text shown on hover."""
 
     state: str
     x: float

@@ -6,7 +6,7 @@ import ipaddress
 import re
 
 SITE_PREFIX = 64
-"""One IPv6 customer has at least a /64 (RFC 6177): counted by single addresses, nobody would ever reach a limit."""
+"""One IPv6 customer has at least a /64 (RFC 6177): counted by single addresses, no client would ever reach a limit."""
 
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 

@@ -1,4 +1,4 @@
-"""Whose key opens a connection. Everything remote is kept by this value, never by a name that somebody typed.
+"""Whose key opens a connection. Everything remote is kept by this value, never by a name that a user typed.
 
 Two members may type the same account name; only a machine that accepts the key of one of them says whose account it is.
 A connection is shared by several members only where the operator configured a key of the cluster itself.

@@ -84,7 +84,7 @@ Action = Literal[
     "user.change",
     "account.own",
 ]
-"""What somebody may do to an object; an action that is not here does not pass mypy."""
+"""What a user may do to an object; an action that is not here does not pass mypy."""
 
 RULES: dict[Action, Rule] = {
     "job.read": Rule(Role.VIEWER, Scope.JOBS_READ),

@@ -1,4 +1,4 @@
-"""How long somebody waits after wrong passwords. Delays double, tries are forgotten one by one, nobody is ever locked out."""
+"""How long a user waits after wrong passwords. Delays double, attempts are forgotten one by one, and no one is ever locked out."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Input templates: metadata, fields, conditions, and typed values from what somebody answered."""
+"""Input templates: metadata, fields, conditions, and typed values from a user's answers."""

@@ -17,7 +17,7 @@ _FORTRAN_EXPONENT = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 FILE_REFERENCE = re.compile(
     r"job:[a-z2-7]{4,16}/[^\s/][^\x00-\x1f/]{0,120}|upload:[0-9a-f]{64}/[^\s/][^\x00-\x1f/]{0,120}"
 )
-"""A file of a job, or one that somebody uploaded, by its checksum."""
+"""A file of a job, or an uploaded file, by its checksum."""
 
 
 @lru_cache(maxsize=1024)

@@ -38,7 +38,7 @@ Functions = Mapping[str, Callable[..., Any]]
 MAX_LENGTH = 500
 """Characters of an expression."""
 MAX_NESTING = 60
-"""How deep its parts may stand in each other; a sum of n terms is n - 1 deep."""
+"""How deeply its parts may be nested; a sum of n terms is n - 1 levels deep."""
 MAX_DIGITS = 20
 
 
@@ -67,7 +67,7 @@ class ConditionError(ValueError):
 
 
 class ConditionTooLarge(ConditionError):
-    """It would spend or make more than `bounds` allows: nobody may take that for false, or for a missing value."""
+    """It would spend or make more than `bounds` allows: this must not be mistaken for false or for a missing value."""
 
 
 class Condition:

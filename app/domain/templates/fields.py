@@ -212,7 +212,7 @@ class FieldSpec(BaseModel):
         return values
 
     def as_text(self, value: Any) -> str:
-        """The value as it stands in a form control."""
+        """The value as a form control shows it."""
         if value is None:
             return ""
         if self.type == "table" and isinstance(value, list):

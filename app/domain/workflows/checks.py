@@ -15,7 +15,7 @@ from app.domain.workflows.expressions import Kind, Language, is_path, kind_of, p
 from app.domain.workflows.wiring import Wired, wire
 
 Shape = Mapping[str, Any]
-"""What results hold: names with a kind, or with a shape of their own."""
+"""The shape of results: names with a kind, or with a nested shape."""
 _FITS: dict[str, tuple[str, ...]] = {
     "integer": ("number",), "number": ("number",), "boolean": ("boolean",), "string": ("text", "number"),
     "text": ("text", "number"), "choice": ("text", "number"), "kmesh": ("number", "list", "text"),

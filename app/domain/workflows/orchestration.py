@@ -68,7 +68,7 @@ def may_begin(spec: WorkflowSpec, parents: Collection[str], states: Mapping[str,
 
 
 def run_verdict(spec: WorkflowSpec, states: Mapping[str, str], messages: Mapping[str, str]) -> RunVerdict | None:
-    """How a whole run ended; None: it goes on."""
+    """How a whole run ended; None: it has not ended."""
     if any(state not in STEP_ENDED for state in states.values()):
         return None
     failed = [name for name in spec.names if states[name] == StepState.FAILED]

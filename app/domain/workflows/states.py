@@ -10,7 +10,7 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"
-    """No further step begins; jobs that are there go on."""
+    """No further step begins; existing jobs continue."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -22,7 +22,7 @@ class StepState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     ASKING = "asking"
-    """A person decides how it goes on."""
+    """Waiting for a user's decision."""
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -33,7 +33,7 @@ class TaskState(StrEnum):
     """One job, one inner run or one set of values of a step."""
 
     READY = "ready"
-    """Its job is to be made."""
+    """Its job is to be created."""
     ACTIVE = "active"
     """Its job or its inner run is there and has not ended."""
     LATER = "later"
@@ -48,7 +48,7 @@ _R, _S, _T = RunState, StepState, TaskState
 
 RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     _R.RUNNING: frozenset({_R.PAUSED, _R.COMPLETED, _R.FAILED, _R.CANCELLED}),
-    # What is there goes on during a pause, and may be the last of it.
+    # Existing jobs continue during a pause, and may be the last ones.
     _R.PAUSED: frozenset({_R.RUNNING, _R.COMPLETED, _R.FAILED, _R.CANCELLED}),
     _R.COMPLETED: frozenset(),
     _R.FAILED: frozenset(),

@@ -50,7 +50,7 @@ class BatchRequest:
 
 @dataclass(frozen=True)
 class BatchPreview:
-    """What a batch would hold: how many rows, and what the first of them have of their own."""
+    """What a batch would hold: how many rows, and the overrides of the first ones."""
 
     count: int
     sample: list[dict[str, Any]]

@@ -83,7 +83,7 @@ async def add_table(context: Context, actor: Actor, batch_id: str, text: str) ->
     """Rows of a table: the first line names the columns, by key or by label.
 
     Raises:
-        InvalidInput: no header, a column that nobody knows, or a row of another length.
+        InvalidInput: no header, an unknown column, or a row of a different length.
     """
     async with context.database.read() as session:
         batch = await editable(session, actor, batch_id)
@@ -126,7 +126,7 @@ async def change_item(
     *,
     anyway: bool | None = None,
 ) -> None:
-    """What one row has of its own; `anyway`: compute it although it was computed before."""
+    """Set the overrides of one row; `anyway`: compute it although it was computed before."""
     async with context.database.write() as session:
         batch = await editable(session, actor, batch_id)
         item = await _item(session, batch, position)
@@ -156,7 +156,7 @@ async def _item(session: ReadSession, batch: Batch, position: int) -> BatchItem:
 
 
 def own_lines(item: BatchItem) -> str:
-    """What a row has of its own, as lines `key = value`; tables as JSON."""
+    """The overrides of a row, as lines `key = value`; tables as JSON."""
     return "\n".join(
         f"{key} = {json.dumps(value) if isinstance(value, list) else value}" for key, value in item.given.items()
     )

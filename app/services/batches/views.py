@@ -37,7 +37,7 @@ class BatchView:
     counts: dict[str, int]
     core_hours: float = 0.0
     estimated: int = 0
-    """How many of its jobs the core-hours are told for, and from how many finished jobs."""
+    """For how many of its jobs the core-hours are estimated, and from how many finished jobs."""
     similar: int = 0
     corners: list[int] = field(default_factory=list)
     """Positions of the first and last points of each axis."""

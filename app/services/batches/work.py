@@ -1,6 +1,6 @@
 """Working off batches in the background: rows are checked, become jobs, and a sweep that has converged is ended.
 
-Every step is one transaction that also says how far it came, so that a restart goes on where it was and makes no job twice.
+Every step is one transaction that also says how far it came, so that a restart continues where it stopped and creates no job twice.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ async def _give_up(context: Context, batch_id: str) -> bool:
 
 
 def request_of(context: Context, batch: Batch, item: BatchItem) -> JobRequest:
-    """What is common to the batch, with what the row has of its own.
+    """The common settings of the batch with the overrides of the row.
 
     Raises:
         InvalidInput: the naming pattern names something unknown.
@@ -163,7 +163,7 @@ async def _check(
     async with context.database.write() as session:
         current = await batches.get(session, batch.id)
         if current is None or current.updated_at != batch.updated_at:
-            # Somebody changed what is common meanwhile: what was found here no longer counts.
+            # A user changed the common settings meanwhile: these findings no longer count.
             return [], {}
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         digests = [outcome.digest for outcome in prepared if isinstance(outcome, Prepared)]
@@ -174,7 +174,7 @@ async def _check(
         for item, outcome in zip(items, prepared, strict=True):
             row = rows.get(item.position)
             if row is None or (row.given, row.anyway) != (asked[item.position], item.anyway):
-                # Somebody changed this row meanwhile: it is looked at again.
+                # A user changed this row meanwhile: it is checked again.
                 continue
             row.given = item.given
             if isinstance(outcome, Prepared):
@@ -261,7 +261,7 @@ async def _prepared(
 async def _make(
     context: Context, actor: Actor, batch: Batch, items: Sequence[BatchItem], rendered: Mapping[int, Prepared | str]
 ) -> None:
-    """Rows become jobs; what was computed before is linked, unless it is to be computed all the same."""
+    """Rows become jobs; rows computed before are linked to that job, unless they are to be computed again."""
     reused = [item for item in items if item.state == ItemState.KNOWN and not _compute(batch, item)]
     wanted = [item for item in items if item not in reused]
     prepared = {
@@ -355,7 +355,7 @@ async def _finish_batch(context: Context, actor: Actor, batch_id: str) -> bool:
 
 
 def _may_stop(job: Job, batch: Batch) -> bool:
-    """Only the batch's own jobs: a reused one may be somebody else's."""
+    """Only the batch's own jobs: a reused job may belong to another user."""
     state = JobState(job.state)
     return (
         job.batch_id == batch.id

@@ -96,7 +96,7 @@ async def one(context: Context, actor: Actor, template_id: str) -> Shelf:
 
 
 async def beginning(context: Context, actor: Actor, like: str) -> dict[str, str]:
-    """Texts for the editor: a copy of another template under a name of its own, or a small one that works."""
+    """Texts for the editor: a copy of another template under a new name, or a small working one."""
     require(actor, "template.create")
     await refresh(context)
     if not like:

@@ -141,8 +141,8 @@ async def save_template(
         expected: the version that the author began with; None: whatever there is.
 
     Raises:
-        InvalidInput: it cannot be read, or its example renders no deck. Conflict: somebody else was faster, or the id is
-            that of a template of the installation. NotAllowed: it is somebody else's.
+        InvalidInput: it cannot be read, or its example renders no deck. Conflict: another user was faster, or the id is
+            that of a built-in template. NotAllowed: it belongs to another user.
     """
     require(actor, "template.create")
     trial = await try_texts(context, actor, texts)

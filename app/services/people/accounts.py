@@ -35,7 +35,7 @@ async def hash_password(context: Context, password: str) -> str:
 
 
 async def verify_password(context: Context, password: str, password_hash: str) -> tuple[bool, str | None]:
-    """Is it the right one? And its new hash where the old one is weaker than those of today. An empty hash is nobody's."""
+    """Is the password correct? And its new hash if the old one is weaker than current ones. An empty hash matches no password."""
     text = passwords.normalise(password[: 4 * passwords.MAX_PASSWORD])
     possible = bool(password_hash) and len(text) <= passwords.MAX_PASSWORD
     async with context.hashing:
@@ -89,7 +89,7 @@ async def make_link(context: Context, role: Role = Role.ADMIN) -> str:
 
 
 async def make_first_link(context: Context) -> str | None:
-    """The set-up link while nobody has an account, else None."""
+    """The set-up link while there are no accounts, else None."""
     async with context.database.read() as session:
         if await users.count(session):
             return None

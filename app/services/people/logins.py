@@ -4,7 +4,7 @@ Wrong passwords are counted for a name from one address, for a name from everywh
 free tries of each, delays double. A browser on which that name has logged in before shows a device cookie and is counted by itself
 alone, so guesses from elsewhere never slow it down (OWASP: "Slow Down Online Guessing Attacks with Device Cookies").
 A try is counted before its password is looked at, so that many at once are no way around, and a right one takes it back.
-Names that nobody has are counted and checked in the same way, and get the same answer.
+Unknown names are counted and checked in the same way, and get the same answer.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def log_in(context: Context, attempt: Attempt) -> sessions.Entry:
         user = await users.by_name(session, name)
     right, better = await verify_password(context, attempt.password, user.password_hash if user and user.active else "")
     if user is None or not right:
-        # A name that nobody has may be a password in the wrong field, so it is not written down.
+        # An unknown name may be a password in the wrong field, so it is not logged.
         log.warning("wrong password for %s from %s", name if user else "an unknown name", network_of(attempt.address))
         raise NotAuthenticated("Name or password is wrong.", hint="Try again, or ask an admin for a new set-up link.")
     async with context.database.write() as session:

@@ -1,4 +1,4 @@
-"""How much one person may upload in an hour, and keep here. What runs goes on and comes home: results are never turned away."""
+"""How much one user may upload per hour, and keep on the server. Running jobs continue and their results are always fetched."""
 
 from __future__ import annotations
 

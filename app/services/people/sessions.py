@@ -1,4 +1,4 @@
-"""Logins of browsers: begun, recognised, ended. A session ends at its limit, and earlier when nobody opens a page."""
+"""Logins of browsers: begun, recognised, ended. A session ends at its limit, or earlier when it is idle."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def end(context: Context, token: str) -> None:
 
 
 async def actor_of(context: Context, token: str, *, by_person: bool) -> Actor | None:
-    """Who a browser's cookie belongs to; `by_person`: the request shows that somebody sits there."""
+    """Who a browser's cookie belongs to; `by_person`: the request was made by the user, not by a page that refreshes itself."""
     at = context.clock.now()
     async with context.database.read() as session:
         rows = await users.by_session(session, digest(token), at, _idle_since(context, at))

@@ -1,4 +1,4 @@
-"""Live streams: how many somebody may hold open, and from which event on a page must be told of changes."""
+"""Live streams: how many one user may have open, and from which event on a page needs changes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def held_stream(context: Context, actor: Actor) -> Iterator[None]:
 
 
 async def newest_event(context: Context) -> int:
-    """Ask before reading what the page shows: a change in between is then told, not lost."""
+    """To be read before the data of the page: a change in between is then delivered, not lost."""
     async with context.database.read() as session:
         return await outbox.newest_id(session)

@@ -103,7 +103,7 @@ class Lineage:
 
 
 async def of_job(context: Context, actor: Actor, job_id: str) -> Lineage:
-    """Everything before and behind one job.
+    """Everything that one job was made from, and everything made from it.
 
     Raises:
         NotFound

@@ -1,4 +1,4 @@
-"""What people do to a run: pause it, go on, cancel it, decide for a step that asks, run it again from a step."""
+"""What users do to a run: pause, resume or cancel it, decide for a step that asks, rerun it from a step."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ async def owned(session: ReadSession, actor: Actor, run_id: str) -> WorkflowRun:
     return run
 
 
-def _told(context: Context) -> None:
+def _wake(context: Context) -> None:
     context.broker.wake()
     context.nudge.set()
 
 
 async def pause(context: Context, actor: Actor, run_id: str) -> None:
-    """Let no further step begin; jobs that are there go on."""
+    """Let no further step begin; existing jobs continue."""
     await _turn(context, actor, run_id, RunState.RUNNING, RunState.PAUSED, f"Paused by {actor.name}.")
 
 
 async def resume(context: Context, actor: Actor, run_id: str) -> None:
-    """Go on after a pause."""
+    """Resume after a pause."""
     await _turn(context, actor, run_id, RunState.PAUSED, RunState.RUNNING, "")
 
 
@@ -69,7 +69,7 @@ async def _turn(context: Context, actor: Actor, run_id: str, before: RunState, a
             if affected.state == before:
                 affected.busy = True
                 await move_run(session, affected, after, remark)
-    _told(context)
+    _wake(context)
 
 
 async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None = None) -> None:
@@ -87,7 +87,7 @@ async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None
         for affected in runs:
             if affected.state not in RUN_ENDED:
                 await _cancel_one(session, actor, affected)
-    _told(context)
+    _wake(context)
 
 
 async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int, list[str]]:
@@ -177,7 +177,7 @@ async def decide(
         run.busy = True
         session.add(run)
         announce(session, Topic.WORKFLOW, run.id, state=run.state)
-    _told(context)
+    _wake(context)
 
 
 async def _once_more(
@@ -223,7 +223,7 @@ async def rerun(
     """A new run like an earlier one.
 
     Args:
-        step: compute this one and all behind it anew; what stands before it is taken over. Empty: compute whatever is not
+        step: compute this step and its dependent steps again; the results of the others are reused. Empty: compute whatever is not
             the same as something computed before.
         parameters: of the whole run that differ; `steps`: of single steps; `resources`: that differ.
 
@@ -272,7 +272,7 @@ async def rerun(
     async with context.database.write() as session:
         new_run = await write_run(session, actor.user_id, request, run.inputs, origin_id=run.id)
         await _take_over(session, new_run, old, tasks, kept, fresh)
-    _told(context)
+    _wake(context)
     return new_run
 
 
@@ -284,7 +284,7 @@ async def _take_over(
     kept: set[str],
     fresh: set[str],
 ) -> None:
-    """Steps that are kept have their tasks with the same jobs; those to be computed anew are marked so."""
+    """Kept steps get tasks with the same jobs; steps to be computed again are marked."""
     for row in await workflows.steps(session, run.id):
         if row.name in fresh:
             row.fresh = True

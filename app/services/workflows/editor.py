@@ -283,7 +283,7 @@ def act(form: EditorForm, action: str) -> EditorForm:
 
 
 def _new_step(form: EditorForm, kind: str) -> StepForm:
-    """A step behind the last one, with a name of its own."""
+    """A new step after the last one, with a unique name."""
     base = re.sub(r"[^a-z0-9_]", "_", kind.rpartition(":")[2].lower()) or "step"
     names = {step.text("name") for step in form.steps}
     name = next(f"{base}{end}" for end in ("", *(f"_{n}" for n in range(2, 200))) if f"{base}{end}" not in names)

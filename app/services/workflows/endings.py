@@ -22,7 +22,7 @@ from app.services.workflows.tasks import Scene
 
 log = logging.getLogger(__name__)
 MACHINE = (Ending.NODE, Ending.PREEMPTED)
-"""Ends for which the calculation is not to blame: the job is started anew."""
+"""Ends for which the calculation is not to blame: the job is restarted."""
 
 
 async def settle(scene: Scene[WriteSession]) -> None:

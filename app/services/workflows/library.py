@@ -212,7 +212,7 @@ async def save(
         expected: the version that the author began with; None: whatever there is.
 
     Raises:
-        InvalidInput: it cannot run. Conflict: somebody else was faster, or it is a workflow of the installation.
+        InvalidInput: it cannot run. Conflict: another user was faster, or it is a built-in workflow.
     """
     require(actor, "template.create")
     refuse(await check_for(context, actor, spec))

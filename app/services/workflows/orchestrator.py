@@ -68,7 +68,7 @@ async def work(context: Context, run_id: str) -> None:
 
 
 async def advance(context: Context, run_id: str) -> bool:
-    """One look at a run. False: nothing is left to do until something happens.
+    """Advance a run as far as possible now. False: nothing is left to do until something happens.
 
     Expressions are evaluated by worker processes, and never within a transaction: a look that finds steps whose turn has come
     ends, their beginnings are worked out, and the next look takes them.
@@ -107,7 +107,7 @@ async def advance(context: Context, run_id: str) -> bool:
 
 
 async def _begun(context: Context, owner: int, question: tuple[Any, ...]) -> Begun:
-    """The beginning of a step, or why it cannot begin: the others go on."""
+    """The beginning of a step, or why it cannot begin; the other steps continue."""
     try:
         return await context.workers.run(owner, evaluating.begin, *question, patient=True)
     except Exception as error:
@@ -124,7 +124,7 @@ async def _outputs(context: Context, owner: int, question: tuple[Any, ...]) -> d
 
 
 async def _decide(scene: Scene[WriteSession], evaluations: Evaluations) -> bool:
-    """Settle what has ended, begin what may begin. True: there are tasks whose jobs are to be made."""
+    """Settle what has ended, begin what may begin. True: some tasks need their jobs created."""
     run = scene.run
     await workflow_endings.settle(scene)
     if run.state == RunState.RUNNING:
@@ -144,7 +144,7 @@ async def _decide(scene: Scene[WriteSession], evaluations: Evaluations) -> bool:
     if run.state not in RUN_ENDED:
         await _decide_run(scene, evaluations)
     ready = run.state == RunState.RUNNING and any(task.state == TaskState.READY for task in scene.all_tasks)
-    # What is worked out after this look would be forgotten by whoever is killed meanwhile.
+    # Otherwise a service that is killed now would forget what it was about to work out.
     run.busy = ready or bool(evaluations.questions)
     run.updated_at = now()
     scene.session.add(run)
@@ -189,7 +189,7 @@ def _update_state(scene: Scene[WriteSession], step: WorkflowStep) -> None:
 
 
 async def _try_begin(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Evaluations) -> None:
-    """A step whose turn may have come: it begins, or never will, or goes on waiting."""
+    """A step whose turn may have come: it begins, never will, or keeps waiting."""
     spec = scene.plan.spec
     parents = scene.plan.before[step.name]
     if scene.run.state != RunState.RUNNING:
@@ -214,7 +214,7 @@ async def _try_begin(scene: Scene[WriteSession], step: WorkflowStep, evaluations
 
 
 async def _ask(scene: Scene[WriteSession], step: WorkflowStep, evaluations: Evaluations) -> None:
-    """Let the beginning of a step be worked out; where not even that can be asked, it fails and the others go on."""
+    """Let the beginning of a step be worked out; if even that is impossible, the step fails and the others continue."""
     spec = scene.plan.spec.step(step.name)
     template = scene.plan.templates.get(spec.template)
     try:

@@ -109,7 +109,7 @@ HAMILTONIAN: Table = {
     "FDSCFOCC": K("Occupation of f and d orbitals during the SCF.", until),
     "EIGSHIFT": K("Shifts orbitals at the start.", counted(4, "shifts")),
     "EIGS": K("Prints the eigenvalues of S."),
-    "SCFDIR": K("Integrals are computed anew in every cycle."),
+    "SCFDIR": K("Recomputes the integrals in every cycle."),
     "NODIRECT": K("Integrals are kept on disc."),
     "BIPOLAR": K("Bipolar expansion.", integers(2)),
     "NOBIPOLA": K("No bipolar expansion."),

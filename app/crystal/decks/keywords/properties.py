@@ -32,7 +32,7 @@ BOLTZTRA: Table = {
     "MURANGE": K("Chemical potentials: first, last, step; eV.", numbers(3, "first, last, step")),
     "TDFRANGE": K("Energies of the transport distribution: first, last, step; eV.", numbers(3, "first, last, step")),
     "RELAXTIM": K("Relaxation time, fs.", numbers(1)),
-    "NEWK": K("A net of its own.", newk),
+    "NEWK": K("A separate k-point mesh.", newk),
 }
 
 PROPERTIES: Table = {
