@@ -17,7 +17,7 @@ from app.crystal.decks.reading import MAX_DECK, read_deck
 from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from app.crystal.outputs.reader import OutputReader
 from app.db import migrations
-from app.db.repositories.jobs import JobFilter
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
 from app.library.templates import TemplateLibrary

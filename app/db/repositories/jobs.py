@@ -27,6 +27,7 @@ from app.db.tables import (
     WorkflowTask,
     now,
 )
+from app.domain.jobs import JobFilter
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, TERMINAL, JobState
 from app.domain.verdict import Usage
@@ -34,43 +35,6 @@ from app.domain.verdict import Usage
 LIGHT: tuple[Any, ...] = tuple(defer(column, raiseload=True) for column in (Job.decks, Job.script, Job.parameters))  # type: ignore[arg-type]
 """Options of queries that are asked often or for many jobs: decks, scripts and parameters, which may take megabytes, stay in
 the database. Whoever needs one of them all the same gets an error, not a hidden statement."""
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """What a list of jobs is restricted to; empty means all."""
-
-    states: tuple[str, ...] = ()
-    owner: str = ""
-    cluster: str = ""
-    template: str = ""
-    text: str = ""
-    id: str = ""
-    batch: str = ""
-    tag: str = ""
-    archived: bool = False
-    """Those in the archive, or those that are not in it."""
-    grouped: bool = False
-    """One line for all jobs of a batch."""
-    before: tuple[datetime, str] | None = None
-    limit: int = 50
-
-    @property
-    def narrows(self) -> bool:
-        """False where it lets all jobs through that are not in the archive."""
-        return any(
-            (
-                self.states,
-                self.owner,
-                self.cluster,
-                self.template,
-                self.text,
-                self.id,
-                self.batch,
-                self.tag,
-                self.archived,
-            )
-        )
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import func, or_, tuple_
 from sqlmodel import col, select
 
-from app.db.repositories.jobs import JobFilter, restricted
+from app.db.repositories.jobs import restricted
 from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Cluster, Job, JobEvent, RemoteJob, ServiceState, User
+from app.domain.jobs import JobFilter
 from app.domain.states import OCCUPYING, JobState
 
 _PAUSE = "paused"

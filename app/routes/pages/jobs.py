@@ -12,9 +12,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
-from app.db.repositories.jobs import JobFilter
 from app.domain.drawing.spectra import Shape
 from app.domain.drawing.tabular import as_csv
+from app.domain.jobs import JobFilter
 from app.domain.studies import QUANTITIES
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.downloads import OpenedFileResponse

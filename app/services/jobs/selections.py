@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.db.repositories import queue
-from app.db.repositories.jobs import JobFilter
 from app.db.sessions import ReadSession
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Actor, require
 from app.errors import Conflict, FieldError, InvalidInput
 from app.services.context import Context

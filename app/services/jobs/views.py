@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from app.db.repositories import batches, clusters, jobs, library, users
-from app.db.repositories.jobs import JobFilter, JobRow, Origin
+from app.db.repositories.jobs import JobRow, Origin
 from app.db.sessions import ReadSession
 from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
+from app.domain.jobs import JobFilter
 from app.domain.names import safe_path
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Resources

@@ -9,9 +9,10 @@ from typing import Any
 
 from app.crystal.constants import HARTREE_EV
 from app.db.repositories import jobs
-from app.db.repositories.jobs import JobFilter, JobRow
+from app.db.repositories.jobs import JobRow
 from app.db.tables import JobResult
 from app.domain.drawing.charts import Chart
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Actor, require
 from app.domain.studies import QuantityName, Study, study
 from app.errors import InvalidInput

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Credential, Job, now
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Actor, Role
 from app.errors import Conflict, InvalidInput
 from app.services.clusters import changes as cluster_changes

@@ -13,8 +13,8 @@ import pytest
 from sqlmodel import select
 
 from app.db.repositories import batches as rows
-from app.db.repositories.jobs import JobFilter
 from app.db.tables import Batch, BatchItem, Job
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Actor, Role
 from app.domain.resources import Partition
 from app.errors import Conflict, InvalidInput, NotAllowed, NotFound

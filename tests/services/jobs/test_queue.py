@@ -14,8 +14,8 @@ from sqlmodel import select
 
 from app.db.engine import insert_rows
 from app.db.repositories import queue as rows
-from app.db.repositories.jobs import JobFilter
 from app.db.tables import Cluster, Job, JobEvent, User, now
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Actor, Role
 from app.errors import InvalidInput, NotAllowed
 from app.services.context import Context

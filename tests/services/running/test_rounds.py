@@ -9,6 +9,7 @@ import pytest
 
 from app.db.repositories import jobs, users
 from app.db.tables import Credential
+from app.domain.jobs import JobFilter
 from app.domain.people.permissions import Role
 from app.services.clusters import changes, member_keys
 from app.services.context import Context
@@ -100,7 +101,7 @@ async def test_a_member_without_a_key_says_so_and_lets_others_pass(context: Cont
     _, errands = await round_of(context)
     async with context.database.read() as session:
         names = await users.names(session)
-        rows = await jobs.get_all(session, [row.job.id for row in await jobs.listing(session, jobs.JobFilter())])
+        rows = await jobs.get_all(session, [row.job.id for row in await jobs.listing(session, JobFilter())])
         key = await session.get(Credential, 1)
     told = {names[job.owner_id]: job.attention for job in rows.values()}
     assert "You have no key for far yet." in told["ada"] and not told["bea"]
