@@ -17,8 +17,8 @@ from sqlmodel import col, select
 
 from app.db.engine import insert_rows
 from app.db.repositories import queue as rows
-from app.domain.jobs import JobFilter
 from app.db.tables import Cluster, Job, User, now
+from app.domain.jobs import JobFilter
 from app.domain.queueing import Limits, choose
 from app.services.jobs import actions, queue
 from app.services.jobs import views as jobs
