@@ -93,8 +93,8 @@ async def listing(session: ReadSession, wanted: JobFilter, *, whole: bool = Fals
     return [JobRow(job, owner, cluster, value, bool(preview)) for job, owner, cluster, value, preview in rows]
 
 
-async def counts(session: ReadSession) -> dict[str, int]:
-    """Jobs by state, those in the archive left out."""
+async def count_by_state(session: ReadSession) -> dict[str, int]:
+    """How many jobs there are in each state, those in the archive left out."""
     query = select(col(Job.state), func.count()).where(col(Job.archived).is_(False)).group_by(col(Job.state))
     return dict((await session.exec(query)).all())
 
@@ -199,6 +199,7 @@ async def remotes(session: ReadSession, job_ids: Iterable[str]) -> dict[str, Rem
 
 
 async def remote(session: ReadSession, job_id: str) -> RemoteJob | None:
+    """What the cluster knows of a job; None: it was never sent there."""
     return await session.get(RemoteJob, job_id)
 
 
@@ -280,15 +281,15 @@ async def keep_usage(session: WriteSession, usages: Mapping[str, Usage]) -> None
     await change_remotes(session, [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()])
 
 
-async def occupying(session: ReadSession, cluster_id: int) -> int:
-    """Jobs that count against the cluster's limit."""
+async def count_occupying(session: ReadSession, cluster_id: int) -> int:
+    """How many jobs count against the cluster's limit."""
     states = [str(state) for state in OCCUPYING]
     query = select(func.count()).select_from(Job).where(Job.cluster_id == cluster_id, col(Job.state).in_(states))
     return (await session.exec(query)).one()
 
 
-async def unfinished(session: ReadSession, cluster_id: int) -> dict[str, int]:
-    """Jobs of a cluster that have not ended, by state."""
+async def count_unfinished_by_state(session: ReadSession, cluster_id: int) -> dict[str, int]:
+    """How many jobs of a cluster have not ended, by state."""
     query = select(col(Job.state), func.count()).where(
         Job.cluster_id == cluster_id, col(Job.state).not_in([str(state) for state in TERMINAL])
     )
@@ -330,25 +331,28 @@ async def set_attention(session: WriteSession, reasons: Mapping[str, str]) -> No
 
 
 async def history(session: ReadSession, job_id: str) -> list[JobEvent]:
+    """The events of a job, the oldest first."""
     query = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
     return list((await session.exec(query)).all())
 
 
 async def histories(session: ReadSession, job_ids: Collection[str]) -> dict[str, list[JobEvent]]:
-    """Histories of many jobs, by id."""
+    """The events of many jobs, by job id, the oldest first."""
     query = select(JobEvent).where(col(JobEvent.job_id).in_(list(job_ids))).order_by(col(JobEvent.id))
-    found: dict[str, list[JobEvent]] = {}
+    by_job: dict[str, list[JobEvent]] = {}
     for event in (await session.exec(query)).all():
-        found.setdefault(event.job_id, []).append(event)
-    return found
+        by_job.setdefault(event.job_id, []).append(event)
+    return by_job
 
 
 async def files(session: ReadSession, job_id: str) -> list[JobFile]:
+    """The files of a job that are here, by name."""
     query = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.name))
     return list((await session.exec(query)).all())
 
 
 async def file(session: ReadSession, job_id: str, name: str) -> JobFile | None:
+    """One file of a job, if it is here."""
     return (await session.exec(select(JobFile).where(JobFile.job_id == job_id, JobFile.name == name))).first()
 
 
@@ -398,6 +402,7 @@ async def decks_and_results(
 
 
 async def results(session: ReadSession, job_id: str) -> list[JobResult]:
+    """What was read from each output of a job, in the order in which they were written."""
     query = select(JobResult).where(JobResult.job_id == job_id).order_by(col(JobResult.id))
     return list((await session.exec(query)).all())
 

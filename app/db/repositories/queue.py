@@ -1,4 +1,4 @@
-"""The queue: what waits, what is there, in which order; pauses."""
+"""The queue: which jobs wait, in which order, and how many a cluster has; pauses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def waiting(
 
 
 async def count_occupying_by_owner(session: ReadSession, cluster_id: int) -> dict[int, int]:
-    """Jobs that count against the cluster's limits, by user."""
+    """How many jobs count against the cluster's limits, by the id of their owner."""
     query = select(col(Job.owner_id), func.count()).where(
         Job.cluster_id == cluster_id, col(Job.state).in_([str(state) for state in OCCUPYING])
     )
@@ -59,7 +59,7 @@ async def ahead_of(session: ReadSession, job: Job) -> int:
 
 
 async def place_bounds(session: ReadSession) -> dict[tuple[int, int], tuple[float, float]]:
-    """First and last place in the queue, by cluster and priority."""
+    """The first and the last place in the queue, by the ids of clusters and priorities."""
     places = func.min(col(Job.place)), func.max(col(Job.place))
     query = select(col(Job.cluster_id), col(Job.priority), *places).where(
         col(Job.state).in_([str(JobState.QUEUED), str(JobState.HELD), str(JobState.WAITING)])
@@ -68,7 +68,7 @@ async def place_bounds(session: ReadSession) -> dict[tuple[int, int], tuple[floa
     return {(cluster, priority): (low, high) for cluster, priority, low, high in rows}
 
 
-async def matching(session: ReadSession, wanted: JobFilter, limit: int) -> list[tuple[str, str]]:
+async def matching_ids_and_names(session: ReadSession, wanted: JobFilter, limit: int) -> list[tuple[str, str]]:
     """Ids and names of all jobs that a filter lets through, whatever page they are on, in the order of the queue."""
     query = (
         select(col(Job.id), col(Job.name))
@@ -84,8 +84,8 @@ async def ids_and_names(session: ReadSession, job_ids: Collection[str]) -> list[
 
 
 async def _in_order(session: ReadSession, query: Any) -> list[tuple[str, str]]:
-    found = await session.exec(query.order_by(col(Job.priority), col(Job.place), col(Job.id)))
-    return [(job_id, name) for job_id, name in found.all()]
+    rows = await session.exec(query.order_by(col(Job.priority), col(Job.place), col(Job.id)))
+    return [(job_id, name) for job_id, name in rows.all()]
 
 
 async def all_waiting(session: ReadSession) -> list[tuple[str, str, int, str, str, str]]:
@@ -103,7 +103,7 @@ async def all_waiting(session: ReadSession) -> list[tuple[str, str, int, str, st
 
 
 async def submissions_since(session: ReadSession, cluster_id: int, moment: datetime) -> list[datetime]:
-    """When submissions of jobs to a cluster began, since `moment`: what a pace goes by after a restart."""
+    """When submissions to a cluster began since `moment`, in ascending order: what a rate limit counts after a restart."""
     query = (
         select(JobEvent.at)
         .join(Job, col(Job.id) == col(JobEvent.job_id))
@@ -112,8 +112,8 @@ async def submissions_since(session: ReadSession, cluster_id: int, moment: datet
     return sorted((await session.exec(query)).all())
 
 
-async def known_ids(session: ReadSession, cluster_id: int, scheduler_ids: Collection[str]) -> set[str]:
-    """Those of the scheduler's jobs on a cluster that are ours."""
+async def own_scheduler_ids(session: ReadSession, cluster_id: int, scheduler_ids: Collection[str]) -> set[str]:
+    """Those of the scheduler's ids that belong to jobs of this service."""
     query = select(RemoteJob.scheduler_id).join(Job, col(Job.id) == col(RemoteJob.job_id))
     query = query.where(Job.cluster_id == cluster_id, col(RemoteJob.scheduler_id).in_(list(scheduler_ids)))
     return set((await session.exec(query)).all())
@@ -126,6 +126,7 @@ async def pause_of_all(session: ReadSession) -> str:
 
 
 async def set_pause(session: WriteSession, words: str) -> None:
+    """Pause all clusters, with the words that say who did it; empty: go on."""
     row = await session.get(ServiceState, _PAUSE) or ServiceState(key=_PAUSE)
     row.value = words
     session.add(row)

@@ -33,7 +33,7 @@ from app.services.context import Context
 from app.services.jobs import actions
 from app.services.jobs.attachments import gather, upload_path
 from app.services.jobs.creation import JobRequest, Prepared, check_fits, prepare, queue_prepared
-from app.services.jobs.effects import cancel_rows
+from app.services.jobs.effects import cancel_jobs
 from app.services.jobs.faults import blame
 from app.services.transitions.batches import move_batch, move_item
 
@@ -344,7 +344,7 @@ async def _finish_batch(context: Context, actor: Actor, batch_id: str) -> bool:
             rows = await batches.rows(session, batch_id)
             if settled([row.energy_total for row in rows], float(batch.sweep["tolerance"])):
                 rest = [row.job for row in rows if row.job is not None and _may_stop(row.job, batch)]
-                await cancel_rows(session, actor, rest, "The sweep has converged; this job is no longer needed.")
+                await cancel_jobs(session, actor, rest, "The sweep has converged; this job is no longer needed.")
                 batch.sweep = {**batch.sweep, "stop": False}
                 batch.remark = f"The sweep has converged; the remaining {len(rest)} jobs were cancelled."
         batch.updated_at = now()

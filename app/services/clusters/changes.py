@@ -176,7 +176,7 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
     require(actor, "cluster.change")
     async with context.database.write() as session:
         row = await _own(context, session, name)
-        going = await jobs.unfinished(session, row.id)
+        going = await jobs.count_unfinished_by_state(session, row.id)
         runs = await workflows.going_on(session, name)
         if going or runs:
             listed = ", ".join(f"{count} {state}" for state, count in sorted(going.items()))
@@ -250,7 +250,7 @@ async def _own(context: Context, session: ReadSession, name: str) -> Cluster:
 async def _refuse_moving(session: ReadSession, row: Cluster, before: ClusterSettings, after: ClusterSettings) -> None:
     """Raise Conflict where jobs would be looked for at another place than where they are."""
     moved = [key for key in PLACE_KEYS if getattr(before, key) != getattr(after, key)]
-    count = await jobs.occupying(session, row.id) if moved else 0
+    count = await jobs.count_occupying(session, row.id) if moved else 0
     if count:
         raise Conflict(
             f"{count} job{'s are' if count > 1 else ' is'} on {row.name}: {', '.join(moved)} cannot be changed now.",

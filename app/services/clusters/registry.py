@@ -85,7 +85,7 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
             cluster,
             settings,
             credential,
-            await jobs.occupying(session, cluster.id),
+            await jobs.count_occupying(session, cluster.id),
             fingerprint(cluster.host_key) if cluster.host_key else "",
             fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
             earlier,

@@ -28,7 +28,7 @@ from app.events.outbox import announce
 from app.services.clusters.registry import usable_cluster
 from app.services.context import Context
 from app.services.jobs.creation import check_fits, new_job_id
-from app.services.jobs.effects import WAITING, apply, moved
+from app.services.jobs.effects import WAITING, apply_action, moved_resources
 from app.services.jobs.faults import blame
 from app.services.jobs.selections import Selection, count, selected
 from app.services.transitions.batches import begin_batch, begin_receipt, move_batch, move_receipts
@@ -232,7 +232,7 @@ async def _outcomes_of(
         return dict.fromkeys(rows, (False, error.sentence))
     refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, wanted))}
     able = [job for job_id, job in rows.items() if job_id not in refused]
-    notes: Mapping[str, str] = await apply(session, actor, batch.action, able, wanted) if able else {}
+    notes: Mapping[str, str] = await apply_action(session, actor, batch.action, able, wanted) if able else {}
     return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
 
 
@@ -305,7 +305,7 @@ def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
 
 def _move_refusal(job: Job, cluster: Cluster, partition: str) -> str:
     try:
-        check_fits(cluster, moved(job, cluster, partition))
+        check_fits(cluster, moved_resources(job, cluster, partition))
     except CrystalDeckError as error:
         return error.message
     return ""

@@ -65,7 +65,7 @@ async def selected(session: ReadSession, selection: Selection) -> list[tuple[str
             fields=[FieldError("all", "needs a filter, or expect with the number of jobs")],
         )
     if wanted is not None:
-        found = await queue.matching(session, wanted, MAX_JOBS + 1)
+        found = await queue.matching_ids_and_names(session, wanted, MAX_JOBS + 1)
     else:
         found = await queue.ids_and_names(session, selection.ids[: MAX_JOBS + 1])
     if max(len(found), len(selection.ids)) > MAX_JOBS:
@@ -89,5 +89,5 @@ async def count(context: Context, actor: Actor, selection: Selection) -> int:
     require(actor, "job.read")
     async with context.database.read() as session:
         if selection.matching is not None:
-            return len(await queue.matching(session, selection.matching, MAX_JOBS + 1))
+            return len(await queue.matching_ids_and_names(session, selection.matching, MAX_JOBS + 1))
         return len(await selected(session, selection))

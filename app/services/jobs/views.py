@@ -21,7 +21,7 @@ from app.events.model import Topic
 from app.events.outbox import announce
 from app.library.kept import find
 from app.services.context import Context
-from app.services.jobs.effects import cancel_rows
+from app.services.jobs.effects import cancel_jobs
 from app.services.jobs.existing import existing_job, no_job
 
 TAIL_BYTES = 16384
@@ -79,7 +79,7 @@ async def listing(context: Context, actor: Actor, wanted: JobFilter) -> list[Job
 async def counts(context: Context, actor: Actor) -> dict[str, int]:
     require(actor, "job.read")
     async with context.database.read() as session:
-        return await jobs.counts(session)
+        return await jobs.count_by_state(session)
 
 
 async def choices(context: Context, actor: Actor) -> dict[str, list[str]]:
@@ -164,7 +164,7 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         if state in TERMINAL or state is JobState.FINISHING:
             raise Conflict(f"Job {job.name} has already ended ({state}).", hint="Nothing needs to be cancelled.")
         if not job.cancel_requested:
-            await cancel_rows(session, actor, [job])
+            await cancel_jobs(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
     context.broker.wake()
     return job

@@ -176,7 +176,7 @@ class Turns:
         listed = await runner.listed()
         active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING)}
         async with self._context.database.read() as session:
-            ours = await queue.known_ids(session, account.cluster_id, active)
+            ours = await queue.own_scheduler_ids(session, account.cluster_id, active)
         self._elsewhere[account.key] = (time.monotonic(), len(active) - len(ours))
 
     # -- choosing ------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.services.context import Context
-from app.services.jobs.effects import cancel_rows
+from app.services.jobs.effects import cancel_jobs
 from app.services.jobs.selections import refuse_unexpected
 from app.services.transitions.runs import begin_task, move_run, move_step, move_task
 from app.services.workflows import library as workflow_library
@@ -121,7 +121,7 @@ async def _cancel_one(session: WriteSession, actor: Actor, run: WorkflowRun) -> 
     for task in await workflows.tasks(session, run.id, [TaskState.READY, TaskState.LATER, TaskState.ASKING]):
         move_task(session, task, TaskState.CANCELLED, "The run was cancelled.")
     going = await _going(session, run)
-    await cancel_rows(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
+    await cancel_jobs(session, actor, going, f"The run {run.name} was cancelled by {actor.name}.")
     run.busy = True
     await move_run(session, run, RunState.CANCELLED, f"Cancelled by {actor.name}.")
 
