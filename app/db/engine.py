@@ -57,7 +57,8 @@ class Database:
             connect_args={"factory": _Connection} if self.is_sqlite else {},
         )
         self._readers = self.engine.execution_options(**{_READ_ONLY: True})
-        self._listeners: list[Callable[[], None]] = []
+        self._on_news: list[Callable[[], None]] = []
+        self._on_work: list[Callable[[], None]] = []
         # Coroutines of this process queue here rather than in SQLite's busy timeout.
         self._writing = asyncio.Lock()
         if self.is_sqlite:
@@ -66,12 +67,11 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
-        """A unit of work: all of it is kept, or nothing. Once it is kept, its news are told: see `on_news`."""
+        """A unit of work: all of it is kept, or nothing. Once it is kept, whoever waits for it is told."""
         async with self._begin() as session:
             yield session
-        if session.has_news:
-            for tell in self._listeners:
-                tell()
+        for tell in (self._on_news if session.has_news else []) + (self._on_work if session.has_work else []):
+            tell()
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[WriteSession]:
@@ -90,7 +90,11 @@ class Database:
 
     def on_news(self, tell: Callable[[], None]) -> None:
         """Call `tell` after every commit of this process that wrote events."""
-        self._listeners.append(tell)
+        self._on_news.append(tell)
+
+    def on_work(self, tell: Callable[[], None]) -> None:
+        """Call `tell` after every commit of this process that left work to do: see `WriteSession.has_work`."""
+        self._on_work.append(tell)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:

@@ -49,7 +49,9 @@ class WriteSession(ReadSession):
     def __init__(self, session: AsyncSession) -> None:
         super().__init__(session)
         self.has_news = False
-        """Whether to wake those who tell open pages and the background what happened, once it is kept."""
+        """Whether events were written: once they are kept, those who tell open pages of them are woken."""
+        self.has_work = False
+        """Whether there is something to do that should not wait for the next tick: a job to submit, a run to go on with."""
 
     @overload
     async def exec(self, statement: Select[*Values]) -> TupleResult[tuple[*Values]]: ...

@@ -57,7 +57,7 @@ class Context:
     """Held while what the group saved is read anew."""
 
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when there is something to do that should not wait for the next tick: a job to submit, a run to continue."""
+    """Set when there is something to do that should not wait for the next tick; after a commit, by what the commit says."""
 
     def budget(self, key: CredentialKey) -> Budget:
         return self.budgets.setdefault(key, Budget())
@@ -79,7 +79,7 @@ def make_context(settings: Settings, processes: Processes | None = None) -> Cont
         processes or Processes(settings.workers, settings.worker_memory_mb << 20), settings.worker_seconds,
         settings.worker_waiting, owned=processes is None,
     )  # fmt: skip
-    return Context(
+    context = Context(
         settings=settings,
         database=database,
         templates=templates,
@@ -90,3 +90,5 @@ def make_context(settings: Settings, processes: Processes | None = None) -> Cont
         renderer=Renderer(templates, workers),
         structures=StructureReader(workers),
     )
+    database.on_work(context.nudge.set)
+    return context

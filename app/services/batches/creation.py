@@ -80,7 +80,6 @@ async def create(context: Context, actor: Actor, asked: BatchRequest) -> Batch:
             await batch_rows.put_items(session, batch, items, kind)
         if asked.submit:
             await batches.begin_making(session, batch)
-    context.broker.wake()
     return batch
 
 

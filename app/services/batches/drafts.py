@@ -117,7 +117,6 @@ async def change(
         session.add(batch)
         await renew_items(session, batch_id)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return batch
 
 
@@ -137,7 +136,6 @@ async def submit(context: Context, actor: Actor, batch_id: str, expect: int | No
         batch = await editable(session, actor, batch_id)
         refuse_unexpected(sum((await batches.counts(session, batch_id)).values()), expect, "row")
         await begin_making(session, batch)
-    context.broker.wake()
     return batch
 
 

@@ -96,7 +96,6 @@ async def add_table(context: Context, actor: Actor, batch_id: str, text: str) ->
 async def _add(context: Context, actor: Actor, batch_id: str, items: Sequence[BatchItem], kind: str) -> None:
     async with context.database.write() as session:
         await put_items(session, await editable(session, actor, batch_id), items, kind)
-    context.broker.wake()
 
 
 async def put_items(session: WriteSession, batch: Batch, items: Sequence[BatchItem], kind: str) -> None:
@@ -136,7 +135,6 @@ async def change_item(
         batch.busy = True
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def remove_item(context: Context, actor: Actor, batch_id: str, position: int) -> None:
@@ -145,7 +143,6 @@ async def remove_item(context: Context, actor: Actor, batch_id: str, position: i
         batch = await editable(session, actor, batch_id)
         await session.delete(await _item(session, batch, position))
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def _item(session: ReadSession, batch: Batch, position: int) -> BatchItem:

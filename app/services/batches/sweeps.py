@@ -75,7 +75,6 @@ async def set_sweep(
         await session.flush()
         row.sweep = sweep
         await put_items(session, row, items, "sweep")
-    context.broker.wake()
     return len(items)
 
 

@@ -186,7 +186,6 @@ async def _check(
                 row.name = row.name or str(item.given.get("name", "")) or item.source.rpartition("/")[2]
             checked.append(row)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return checked, {item.position: outcome for item, outcome in zip(items, prepared, strict=True)}
 
 
@@ -299,7 +298,6 @@ async def _make(
                 # The other one is gone or failed meanwhile: compute it after all.
                 move_item(session, row, ItemState.READY)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def _queued(
@@ -350,7 +348,6 @@ async def _finish_batch(context: Context, actor: Actor, batch_id: str) -> bool:
         batch.updated_at = now()
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return False
 
 

@@ -76,7 +76,6 @@ async def note_problem(context: Context, cluster_name: str, problem: str) -> Non
             cluster.problem = problem[:1000]
             announce(session, Topic.CLUSTER, cluster_name)
         session.add(cluster)
-    context.broker.wake()
 
 
 def lasting(error: CrystalDeckError) -> CrystalDeckError:
@@ -99,7 +98,6 @@ async def note_attention(context: Context, rows: Sequence[Job], words: str) -> N
     async with context.database.write() as session:
         await jobs.set_attention(session, {row.id: words[:1000] for row in rows})
         await announce_jobs(session, rows)
-    context.broker.wake()
 
 
 async def note_unwatched(context: Context, way: Submitter, words: str) -> None:

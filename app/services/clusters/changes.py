@@ -127,7 +127,6 @@ async def add(
         session.add(cluster)
         announce(session, Topic.CLUSTER, name)
     log.info("cluster %s was added by %s: %s", name, actor.name, settings.hostname or "this server")
-    context.broker.wake()
     return cluster
 
 
@@ -162,7 +161,6 @@ async def edit(
         announce(session, Topic.CLUSTER, name)
     log.info("cluster %s was changed by %s: %s", name, actor.name, ", ".join(changed) or "nothing")
     await context.pool.drop(row.id)
-    context.broker.wake()
     context.nudge.set()
     return changed
 
@@ -193,7 +191,6 @@ async def remove(context: Context, actor: Actor, name: str) -> None:
         announce(session, Topic.CLUSTER, name)
     log.info("cluster %s was removed by %s", name, actor.name)
     await context.pool.drop(row.id)
-    context.broker.wake()
 
 
 @dataclass(frozen=True)

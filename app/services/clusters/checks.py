@@ -34,7 +34,6 @@ async def test_cluster(context: Context, actor: Actor, name: str) -> list[Check]
         row.report, row.reported_at = [check.as_dict() for check in checks], now()
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    context.broker.wake()
     return checks
 
 

@@ -44,7 +44,6 @@ async def trust_key(context: Context, actor: Actor, name: str, wanted: str) -> N
         session.add(row)
         announce(session, Topic.CLUSTER, name)
     context.pool.look_again(view.cluster.id)
-    context.broker.wake()
 
 
 async def _ask_for_key(context: Context, actor: Actor, view: ClusterView) -> None:
@@ -71,7 +70,6 @@ async def forget_key(context: Context, actor: Actor, name: str) -> None:
         session.add(row)
         announce(session, Topic.CLUSTER, name)
     await context.pool.drop(row.id)
-    context.broker.wake()
 
 
 async def endpoints(context: Context, account: Account) -> tuple[Endpoint, Endpoint | None]:

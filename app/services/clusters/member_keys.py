@@ -54,7 +54,6 @@ async def make_key(context: Context, actor: Actor, name: str, username: str) -> 
         row.private_key = context.vault.seal(private, f"ssh:{row.id}")
         session.add(row)
         announce(session, Topic.CLUSTER, name)
-    context.broker.wake()
     return row
 
 
@@ -75,7 +74,6 @@ async def remove_keys(context: Context, actor: Actor, name: str) -> int:
         unwatched = await credentials.jobs_of(session, ids, OCCUPYING)
         announce(session, Topic.CLUSTER, name)
     await context.pool.drop_credentials(key for key in context.pool.keys if key.credential_id in ids)
-    context.broker.wake()
     return unwatched
 
 

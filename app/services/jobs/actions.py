@@ -142,7 +142,6 @@ async def begin(context: Context, actor: Actor, action: str, selection: Selectio
             item.position = position
         await insert_rows(session, items)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return batch
 
 
@@ -181,7 +180,6 @@ async def advance(context: Context, batch_id: str) -> bool:
         else:
             announce(session, Topic.BATCH, batch.id)
         more = batch.busy
-    context.broker.wake()
     return more
 
 

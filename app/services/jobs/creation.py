@@ -93,8 +93,6 @@ async def create_jobs(
         created = await queue_prepared(session, actor, made)
         ids = [job.id for job in created]
         await idempotency.keep(session, actor.user_id, idempotency_key, request_digest, ids)
-    context.broker.wake()
-    context.nudge.set()
     return created
 
 

@@ -63,4 +63,3 @@ async def mark_jobs(context: Context, reasons: Mapping[str, str]) -> None:
         if news:
             await jobs.set_attention(session, {job.id: reasons[job.id] for job in news})
             await announce_jobs(session, news)
-    context.broker.wake()

@@ -50,7 +50,6 @@ async def _set_pause(context: Context, actor: Actor, name: str, words: str) -> N
         else:
             await queue.set_pause(session, words)
             announce(session, Topic.CLUSTER, "")
-    context.broker.wake()
 
 
 async def waiting_lines(context: Context) -> list[str]:

@@ -36,7 +36,6 @@ async def tell_batch(context: Context, batch_id: str, reason: str, final: bool) 
             batch.remark = ""
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
 
 
 async def tell_run(context: Context, run_id: str, reason: str, final: bool) -> None:
@@ -56,7 +55,6 @@ async def tell_run(context: Context, run_id: str, reason: str, final: bool) -> N
             run.updated_at = now()
             session.add(run)
             announce(session, Topic.WORKFLOW, run.id, state=run.state)
-    context.broker.wake()
 
 
 async def tell_cluster(context: Context, cluster_id: int, reason: str) -> None:
@@ -83,5 +81,4 @@ async def take_up(context: Context, actor: Actor, batch_id: str) -> Batch:
         batch.busy, batch.remark, batch.updated_at = True, "", now()
         session.add(batch)
         announce(session, Topic.BATCH, batch.id)
-    context.broker.wake()
     return batch

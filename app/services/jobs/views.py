@@ -166,7 +166,6 @@ async def cancel(context: Context, actor: Actor, job_id: str) -> Job:
         if not job.cancel_requested:
             await cancel_jobs(session, actor, [job])
         announce(session, Topic.JOB, job.id, state=job.state)
-    context.broker.wake()
     return job
 
 

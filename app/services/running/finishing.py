@@ -111,7 +111,6 @@ class Finisher:
         await self._conclude(endings)
         for job, _ in over:
             self._attempts.pop(job.id, None)
-        self._context.broker.wake()
 
     def _try_again(self, job_id: str) -> bool:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
@@ -139,8 +138,6 @@ class Finisher:
             await _keep_results(
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
             )
-        # Room on the cluster, and perhaps the next step of a workflow.
-        self._context.nudge.set()
 
     def _read(self, ended: Sequence[Job]) -> list[dict[str, Results]]:
         return [read_outputs(job, kept_folder(self._context, job.id)) for job in ended]

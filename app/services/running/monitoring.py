@@ -207,7 +207,6 @@ class Monitor:
                     except Exception as error:
                         broken[job_id] = self._faults.blame(job_id, f"writing what is known of job {job_id}", error)
         await mark_jobs(self._context, broken)
-        self._context.broker.wake()
         return changed
 
     def _progress(self, looked: Watched, sight: Sight) -> tuple[dict[str, dict[str, object]], dict[str, str]]:

@@ -118,7 +118,6 @@ async def keep_back(context: Context, faulty: Sequence[Outgoing]) -> None:
             moves.append(Move(out.job, JobState.FAILED, message, {"ended_at": now()}))
     async with context.database.write() as session:
         await transition_jobs(session, moves)
-    context.broker.wake()
 
 
 def keep_sent(context: Context, sent: Sequence[Outgoing]) -> list[JobFile]:

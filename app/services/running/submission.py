@@ -172,7 +172,6 @@ class Dispatcher:
             # An earlier attempt left nothing on its cluster; this one may be made with another key.
             again = [{"job_id": job_id, "credential_id": key, "account": name} for job_id in earlier]
             await jobs.change_remotes(session, again)
-        self._context.broker.wake()
         return own
 
     async def _submit(self, account: Account, batch: list[Outgoing]) -> None:
@@ -268,7 +267,6 @@ class Dispatcher:
             await insert_rows(session, [file for file in files if file.job_id in moved])
         if taken:
             self._submitted(account.key)
-        self._context.broker.wake()
 
 
 def _by_account(leaving: Sequence[Outgoing]) -> list[tuple[Account, list[Outgoing]]]:

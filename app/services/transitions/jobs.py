@@ -59,6 +59,7 @@ async def begin_jobs(session: WriteSession, beginnings: Sequence[NewJob], *, act
     await insert_rows(session, [new.job for new in beginnings])
     await insert_rows(session, events)
     await announce_jobs(session, [new.job for new in beginnings])
+    session.has_work |= any(new.state is JobState.QUEUED for new in beginnings)
 
 
 async def transition_job(
@@ -109,6 +110,11 @@ async def transition_jobs(session: WriteSession, moves: Sequence[Move], *, actor
     )
     await insert_rows(session, events)
     await announce_jobs(session, [move.job for move in made])
+    # A job that goes back to the queue after a submission was refused or broken off has its own pause.
+    session.has_work |= any(
+        move.target in TERMINAL or (move.target is JobState.QUEUED and event.from_state != JobState.STAGING)
+        for move, event in zip(made, events, strict=True)
+    )
     if ended := [move.job for move in made if move.target in TERMINAL]:
         await workflows.wake_for_jobs(session, [job.id for job in ended])
         await batches.wake_for_jobs(session, {job.batch_id for job in ended if job.batch_id})

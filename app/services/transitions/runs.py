@@ -26,6 +26,21 @@ from app.events.model import Topic
 from app.events.outbox import announce
 
 
+async def begin_run(session: WriteSession, run: WorkflowRun) -> None:
+    """Write a new run down, tell open pages, and let the orchestrator look at it."""
+    session.add(run)
+    await session.flush()
+    wake_run(session, run)
+
+
+def wake_run(session: WriteSession, run: WorkflowRun) -> None:
+    """Let the orchestrator look at a run, and tell open pages that something of it changed."""
+    run.busy = True
+    session.add(run)
+    announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    session.has_work = True
+
+
 async def move_run(session: WriteSession, run: WorkflowRun, target: RunState, remark: str) -> None:
     """Move a run, tell open pages, and at its end wake the run that it is a step of.
 
@@ -37,6 +52,7 @@ async def move_run(session: WriteSession, run: WorkflowRun, target: RunState, re
     run.state, run.remark, run.updated_at = target.value, remark, now()
     session.add(run)
     announce(session, Topic.WORKFLOW, run.id, state=run.state)
+    session.has_work = True
     if target not in RUN_ENDED:
         return
     run.ended_at = run.updated_at

@@ -17,12 +17,10 @@ from app.domain.workflows.definition import dependencies, read_workflow, with_pa
 from app.domain.workflows.orchestration import descendants
 from app.domain.workflows.states import RUN_ENDED, RunState, StepState, TaskState
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
-from app.events.model import Topic
-from app.events.outbox import announce
 from app.services.context import Context
 from app.services.jobs.effects import cancel_jobs
 from app.services.jobs.selections import refuse_unexpected
-from app.services.transitions.runs import begin_task, move_run, move_step, move_task
+from app.services.transitions.runs import begin_task, move_run, move_step, move_task, wake_run
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
 from app.services.workflows.starts import RunRequest, write_run
@@ -45,11 +43,6 @@ async def owned(session: ReadSession, actor: Actor, run_id: str) -> WorkflowRun:
     return run
 
 
-def _wake(context: Context) -> None:
-    context.broker.wake()
-    context.nudge.set()
-
-
 async def pause(context: Context, actor: Actor, run_id: str) -> None:
     """Let no further step begin; existing jobs continue."""
     await _turn(context, actor, run_id, RunState.RUNNING, RunState.PAUSED, f"Paused by {actor.name}.")
@@ -69,7 +62,6 @@ async def _turn(context: Context, actor: Actor, run_id: str, before: RunState, a
             if affected.state == before:
                 affected.busy = True
                 await move_run(session, affected, after, remark)
-    _wake(context)
 
 
 async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None = None) -> None:
@@ -87,7 +79,6 @@ async def cancel(context: Context, actor: Actor, run_id: str, expect: int | None
         for affected in runs:
             if affected.state not in RUN_ENDED:
                 await _cancel_one(session, actor, affected)
-    _wake(context)
 
 
 async def would_cancel(context: Context, actor: Actor, run_id: str) -> tuple[int, list[str]]:
@@ -174,10 +165,7 @@ async def decide(
                 move_task(session, task, TaskState.FAILED, f"{task.message} Given up by {actor.name}.")
             else:
                 await _once_more(session, actor, task, overrides)
-        run.busy = True
-        session.add(run)
-        announce(session, Topic.WORKFLOW, run.id, state=run.state)
-    _wake(context)
+        wake_run(session, run)
 
 
 async def _once_more(
@@ -272,7 +260,6 @@ async def rerun(
     async with context.database.write() as session:
         new_run = await write_run(session, actor.user_id, request, run.inputs, origin_id=run.id)
         await _take_over(session, new_run, old, tasks, kept, fresh)
-    _wake(context)
     return new_run
 
 

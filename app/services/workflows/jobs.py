@@ -46,7 +46,6 @@ async def make(context: Context, run_id: str) -> None:
         if run is not None and run.state == RunState.RUNNING:
             current = await read_scene(context, session, run, [TaskState.READY])
             await _write(context, current, actor, ready, prepared)
-    context.broker.wake()
 
 
 async def _prepare(context: Context, scene: Scene[ReadSession], actor: Actor | None, task: WorkflowTask) -> Made:

@@ -99,10 +99,8 @@ async def advance(context: Context, run_id: str) -> bool:
                 evaluations.outputs = await _outputs(context, owner, question)
             else:
                 evaluations.beginnings[name] = await _begun(context, owner, question)
-    context.broker.wake()
     if ready:
         await workflow_jobs.make(context, run_id)
-        context.nudge.set()
     return ready
 
 

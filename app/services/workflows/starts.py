@@ -20,12 +20,11 @@ from app.domain.templates.fields import validate
 from app.domain.workflows.checks import MAX_DEPTH, Known, check, parameter_keys
 from app.domain.workflows.definition import WorkflowSpec, as_written
 from app.errors import FieldError, InvalidInput, NotFound
-from app.events.model import Topic
-from app.events.outbox import announce
 from app.services.clusters.registry import usable_cluster
 from app.services.context import Context
 from app.services.jobs.creation import check_fits, new_job_id
 from app.services.people.quotas import require_room
+from app.services.transitions.runs import begin_run
 from app.services.workflows import library as workflow_library
 from app.services.workflows.rehearsal import rehearse
 from app.services.workflows.tasks import InnerRequest, Scene
@@ -90,8 +89,6 @@ async def start_all(
             await _refuse_cluster(session, request)
             runs.append(await write_run(session, actor.user_id, request, values))
         await idempotency.keep(session, actor.user_id, idempotency_key, digest, [run.id for run in runs])
-    context.broker.wake()
-    context.nudge.set()
     return runs
 
 
@@ -178,13 +175,11 @@ async def write_run(
         reuse=request.reuse,
         **more,
     )
-    session.add(run)
-    await session.flush()
+    await begin_run(session, run)
     rows = [
         WorkflowStep(run_id=run.id, name=step.name, position=place) for place, step in enumerate(request.spec.steps)
     ]
     await insert_rows(session, rows)
-    announce(session, Topic.WORKFLOW, run.id, state=run.state)
     return run
 
 

@@ -159,3 +159,39 @@ async def test_no_other_way_changes_a_state(database: Database) -> None:
             await amend_jobs(session, [(job, {"state": "completed"})], "done", actor="ada")
         with pytest.raises(ValueError, match="transitions"):
             await jobs.update_jobs(session, {"a": {"state": "completed"}})
+
+
+async def test_whoever_waits_is_told_once_it_is_kept(database: Database) -> None:
+    told: list[str] = []
+    database.on_news(lambda: told.append("news"))
+    database.on_work(lambda: told.append("work"))
+
+    async def move(job: Job, target: JobState) -> list[str]:
+        told.clear()
+        async with database.write() as session:
+            await transition_jobs(session, [Move(job, target, "")])
+            assert told == []
+        return list(told)
+
+    [job] = await begin(database, "a")
+    assert told == ["news", "work"]
+    assert await move(job, JobState.STAGING) == ["news"]
+    # It was refused: whoever submits decides when it is tried again.
+    assert await move(job, JobState.QUEUED) == ["news"]
+    assert await move(job, JobState.HELD) == ["news"]
+    assert await move(job, JobState.QUEUED) == ["news", "work"]
+    assert await move(job, JobState.CANCELLED) == ["news", "work"]
+
+
+async def test_nobody_is_told_of_what_was_not_kept(database: Database) -> None:
+    [job] = await begin(database, "a")
+    told: list[str] = []
+    database.on_news(lambda: told.append("news"))
+    database.on_work(lambda: told.append("work"))
+    with pytest.raises(RuntimeError):
+        async with database.write() as session:
+            await transition_jobs(session, [Move(job, JobState.CANCELLED, "")])
+            raise RuntimeError
+    async with database.read() as session:
+        await jobs.get(session, "a")
+    assert told == []
