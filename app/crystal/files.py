@@ -63,6 +63,15 @@ ERROR_FILE = "fort.87"
 """Where the programs repeat why they stopped."""
 BAND_FILE = "BAND.DAT"
 """Where properties writes the bands along a path."""
+DOS_FILE = "DOSS.DAT"
+"""Where properties writes densities of states."""
+WAVEFUNCTION = "fort.9"
+"""The wave function, which properties and later jobs read."""
+_FORT25 = ("fort.25", ".f25")
+BAND_FILES = (BAND_FILE, ".BAND", *_FORT25)
+"""Files that hold bands, the best first: whole names, and endings that CRYSTAL's own scripts give."""
+DOS_FILES = (DOS_FILE, ".DOSS", *_FORT25)
+"""The same for densities of states."""
 JOB_SCRIPT, JOB_LOG = "job.sh", "job.log"
 """The script of a job, and what it prints itself: words of the launcher and of the scheduler, not of the programs."""
 OWN = (JOB_SCRIPT, JOB_LOG, "array.sh", "list", "INPUT", ".crystaldeck")
@@ -85,6 +94,15 @@ def output_name(deck: str) -> str:
 def outputs_of(decks: Iterable[str]) -> list[str]:
     """The outputs of a job with these rendered files, in the order in which its programs run."""
     return [output_name(name) for name in decks if is_deck(name)]
+
+
+CUBE_FILES = ("CUBE.DAT", ".cube", ".CUBE")
+"""Endings of files that hold values on a grid."""
+
+
+def is_fort25(name: str) -> bool:
+    """Does a file hold what properties writes on unit 25, under its own name or that of CRYSTAL's scripts?"""
+    return name.endswith(_FORT25)
 
 
 def writes_scf_log(decks: Mapping[str, str]) -> bool:

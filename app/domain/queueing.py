@@ -156,7 +156,7 @@ class Budget:
         self.refusals = 0
 
     def refuse(self, moment: float) -> float:
-        """The scheduler asked for patience: half as fast from now on, after a pause. Returns the pause in seconds."""
+        """The scheduler limited our rate: half as fast from now on, after a pause. Returns the pause in seconds."""
         recent = sum(count for _, count in self.lately) / 60
         self.rate = max(SLOWEST, (self.rate if self.rate is not None else max(recent, 1.0)) / 2)
         pause = min(LONGEST_PAUSE, 2.0 * float(2**self.refusals))

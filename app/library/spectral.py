@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.crystal.constants import HARTREE_EV
+from app.crystal.files import is_fort25
 from app.crystal.properties.bands import BandError, Bands, read_bands
 from app.crystal.properties.dos import Dos, DosError, projection_names, read_dos
 from app.crystal.properties.fort25 import bands_of as fort25_bands
@@ -136,16 +137,16 @@ def read(source: Source) -> Electronic:
     if band_file is not None:
         try:
             text = _text(band_file)
-            bands = fort25_bands(read_blocks(text)) if _is_fort25(band_file) else read_bands(text)
+            bands = fort25_bands(read_blocks(text)) if is_fort25(band_file.name) else read_bands(text)
         except (ValueError, OSError) as error:
-            if not (_is_fort25(band_file) and isinstance(error, BandError)):
+            if not (is_fort25(band_file.name) and isinstance(error, BandError)):
                 problems.append(f"{band_file.name}: {error}")
     if dos_file is not None:
         try:
             text = _text(dos_file)
-            dos = fort25_dos(read_blocks(text)) if _is_fort25(dos_file) else read_dos(text)
+            dos = fort25_dos(read_blocks(text)) if is_fort25(dos_file.name) else read_dos(text)
         except (ValueError, OSError) as error:
-            if not (_is_fort25(dos_file) and isinstance(error, DosError)):
+            if not (is_fort25(dos_file.name) and isinstance(error, DosError)):
                 problems.append(f"{dos_file.name}: {error}")
     if dos is not None and dos.fermi is None:
         # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
@@ -187,10 +188,6 @@ def _fermi(fort25: Path | None) -> float | None:
         return read_blocks(_text(fort25))[0].fermi if fort25 is not None else None
     except (ValueError, OSError, IndexError):
         return None
-
-
-def _is_fort25(path: Path) -> bool:
-    return path.name.endswith(("fort.25", ".f25"))
 
 
 def _text(path: Path) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.crystal.files import job_fault
+from app.crystal.files import JOB_SCRIPT, job_fault
 from app.domain.names import STATE_FOLDER, is_path_part
 from app.errors import RemoteFailure
+from app.runners.script import PREFLIGHT_DECK
 
 if TYPE_CHECKING:
     from app.runners.base import Package
 
-SCRIPT = "job.sh"
-OURS = frozenset({SCRIPT, f"{STATE_FOLDER}/preflight.d12"})
+OURS = frozenset({JOB_SCRIPT, PREFLIGHT_DECK})
 """Files of a package that CrystalDeck wrote itself."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.crystal.files import JOB_LOG
 from app.domain.resources import Partition, Resources, parse_walltime
 from app.domain.verdict import Ending, Phase, SchedulerWord, Usage
 from app.runners.base import BaseRunner, Package, Receipt, receipts
@@ -128,8 +129,8 @@ class SlurmRunner(BaseRunner):
         options = {
             "job-name": name,
             "comment": token,
-            "output": "job.log",
-            "error": "job.log",
+            "output": JOB_LOG,
+            "error": JOB_LOG,
             "open-mode": "append",
             "signal": f"B:USR1@{lead}",
             "nodes": str(resources.nodes),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.crystal.files import JOB_SCRIPT
 from app.runners.base import Package
 from app.runners.batch_systems import step
 
@@ -68,7 +69,7 @@ def array_script(name: str, directives: Sequence[str], count: int) -> str:
 
 def _directives_of(package: Package) -> tuple[str, ...]:
     """What a job asks of the scheduler, but for its name."""
-    lines = package.files["job.sh"].decode().splitlines()
+    lines = package.files[JOB_SCRIPT].decode().splitlines()
     return tuple(
         line
         for line in lines

@@ -94,15 +94,15 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
         reasons.append(f"It will start no earlier than {job.not_before:%d %b %Y %H:%M} UTC.")
     if cluster.problem:
         reasons.append(f"{cluster.name} cannot be reached: {cluster.problem}")
-    patience = [
+    limited = [
         budget
         for key, budget in context.budgets.items()
         if key.cluster_id == cluster.id
         and key.user_id in (None, job.owner_id)
         and budget.refused_until > time.monotonic()
     ]
-    if patience:
-        rest = max(budget.refused_until for budget in patience) - time.monotonic()
+    if limited:
+        rest = max(budget.refused_until for budget in limited) - time.monotonic()
         reasons.append(f"{cluster.name} is rate-limiting us; the next attempt is in {rest:.0f} s.")
     if sum(there.values()) >= limit:
         reasons.append(

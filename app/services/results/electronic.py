@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from app.crystal.files import BAND_FILES, DOS_FILE, DOS_FILES, WAVEFUNCTION
 from app.db.repositories import jobs, library
 from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
@@ -15,8 +16,6 @@ from app.library.spectral import Electronic, Source, as_json, as_table, draw_cha
 from app.services.context import Context
 from app.services.jobs.outputs import Record, first_of, job_of
 
-BAND_FILES = ("BAND.DAT", ".BAND", "fort.25", ".f25")
-DOS_FILES = ("DOSS.DAT", ".DOSS", "fort.25", ".f25")
 ROOM = 48 << 20
 """Bytes of the numbers of one job: arrays and texts, which are read at once, however many they are."""
 Kind = Literal["bands", "dos"]
@@ -147,4 +146,4 @@ def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
 async def _companion(context: Context, job_id: str) -> str:
     """Another job that took along the same wave function and left a density of states; empty: none."""
     async with context.database.read() as session:
-        return await library.sibling_with_file(session, job_id, "fort.9", DOS_FILES[:1])
+        return await library.sibling_with_file(session, job_id, WAVEFUNCTION, (DOS_FILE,))

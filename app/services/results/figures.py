@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from app.crystal.files import CUBE_FILES
 from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
 from app.domain.drawing.spectra import Shape
@@ -16,8 +17,6 @@ from app.services.jobs.outputs import output_of, record_of
 from app.services.results import electronic, equations, vibrations
 from app.services.results.equations import EquationOfState
 from app.services.results.vibrations import WIDTH, Vibrations, checked_width
-
-CUBES = ("CUBE.DAT", ".cube", ".CUBE")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         ElectronicFigure(found, chart) if found is not None and chart is not None else None,
         await vibrations.shown(context, job, modes, width, wanted.shape),
         equations.shown(results), geometry is not None or output_of(context, job) is not None,
-        _structure_words(geometry), [name for name in record.names if name.endswith(CUBES)],
+        _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],
         sum(row.results.get("imaginary_modes") or 0 for row in results),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.crystal.decks.rendering import for_trial, written_roles
+from app.crystal.files import JOB_SCRIPT
 from app.db.repositories import batches, users
 from app.db.sessions import ReadSession
 from app.db.tables import Job, JobFile, now
@@ -52,7 +53,7 @@ def make_package(account: Account, job: Job, owner: str, attached: Sequence[Atta
     """What travels to the cluster for one job: decks byte for byte, and the job script."""
     name = remote_name(job.name, job.id)
     files = {deck: text.encode("ascii") for deck, text in job.decks.items()}
-    files["job.sh"] = job_script(
+    files[JOB_SCRIPT] = job_script(
         account.settings, name, job.token, list(written_roles(job.decks)), Resources(**job.resources)
     ).encode()
     first = next((deck for deck, role in written_roles(job.decks).items() if role == "d12"), None)
@@ -139,7 +140,7 @@ def _keep_one(context: Context, out: Outgoing) -> list[JobFile]:
         if name == PREFLIGHT_DECK:
             continue
         put_inside(folder, name, io.BytesIO(data))
-        role = "script" if name == "job.sh" else "deck" if written_roles({name: ""}) else "geometry"
+        role = "script" if name == JOB_SCRIPT else "deck" if written_roles({name: ""}) else "geometry"
         digest = hashlib.sha256(data).hexdigest()
         files.append(JobFile(job_id=out.job.id, name=name, size=len(data), role=role, sha256=digest))
     return files

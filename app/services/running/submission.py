@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
+from app.crystal.files import JOB_SCRIPT
 from app.db.engine import insert_rows
 from app.db.repositories import jobs
 from app.db.tables import Job, RemoteJob, now
@@ -154,7 +155,7 @@ class Dispatcher:
                 out.job,
                 JobState.STAGING,
                 message,
-                {"script": out.package.files["job.sh"].decode(), "attempts": out.job.attempts + 1, "attention": ""},
+                {"script": out.package.files[JOB_SCRIPT].decode(), "attempts": out.job.attempts + 1, "attention": ""},
             )
             for out in batch
         ]
