@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 
 from app.db.sessions import ReadSession, WriteSession
@@ -45,6 +45,16 @@ async def kept(session: ReadSession, cluster_id: int, user_id: int) -> list[Cred
         Credential.user_id == user_id,
         col(Credential.retired_at).is_not(None),
         Credential.private_key != "",
+    )
+    return list((await session.exec(query.order_by(col(Credential.id)))).all())
+
+
+async def usable_of_user(session: ReadSession, user_id: int, cluster_ids: Collection[int]) -> list[Credential]:
+    """A user's keys for these clusters: current ones, and earlier ones that can still be used; the oldest first."""
+    query = select(Credential).where(
+        Credential.user_id == user_id,
+        col(Credential.cluster_id).in_(list(cluster_ids)),
+        or_(col(Credential.retired_at).is_(None), col(Credential.private_key) != ""),
     )
     return list((await session.exec(query.order_by(col(Credential.id)))).all())
 
@@ -128,6 +138,19 @@ async def jobs_of(session: ReadSession, credential_ids: Collection[int], states:
         .where(col(RemoteJob.credential_id).in_(list(credential_ids)), col(Job.state).in_([str(s) for s in states]))
     )
     return (await session.exec(query)).one()
+
+
+async def jobs_by_cluster(
+    session: ReadSession, credential_ids: Collection[int], states: Iterable[JobState]
+) -> dict[int, int]:
+    """How many jobs in these states were submitted with these keys, by cluster."""
+    query = (
+        select(col(Job.cluster_id), func.count())
+        .join(RemoteJob, col(Job.id) == col(RemoteJob.job_id))
+        .where(col(RemoteJob.credential_id).in_(list(credential_ids)), col(Job.state).in_([str(s) for s in states]))
+        .group_by(col(Job.cluster_id))
+    )
+    return dict((await session.exec(query)).all())
 
 
 async def jobs_submitted(

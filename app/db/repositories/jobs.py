@@ -281,6 +281,14 @@ async def keep_usage(session: WriteSession, usages: Mapping[str, Usage]) -> None
     await change_remotes(session, [{"job_id": job_id, **vars(usage)} for job_id, usage in usages.items()])
 
 
+async def count_occupying_by_cluster(session: ReadSession, cluster_ids: Collection[int]) -> dict[int, int]:
+    """Jobs that count against the limits of these clusters, by cluster; those without any are absent."""
+    query = select(col(Job.cluster_id), func.count()).where(
+        col(Job.cluster_id).in_(list(cluster_ids)), col(Job.state).in_([str(state) for state in OCCUPYING])
+    )
+    return dict((await session.exec(query.group_by(col(Job.cluster_id)))).all())
+
+
 async def count_occupying(session: ReadSession, cluster_id: int) -> int:
     """How many jobs count against the cluster's limit."""
     states = [str(state) for state in OCCUPYING]

@@ -76,30 +76,41 @@ async def get(context: Context, actor: Actor, name: str) -> ClusterView:
     """
     require(actor, "cluster.read")
     async with context.database.read() as session:
-        cluster = await usable_cluster(session, name)
-        credential = await credentials.current(session, cluster.id, actor.user_id)
-        earlier = await credentials.kept(session, cluster.id, actor.user_id)
-        keys = [row.id for row in (credential, *earlier) if row is not None]
-        settings, broken = legible_settings(cluster)
-        return ClusterView(
-            cluster,
-            settings,
-            credential,
-            await jobs.count_occupying(session, cluster.id),
-            fingerprint(cluster.host_key) if cluster.host_key else "",
-            fingerprint(cluster.offered_key.removeprefix("proxy ")) if cluster.offered_key else "",
-            earlier,
-            await credentials.jobs_of(session, keys, OCCUPYING) if keys else 0,
-            broken,
-        )
+        [view] = await _views(session, actor, [await usable_cluster(session, name)])
+    return view
 
 
 async def all_of(context: Context, actor: Actor) -> list[ClusterView]:
     """Every cluster, by name, each with the reader's own keys for it."""
     require(actor, "cluster.read")
     async with context.database.read() as session:
-        names = [cluster.name for cluster in await clusters.all_active(session)]
-    return [await get(context, actor, name) for name in names]
+        return await _views(session, actor, await clusters.all_active(session))
+
+
+async def _views(session: ReadSession, actor: Actor, rows: Sequence[Cluster]) -> list[ClusterView]:
+    """Clusters as pages show them, in a number of statements that does not grow with theirs."""
+    ids = [row.id for row in rows]
+    keys = await credentials.usable_of_user(session, actor.user_id, ids)
+    watched = await credentials.jobs_by_cluster(session, [key.id for key in keys], OCCUPYING) if keys else {}
+    active = await jobs.count_occupying_by_cluster(session, ids)
+    views = []
+    for row in rows:
+        settings, broken = legible_settings(row)
+        own = [key for key in keys if key.cluster_id == row.id]
+        views.append(
+            ClusterView(
+                row,
+                settings,
+                next((key for key in own if key.retired_at is None), None),
+                active.get(row.id, 0),
+                fingerprint(row.host_key) if row.host_key else "",
+                fingerprint(row.offered_key.removeprefix("proxy ")) if row.offered_key else "",
+                [key for key in own if key.retired_at is not None],
+                watched.get(row.id, 0),
+                broken,
+            )
+        )
+    return views
 
 
 def first_usable(views: Sequence[ClusterView]) -> ClusterView | None:
