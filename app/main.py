@@ -16,24 +16,9 @@ from app import __version__, places
 from app.background.scheduler import Background
 from app.db import migrations
 from app.routes import health, live, problems
-from app.routes.api.v1 import batches as api_batches
-from app.routes.api.v1 import clusters as api_clusters
-from app.routes.api.v1 import jobs as api_jobs
-from app.routes.api.v1 import library as api_library
-from app.routes.api.v1 import queue as api_queue
-from app.routes.api.v1 import results as api_results
-from app.routes.api.v1 import structures as api_structures
-from app.routes.api.v1 import templates as api_templates
-from app.routes.api.v1 import workflows as api_workflows
+from app.routes.api.routers import ROUTERS as API
 from app.routes.bodies import Bodies
-from app.routes.pages import batches as batch_pages
-from app.routes.pages import clusters as cluster_pages
-from app.routes.pages import composing as compose
-from app.routes.pages import jobs as job_pages
-from app.routes.pages import runs as run_pages
-from app.routes.pages import session
-from app.routes.pages import templates as template_pages
-from app.routes.pages import workflows as workflow_pages
+from app.routes.pages.routers import ROUTERS as PAGES
 from app.routes.security import Security
 from app.routes.strict import refuse_unknown
 from app.services.clusters import changes as cluster_changes
@@ -77,12 +62,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
         openapi_url="/api/v1/openapi.json", dependencies=[Depends(refuse_unknown)],
     )  # fmt: skip
     app.state.context = context
-    for router in (
-        health.router, api_clusters.router, api_templates.router, api_structures.router, api_library.router, api_queue.router,
-        api_batches.router, api_results.router, api_jobs.router, api_workflows.router, live.api_router, live.router, session.router,
-        job_pages.router, template_pages.router, compose.router, batch_pages.router, workflow_pages.router, run_pages.router,
-        cluster_pages.router,
-    ):  # fmt: skip
+    for router in (health.router, *API, live.api_router, live.router, *PAGES):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=places.STATIC), name="static")
     problems.install(app)

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 
-from app.db.repositories.jobs import JobRow
 from app.domain.jobs import JobFilter
 from app.domain.states import JobState
 from app.domain.studies import QuantityName
 from app.errors import FieldError, InvalidInput
+from app.services.jobs.views import JobRow
 
 Tolerance = Annotated[
     float | None,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from app.db.repositories import batches, clusters, jobs, library, users
-from app.db.repositories.jobs import JobRow, Origin
+from app.db.repositories.jobs import JobRow as JobRow
+from app.db.repositories.jobs import Origin
 from app.db.sessions import ReadSession
 from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob
 from app.domain.jobs import JobFilter

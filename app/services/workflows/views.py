@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from app.db.repositories import jobs, workflows
-from app.db.tables import Job, JobEvent, WorkflowRun, WorkflowStep, WorkflowTask, now
+from app.db.tables import Job, JobEvent, WorkflowStep, WorkflowTask, now
+from app.db.tables import WorkflowRun as WorkflowRun
 from app.domain.drawing.graphs import Drawing, draw
 from app.domain.drawing.timelines import Timeline, timeline
 from app.domain.people.permissions import Actor, can, require

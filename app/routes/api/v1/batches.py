@@ -1,4 +1,4 @@
-"""Batches, sweeps, estimates, comparison and downloads over REST: the same services as the pages."""
+"""Batches over REST, estimates, comparisons, and the files of many jobs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
 from app.crystal.structures.importers import MAX_BYTES
-from app.routes.api.v1.schemas.batches import BatchDetail, BatchEntry, BatchPreviewAnswer, NewBatch, batch_detail
-from app.routes.api.v1.schemas.jobs import ComparisonTable, EstimateAnswer, comparison_table
+from app.routes.api.v1.schemas.batches import (
+    BatchDetail,
+    BatchEntry,
+    BatchPreviewAnswer,
+    EstimateAnswer,
+    NewBatch,
+    batch_detail,
+)
+from app.routes.api.v1.schemas.results import ComparisonTable, comparison_table
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import DryRun, Expect, SelectionDep, Studied, Tolerance
 from app.services.batches import creation as batch_creation

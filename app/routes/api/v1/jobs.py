@@ -1,20 +1,19 @@
-"""Jobs and clusters over REST: the same services as the pages."""
+"""Jobs over REST: the same services as the pages."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from pydantic import Field
 
-from app.db.repositories.jobs import JobRow
-from app.routes.api.v1.schemas.jobs import FileEntry, JobDetail, JobPage, JobSummary, NewJob, detail, summary
+from app.routes.api.v1.schemas.jobs import JobDetail, JobPage, JobSummary, NewJob, detail, summary
 from app.routes.deps import ActorDep, ContextDep
-from app.routes.downloads import OpenedFileResponse
 from app.routes.filters import FilterDep, next_cursor
 from app.services.jobs import views as jobs
 from app.services.jobs.creation import MAX_JOBS_PER_REQUEST, create_jobs
+from app.services.jobs.views import JobRow
 from app.workers.pauses import with_pauses
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -61,16 +60,3 @@ async def cancel_job(context: ContextDep, actor: ActorDep, job_id: str) -> JobSu
     """Cancel a job; its record and its files stay."""
     await jobs.cancel(context, actor, job_id)
     return summary((await jobs.get(context, actor, job_id)).row)
-
-
-@router.get("/jobs/{job_id}/files")
-async def list_files(context: ContextDep, actor: ActorDep, job_id: str) -> list[FileEntry]:
-    """Files of a job that are here."""
-    return detail(await jobs.get(context, actor, job_id)).files
-
-
-@router.get("/jobs/{job_id}/files/{name:path}", response_class=FileResponse)
-async def get_file(context: ContextDep, actor: ActorDep, job_id: str, name: str) -> FileResponse:
-    """One file, byte for byte."""
-    file, row = await jobs.open_file(context, actor, job_id, name)
-    return OpenedFileResponse(file, media_type="application/octet-stream", filename=row.name.rpartition("/")[2])

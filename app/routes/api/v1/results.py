@@ -11,7 +11,6 @@ from fastapi.responses import PlainTextResponse, Response
 from app.domain.drawing.spectra import Shape
 from app.domain.drawing.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
-from app.services.jobs import files as file_views
 from app.services.results import curves, electronic, equations, vibrations
 from app.services.results import geometries as pictures
 from app.services.results import remedies as rerun
@@ -129,21 +128,6 @@ async def get_equation(
     if form == "csv":
         return _csv({"volume_a3": found.volumes, "energy_ha": found.energies}, f"{job_id}-eos")
     return {"job": job_id, "volumes": found.volumes, "energies": found.energies, "fit": found.fit}
-
-
-@router.get("/cluster-files")
-async def get_cluster_files(context: ContextDep, actor: ActorDep, job_id: str) -> list[dict[str, Any]]:
-    """What lies in the job's directory on its cluster now: name, size in bytes, time of its last change, file or link."""
-    return [vars(entry) for entry in await file_views.listing(context, actor, job_id)]
-
-
-@router.get("/pieces/{name:path}")
-async def get_piece(
-    context: ContextDep, actor: ActorDep, job_id: str, name: str, at: int = 0, find: str = "",
-    where: Literal["here", "cluster"] = "here",
-) -> dict[str, Any]:  # fmt: skip
-    """At most 64 KiB of a file from byte `at` on (negative: from its end), or from where a text stands."""
-    return vars(await file_views.piece(context, actor, job_id, name, at=at, find=find[:200], remote=where == "cluster"))
 
 
 @router.get("/remedies")

@@ -139,3 +139,15 @@ async def batch_detail(view: BatchView) -> BatchDetail:
             async for row in with_pauses(view.rows)
         ],
     )  # fmt: skip
+
+
+class EstimateAnswer(BaseModel):
+    """Core-hours, seconds and MiB, from `jobs` finished ones."""
+
+    jobs: int
+    core_hours: float
+    wall_s: float
+    longest_s: float
+    memory_mb: int
+    suggested_walltime: str
+    suggested_memory_mb: int

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, UploadFile
 from app.crystal.structures.importers import DEFAULT_TOLERANCE, MAX_BYTES
 from app.domain.people.permissions import require
 from app.library.structures import textbook
-from app.routes.api.v1.schemas.jobs import DeckFinding, DeckText, StructureRead, TextbookEntry
+from app.routes.api.v1.schemas.composing import DeckFinding, DeckText, StructureRead, TextbookEntry
 from app.routes.deps import ActorDep, ContextDep
 from app.services.composing import decks
 

@@ -1,10 +1,10 @@
-"""The queue over REST: one action on many jobs, pauses, and why a job waits."""
+"""Actions on many jobs over REST, pauses, and why a job waits."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.routes.api.v1.schemas.jobs import ActionPreview, ActionResult, PauseRequest, QueueAction
+from app.routes.api.v1.schemas.actions import ActionPreview, ActionResult, PauseRequest, QueueAction
 from app.routes.deps import ActorDep, ContextDep
 from app.routes.filters import SelectionDep
 from app.services.jobs import actions, queue

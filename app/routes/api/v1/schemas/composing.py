@@ -1,0 +1,45 @@
+"""Shapes of REST requests and answers about structures and decks before they are jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DeckText(BaseModel):
+    """A deck to check; `files` are the names of those that will lie beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(max_length=1_000_000)
+    role: Literal["d12", "d3"] | None = None
+    files: list[str] | None = None
+
+
+class DeckFinding(BaseModel):
+    line: int
+    severity: Literal["error", "warning", "note"]
+    keyword: str
+    message: str
+    remedy: str
+
+
+class TextbookEntry(BaseModel):
+    id: str
+    label: str
+    parameters: dict[str, Any]
+
+
+class StructureRead(BaseModel):
+    """What a file holds: kind, group within `tolerance` (Å), and the structure's parameters of a template."""
+
+    format: str
+    kind: str
+    group: int
+    symbol: str
+    tolerance: float
+    atoms_in_file: int
+    atoms_in_primitive_cell: int
+    notes: list[str]
+    parameters: dict[str, Any]
