@@ -1,1 +1,1 @@
-"""When things happen: APScheduler's cadence and the leader lock. No logic of its own."""
+"""When things happen: pace, rest and waking of periodic work, and the leader lock. No logic of its own."""

@@ -37,17 +37,10 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
     try:
         await cluster_changes.add(context, actor, name, values, remote_only=True)
     except CrystalDeckError as error:
-        views = await clusters.all_of(context, actor)
         return page(
-            request,
-            "clusters/list.html",
-            status=error.status,
-            views=views,
-            kinds=cluster_changes.offered_types(),
-            since=0,
-            error=error,
-            form={**values, "name": name},
-        )
+            request, "clusters/list.html", status=error.status, views=await clusters.all_of(context, actor), since=0,
+            kinds=cluster_changes.offered_types(), error=error, form={**values, "name": name},
+        )  # fmt: skip
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
