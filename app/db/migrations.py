@@ -12,6 +12,7 @@ from app import places
 
 
 def alembic_config(url: str) -> Config:
+    """Alembic's settings for the migrations of this release and a database."""
     config = Config()
     config.set_main_option("script_location", str(places.MIGRATIONS))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
@@ -32,4 +33,5 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
+    """Take the database back to an earlier revision."""
     command.downgrade(alembic_config(url), revision)

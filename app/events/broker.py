@@ -39,6 +39,7 @@ class Broker:
         database.on_news(self.wake)
 
     async def start(self) -> None:
+        """Follow the outbox from its newest event on."""
         async with self._database.read() as session:
             self._last_id = await outbox.newest_id(session)
         self._tasks = [
@@ -47,6 +48,7 @@ class Broker:
         ]
 
     async def stop(self) -> None:
+        """Follow it no longer, and let streams end."""
         self.stopping.set()
         for task in self._tasks:
             task.cancel()

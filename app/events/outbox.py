@@ -44,10 +44,12 @@ async def newest_at(session: ReadSession) -> datetime | None:
 
 
 async def newest_id(session: ReadSession) -> int:
+    """Id of the newest event; 0: there is none."""
     return (await session.exec(select(func.max(OutboxEvent.id)))).one() or 0
 
 
 async def oldest_id(session: ReadSession) -> int:
+    """Id of the oldest event that is kept; 0: there is none."""
     return (await session.exec(select(func.min(OutboxEvent.id)))).one() or 0
 
 

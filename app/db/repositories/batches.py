@@ -21,6 +21,7 @@ HISTORY = 300
 
 
 async def get(session: ReadSession, batch_id: str) -> Batch | None:
+    """A batch or an action by its id."""
     return await session.get(Batch, batch_id)
 
 
@@ -54,6 +55,7 @@ async def items(
 
 
 async def item(session: ReadSession, batch_id: str, position: int) -> BatchItem | None:
+    """The row at a position, which counts from 1."""
     query = select(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.position == position)
     return (await session.exec(query)).first()
 
@@ -65,6 +67,7 @@ async def counts(session: ReadSession, batch_id: str) -> dict[str, int]:
 
 
 async def next_position(session: ReadSession, batch_id: str) -> int:
+    """The position behind the last row."""
     last = (await session.exec(select(func.max(BatchItem.position)).where(BatchItem.batch_id == batch_id))).one()
     return (last or 0) + 1
 
@@ -93,8 +96,15 @@ class Row:
 PAGE = 100
 """Rows that are read at a time."""
 _LIGHT: tuple[Any, ...] = (
-    Job.id, Job.name, Job.state, Job.owner_id, Job.batch_id, Job.cancel_requested, Job.ended_at, Job.reason,
-)  # fmt: skip
+    Job.id,
+    Job.name,
+    Job.state,
+    Job.owner_id,
+    Job.batch_id,
+    Job.cancel_requested,
+    Job.ended_at,
+    Job.reason,
+)
 """What a list of many jobs needs of each."""
 
 
@@ -132,6 +142,7 @@ class Cell:
 
 
 async def strip(session: ReadSession, batch_id: str) -> list[Cell]:
+    """The rows of a batch as cells of a progress strip, in their order."""
     state = func.coalesce(col(Job.state), col(BatchItem.state))
     query = (
         select(col(BatchItem.position), col(BatchItem.name), state, col(BatchItem.job_id))
@@ -146,13 +157,14 @@ async def tallies(session: ReadSession, batch_ids: Collection[str]) -> dict[str,
     if not batch_ids:
         return {}
     query = select(col(Job.batch_id), col(Job.state), func.count()).where(col(Job.batch_id).in_(list(batch_ids)))
-    found: dict[str, dict[str, int]] = {}
+    by_batch: dict[str, dict[str, int]] = {}
     for batch_id, state, number in (await session.exec(query.group_by(col(Job.batch_id), col(Job.state)))).all():
-        found.setdefault(str(batch_id), {})[state] = number
-    return found
+        by_batch.setdefault(str(batch_id), {})[state] = number
+    return by_batch
 
 
 async def names(session: ReadSession, batch_ids: Iterable[str]) -> dict[str, str]:
+    """Names of batches, by id."""
     query = select(Batch.id, Batch.name).where(col(Batch.id).in_(list(batch_ids)))
     return dict((await session.exec(query)).all())
 
@@ -209,17 +221,23 @@ async def history(session: ReadSession, template_id: str, cluster_id: int) -> li
     """The newest completed jobs of one template on one cluster, and what they took."""
     query = (
         select(  # type: ignore[call-overload]
-            col(Job.atoms), col(Job.resources), col(Job.started_at), col(Job.ended_at),
-            col(RemoteJob.wall_s), col(RemoteJob.memory_mb),
+            col(Job.atoms),
+            col(Job.resources),
+            col(Job.started_at),
+            col(Job.ended_at),
+            col(RemoteJob.wall_s),
+            col(RemoteJob.memory_mb),
         )
         .join(RemoteJob, col(RemoteJob.job_id) == col(Job.id))
         .where(
-            Job.cluster_id == cluster_id, Job.state == str(JobState.COMPLETED), Job.template_id == template_id,
+            Job.cluster_id == cluster_id,
+            Job.state == str(JobState.COMPLETED),
+            Job.template_id == template_id,
             col(Job.ended_at).is_not(None),
         )
         .order_by(col(Job.created_at).desc())
         .limit(HISTORY)
-    )  # fmt: skip
+    )
     return [past for row in (await session.exec(query)).all() if (past := _past(*row)) is not None]
 
 
@@ -237,10 +255,10 @@ def _past(atoms: int, resources: dict[str, Any], started: Any, ended: Any, wall_
 async def tags_of(session: ReadSession, job_ids: Sequence[str]) -> dict[str, list[str]]:
     """Tags by job, in the order of the alphabet."""
     query = select(JobTag).where(col(JobTag.job_id).in_(list(job_ids))).order_by(JobTag.tag)
-    found: dict[str, list[str]] = {}
+    by_job: dict[str, list[str]] = {}
     for row in (await session.exec(query)).all():
-        found.setdefault(row.job_id, []).append(row.tag)
-    return found
+        by_job.setdefault(row.job_id, []).append(row.tag)
+    return by_job
 
 
 async def untag(session: WriteSession, job_ids: Collection[str], tag: str) -> None:
@@ -249,6 +267,7 @@ async def untag(session: WriteSession, job_ids: Collection[str], tag: str) -> No
 
 
 async def owner_name(session: ReadSession, batch: Batch) -> str | None:
+    """Name of the user whom a batch belongs to."""
     return (await session.exec(select(User.name).where(User.id == batch.owner_id))).first()
 
 

@@ -12,6 +12,7 @@ from app.domain.states import JobState
 
 
 async def all_active(session: ReadSession) -> list[Cluster]:
+    """Clusters in use, by name."""
     query = select(Cluster).where(col(Cluster.removed_at).is_(None)).order_by(col(Cluster.name))
     return list((await session.exec(query)).all())
 
@@ -27,6 +28,7 @@ async def by_name(session: ReadSession, name: str) -> Cluster | None:
 
 
 async def names(session: ReadSession) -> dict[int, str]:
+    """Names of all clusters, by id; those that were removed too."""
     return {cluster.id: cluster.name for cluster in (await session.exec(select(Cluster))).all() if cluster.id}
 
 

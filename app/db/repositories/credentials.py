@@ -34,6 +34,7 @@ async def current_by_user(session: ReadSession, cluster_id: int, user_ids: Colle
 
 
 async def by_ids(session: ReadSession, ids: Collection[int]) -> dict[int, Credential]:
+    """Keys by their ids; those that do not exist are absent."""
     query = select(Credential).where(col(Credential.id).in_(list(ids)))
     return {row.id: row for row in (await session.exec(query)).all()}
 

@@ -25,10 +25,12 @@ async def of_user_named(session: ReadSession, token_hash: str, name: str, since:
 
 
 async def use(session: WriteSession, token_hash: str, at: datetime) -> None:
+    """Note when a device was last used."""
     await session.exec(update(Device).where(col(Device.token_hash) == token_hash).values(last_used_at=at))
 
 
 async def add(session: WriteSession, user_id: int, token_hash: str, at: datetime) -> None:
+    """Remember a device on which a user logged in."""
     session.add(Device(token_hash=token_hash, user_id=user_id, created_at=at, last_used_at=at))
     await session.flush()
     newest = (
@@ -42,4 +44,5 @@ async def add(session: WriteSession, user_id: int, token_hash: str, at: datetime
 
 
 async def forget_older(session: WriteSession, before: datetime) -> None:
+    """Forget devices that were not used since."""
     await session.exec(delete(Device).where(col(Device.last_used_at) < before))

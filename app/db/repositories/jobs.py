@@ -137,8 +137,17 @@ async def standing(session: ReadSession, job_id: str, *, whole: bool = False) ->
     task = select(made.id).where(col(made.job_id) == col(Job.id)).order_by(col(made.reused), col(made.id)).limit(1)
     query = (
         select(  # type: ignore[call-overload]
-            Job, RemoteJob, User.name, Cluster.name, Cluster.problem,
-            energy_total, by_preview, tags.scalar_subquery(), WorkflowRun.id, WorkflowRun.name, WorkflowStep.name,
+            Job,
+            RemoteJob,
+            User.name,
+            Cluster.name,
+            Cluster.problem,
+            energy_total,
+            by_preview,
+            tags.scalar_subquery(),
+            WorkflowRun.id,
+            WorkflowRun.name,
+            WorkflowStep.name,
         )
         .join(User, col(User.id) == col(Job.owner_id))
         .join(Cluster, col(Cluster.id) == col(Job.cluster_id))
@@ -148,7 +157,7 @@ async def standing(session: ReadSession, job_id: str, *, whole: bool = False) ->
         .join(WorkflowRun, col(WorkflowRun.id) == col(WorkflowTask.run_id), isouter=True)
         .where(Job.id == job_id)
         .options(*(() if whole else LIGHT))
-    )  # fmt: skip
+    )
     found = (await session.exec(query)).first()
     if found is None:
         return None

@@ -39,15 +39,18 @@ async def basis_sets(session: ReadSession) -> list[LibraryBasis]:
 
 
 async def basis_history(session: ReadSession, name: str) -> list[LibraryBasis]:
+    """All versions of a basis set, the newest first."""
     query = select(LibraryBasis).where(LibraryBasis.name == name).order_by(col(LibraryBasis.version).desc())
     return list((await session.exec(query)).all())
 
 
 async def stored_file(session: ReadSession, sha256: str) -> StoredFile | None:
+    """An uploaded file by its checksum."""
     return await session.get(StoredFile, sha256)
 
 
 async def stored_by(session: ReadSession, owner_id: int, limit: int = 50) -> list[StoredFile]:
+    """Files that a user uploaded, the newest first."""
     query = select(StoredFile).where(StoredFile.owner_id == owner_id).order_by(col(StoredFile.created_at).desc())
     return list((await session.exec(query.limit(limit))).all())
 
@@ -69,11 +72,13 @@ async def sibling_with_file(session: ReadSession, job_id: str, name: str, left: 
         select(JobAttachment.job_id)
         .join(JobFile, col(JobFile.job_id) == col(JobAttachment.job_id))
         .where(
-            JobAttachment.name == name, JobAttachment.job_id != job_id, col(JobAttachment.source).in_(own),
+            JobAttachment.name == name,
+            JobAttachment.job_id != job_id,
+            col(JobAttachment.source).in_(own),
             col(JobFile.name).in_(left),
         )
         .order_by(col(JobAttachment.id).desc())
-    )  # fmt: skip
+    )
     return (await session.exec(query)).first() or ""
 
 
@@ -90,16 +95,19 @@ async def taken_from(session: ReadSession, job_ids: Collection[str]) -> list[Job
 
 
 async def draft(session: ReadSession, user_id: int, template_id: str) -> FormDraft | None:
+    """The form of a template as a user left it."""
     query = select(FormDraft).where(FormDraft.user_id == user_id, FormDraft.template_id == template_id)
     return (await session.exec(query)).first()
 
 
 async def drafts_of(session: ReadSession, user_id: int) -> Sequence[FormDraft]:
+    """Forms that a user left, the newest first."""
     query = select(FormDraft).where(FormDraft.user_id == user_id).order_by(col(FormDraft.updated_at).desc())
     return (await session.exec(query)).all()
 
 
 async def keep_draft(session: WriteSession, user_id: int, template_id: str, form: Mapping[str, str]) -> None:
+    """Keep a form as a user leaves it."""
     row = await draft(session, user_id, template_id)
     if row is None:
         row = FormDraft(user_id=user_id, template_id=template_id, form={})
@@ -108,6 +116,7 @@ async def keep_draft(session: WriteSession, user_id: int, template_id: str, form
 
 
 async def drop_draft(session: WriteSession, user_id: int, template_id: str) -> None:
+    """Forget a form."""
     row = await draft(session, user_id, template_id)
     if row is not None:
         await session.delete(row)

@@ -14,5 +14,6 @@ async def all_reviews(session: ReadSession) -> dict[tuple[str, str], TemplateRev
 
 
 async def review(session: ReadSession, template_id: str, revision: str) -> TemplateReview | None:
+    """The review of one revision of a template."""
     query = select(TemplateReview).where(TemplateReview.template_id == template_id, TemplateReview.revision == revision)
     return (await session.exec(query)).first()

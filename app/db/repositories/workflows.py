@@ -32,6 +32,7 @@ async def versions(session: ReadSession, name: str) -> list[WorkflowVersion]:
 
 
 async def run(session: ReadSession, run_id: str) -> WorkflowRun | None:
+    """A run by its id."""
     return await session.get(WorkflowRun, run_id)
 
 
@@ -96,6 +97,7 @@ async def tasks(
 
 
 async def task(session: ReadSession, task_id: int) -> WorkflowTask | None:
+    """A task by its number."""
     return await session.get(WorkflowTask, task_id)
 
 

@@ -21,10 +21,13 @@ class Cluster(SQLModel, table=True):
     __tablename__ = "clusters"
     __table_args__ = (
         Index(
-            "uq_clusters_name", "name", unique=True, sqlite_where=text("removed_at IS NULL"),
+            "uq_clusters_name",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
             postgresql_where=text("removed_at IS NULL"),
         ),
-    )  # fmt: skip
+    )
 
     id: int = stored_id()
     name: str = Field(index=True)

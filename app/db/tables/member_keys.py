@@ -21,10 +21,14 @@ class Credential(SQLModel, table=True):
     __tablename__ = "credentials"
     __table_args__ = (
         Index(
-            "ix_credentials_current", "cluster_id", "user_id", unique=True,
-            sqlite_where=_CURRENT, postgresql_where=_CURRENT,
+            "ix_credentials_current",
+            "cluster_id",
+            "user_id",
+            unique=True,
+            sqlite_where=_CURRENT,
+            postgresql_where=_CURRENT,
         ),
-    )  # fmt: skip
+    )
 
     id: int = stored_id()
     cluster_id: int = Field(foreign_key="clusters.id")

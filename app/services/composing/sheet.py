@@ -21,7 +21,7 @@ from app.services.clusters.registry import ClusterView
 from app.services.composing.forms import Draft, with_resources
 from app.services.context import Context
 from app.services.jobs import views as jobs
-from app.services.jobs.attachments import Found, gather, offers
+from app.services.jobs.attachments import NamedFile, gather, offers
 from app.services.jobs.creation import check_fits
 from app.services.jobs.estimates import Advice, advise
 from app.services.running.packages import job_script
@@ -38,7 +38,7 @@ class Sheet:
     visible: frozenset[str] = frozenset()
     disabled: frozenset[str] = frozenset()
     suggested_name: str = ""
-    attached: list[Found] = field(default_factory=list)
+    attached: list[NamedFile] = field(default_factory=list)
     offers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     changes: str = ""
     """Difference to the parent job's decks, or to what the form wrote before the hand took over."""

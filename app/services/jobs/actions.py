@@ -70,7 +70,7 @@ class Preview:
 
 
 async def act(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> list[Outcome]:
-    """Do one thing to many jobs and wait for its end; a job that cannot take part stops none of the others.
+    """Act on many jobs and wait until it is done; a job that cannot take part stops none of the others.
 
     Args:
         value: of `priority` its name; of `start` an ISO 8601 time (empty: as soon as possible); of `move`
@@ -89,12 +89,12 @@ async def preview(context: Context, actor: Actor, action: str, selection: Select
     """What `act` would do, without doing anything; raises what it would raise."""
     require(actor, "job.create")
     async with context.database.read() as session:
-        wanted = await _value_of(session, action, value)
+        parsed = await _read_value(session, action, value)
         listed = await selected(session, selection)
         rows = await jobs.get_all(session, [job_id for job_id, _ in listed[:SAMPLE]])
     sample = []
     for job_id, name in listed[:SAMPLE]:
-        reason = _refusal(actor, rows[job_id], action, wanted)
+        reason = _refusal(actor, rows[job_id], action, parsed)
         sample.append(Outcome(job_id, name, not reason, reason))
     return Preview(action, len(listed), sample)
 
@@ -104,19 +104,23 @@ async def to_confirm(
 ) -> Preview | None:
     """What a person should look at before it is done; None where it touches few jobs and can be taken back."""
     number = await count(context, actor, selection)
-    found = await preview(context, actor, action, replace(selection, expect=number), value)
+    to_show = await preview(context, actor, action, replace(selection, expect=number), value)
     asks = action in DESTRUCTIVE or selection.matching is not None or number >= LARGE
-    return found if asks else None
+    return to_show if asks else None
 
 
 async def begin(context: Context, actor: Actor, action: str, selection: Selection, value: str = "") -> Batch:
-    """Write down what is to be done, and to which jobs; `advance` does it."""
+    """Record which jobs are to be acted on; `advance` does it, in the background.
+
+    Raises:
+        InvalidInput: no such action or value, or too many jobs. Conflict: not as many jobs as expected.
+    """
     require(actor, "job.create")
     async with context.database.write() as session:
-        await _value_of(session, action, value)
+        await _read_value(session, action, value)
         listed = await selected(session, selection)
-        known = {job_id for job_id, _ in listed}
-        unknown = [job_id for job_id in dict.fromkeys(selection.ids) if job_id not in known]
+        existing = {job_id for job_id, _ in listed}
+        unknown = [job_id for job_id in dict.fromkeys(selection.ids) if job_id not in existing]
         batch = Batch(
             id=new_job_id(),
             kind="action",
@@ -149,9 +153,9 @@ async def outcomes(context: Context, actor: Actor, batch_id: str) -> list[Outcom
     """How far an action has come, job by job."""
     require(actor, "job.read")
     async with context.database.read() as session:
-        found = await batches.items(session, batch_id)
+        receipts = await batches.items(session, batch_id)
     return [
-        Outcome(item.job_id or item.name, item.name, item.state == ReceiptState.DONE, item.message) for item in found
+        Outcome(item.job_id or item.name, item.name, item.state == ReceiptState.DONE, item.message) for item in receipts
     ]
 
 
@@ -163,7 +167,7 @@ async def progress(context: Context, actor: Actor, batch_id: str) -> dict[str, i
 
 
 async def advance(context: Context, batch_id: str) -> bool:
-    """One chunk of an action. False: nothing is left."""
+    """Work off one chunk of an action. False: nothing is left."""
     async with context.database.write() as session:
         batch = await batches.get(session, batch_id)
         if batch is None or not batch.busy:
@@ -184,60 +188,64 @@ async def advance(context: Context, batch_id: str) -> bool:
 
 
 async def _work(session: WriteSession, batch: Batch, items: Sequence[BatchItem]) -> None:
-    """All at once; where that fails, each job alone, so that the one that cannot be done stops none of the others."""
+    """Act on all jobs at once; where that fails on each alone, so that a job that cannot be done stops none of the others."""
     actor = await users.actor(session, batch.owner_id)
     job_ids = [item.job_id or "" for item in items]
     try:
         async with savepoint(session):
-            told = await _outcomes_of(session, actor, batch, job_ids)
+            outcomes = await _outcomes_of(session, actor, batch, job_ids)
     except NOT_THE_ITEM:
         raise
     except Exception:
-        told = await _one_by_one(session, actor, batch, job_ids)
-    outcomes = {}
+        outcomes = await _one_by_one(session, actor, batch, job_ids)
+    receipts = {}
     for item, job_id in zip(items, job_ids, strict=True):
-        done, message = told.get(job_id, (False, "It is gone."))
-        outcomes[item.position] = (ReceiptState.DONE if done else ReceiptState.LEFT, message)
-    await move_receipts(session, items, outcomes)
+        done, message = outcomes.get(job_id, (False, "It is gone."))
+        receipts[item.position] = (ReceiptState.DONE if done else ReceiptState.LEFT, message)
+    await move_receipts(session, items, receipts)
 
 
 async def _one_by_one(
     session: WriteSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
 ) -> dict[str, tuple[bool, str]]:
-    told: dict[str, tuple[bool, str]] = {}
+    outcomes: dict[str, tuple[bool, str]] = {}
     for job_id in job_ids:
         try:
             async with savepoint(session):
-                told |= await _outcomes_of(session, actor, batch, [job_id])
+                outcomes |= await _outcomes_of(session, actor, batch, [job_id])
         except NOT_THE_ITEM:
             raise
         except Exception as error:
-            told[job_id] = (False, blame(log, f"{batch.action} of job {job_id} (action {batch.id})", error))
-    return told
+            outcomes[job_id] = (False, blame(log, f"{batch.action} of job {job_id} (action {batch.id})", error))
+    return outcomes
 
 
 async def _outcomes_of(
     session: WriteSession, actor: Actor | None, batch: Batch, job_ids: Sequence[str]
 ) -> dict[str, tuple[bool, str]]:
-    """Do it to these jobs. Was it done, and what is worth telling, by job."""
+    """Act on these jobs; returns by job id whether it was done, and what is worth telling."""
     rows = await jobs.get_all(session, [job_id for job_id in job_ids if job_id])
     if actor is None:
         return dict.fromkeys(rows, (False, "Whoever asked for it may not do it any more."))
     try:
-        wanted = await _value_of(session, batch.action, batch.value)
+        parsed = await _read_value(session, batch.action, batch.value)
     except CrystalDeckError as error:
-        # What was there when it began is gone since, such as a cluster.
+        # Something that existed when it began is gone since, such as a cluster.
         return dict.fromkeys(rows, (False, error.sentence))
-    refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, wanted))}
+    refused = {job_id: reason for job_id, job in rows.items() if (reason := _refusal(actor, job, batch.action, parsed))}
     able = [job for job_id, job in rows.items() if job_id not in refused]
-    notes: Mapping[str, str] = await apply_action(session, actor, batch.action, able, wanted) if able else {}
+    notes: Mapping[str, str] = await apply_action(session, actor, batch.action, able, parsed) if able else {}
     return {job_id: (job_id not in refused, refused.get(job_id) or notes.get(job_id, "")) for job_id in rows}
 
 
-async def _value_of(session: ReadSession, action: str, value: str) -> Any:
+async def _read_value(session: ReadSession, action: str, value: str) -> Any:
+    """What the text that came with an action means: a rank, a time, a tag, a cluster with a partition, or clusters in use."""
     if action not in ACTIONS:
-        raise InvalidInput(f"There is no action {action[:40]!r}.", hint=f"Actions: {', '.join(ACTIONS)}.",
-                           fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])])  # fmt: skip
+        raise InvalidInput(
+            f"There is no action {action[:40]!r}.",
+            hint=f"Actions: {', '.join(ACTIONS)}.",
+            fields=[FieldError("action", f"must be one of {', '.join(ACTIONS)}", action[:40])],
+        )
     match action:
         case "priority":
             return read_priority(value, "value").rank
@@ -245,8 +253,11 @@ async def _value_of(session: ReadSession, action: str, value: str) -> Any:
             return _moment(value)
         case "tag" | "untag":
             if not TAG.fullmatch(value.strip()):
-                raise InvalidInput(f"{value[:50]!r} cannot be a tag.", hint="At most 40 letters, digits and . _ : -",
-                                   fields=[FieldError("value", "must be one word", value[:50])])  # fmt: skip
+                raise InvalidInput(
+                    f"{value[:50]!r} cannot be a tag.",
+                    hint="At most 40 letters, digits and . _ : -",
+                    fields=[FieldError("value", "must be one word", value[:50])],
+                )
             return value.strip()
         case "move":
             name, _, partition = value.partition(":")
@@ -267,16 +278,19 @@ def _moment(value: str) -> datetime | None:
         if not 2000 <= moment.year < 2200:
             raise ValueError
     except (ValueError, OverflowError):
-        raise InvalidInput(f"{value[:40]!r} is no time.", hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
-                           fields=[FieldError("value", "must be an ISO 8601 time", value[:40])]) from None  # fmt: skip
+        raise InvalidInput(
+            f"{value[:40]!r} is no time.",
+            hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
+            fields=[FieldError("value", "must be an ISO 8601 time", value[:40])],
+        ) from None
     return moment
 
 
-def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
+def _refusal(actor: Actor, job: Job, action: str, parsed: Any) -> str:
     """Why this job cannot take part; empty: it can."""
     state = JobState(job.state)
     if action == "rerun":
-        if job.cluster_id not in wanted:
+        if job.cluster_id not in parsed:
             return "Its cluster was removed: clone it for another one."
         return "" if state in TERMINAL else f"It is {state}: it has not ended."
     if not can(actor, "job.change", job.owner_id):
@@ -298,7 +312,7 @@ def _refusal(actor: Actor, job: Job, action: str, wanted: Any) -> str:
             return "" if state in (JobState.DRAFT, JobState.HELD) else f"It is {state}: it was submitted before."
     if state not in WAITING:
         return f"It is {state}: it has left the queue."
-    return _move_refusal(job, *wanted) if action == "move" else ""
+    return _move_refusal(job, *parsed) if action == "move" else ""
 
 
 def _move_refusal(job: Job, cluster: Cluster, partition: str) -> str:

@@ -1,4 +1,4 @@
-"""Files that a job takes along: from earlier jobs of the lab, or uploaded. A reference names one; its bytes are found here."""
+"""Files attached to a job: from earlier jobs of the lab, or uploaded. A reference names a file; here it is looked up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_UPLOAD = 16 << 20
 
 
 @dataclass(frozen=True)
-class Found:
+class NamedFile:
     """A file that a field names, and the job that it is from."""
 
     spec: FieldSpec
@@ -48,14 +48,14 @@ class Found:
 class Gathered:
     """What the file fields of one form name."""
 
-    files: list[Found] = field(default_factory=list)
+    files: list[NamedFile] = field(default_factory=list)
     wrong: list[FieldError] = field(default_factory=list)
     supplies: Supplies = field(default_factory=Supplies)
 
     async def errors(self, workers: Workers, user: int, rendering: Any, *, patient: bool = False) -> list[FieldError]:
         """What is wrong with the files that these answers really use."""
         used = rendering.values.keys()
-        found = [error for error in self.wrong if error.field in used]
+        errors = [error for error in self.wrong if error.field in used]
         taken = written_beside(rendering.decks)
         for file in self.files:
             if file.spec.key not in used:
@@ -68,18 +68,23 @@ class Gathered:
                     unfit = await workers.run(user, same_basis, rendering.decks, file.job.decks, patient=patient)
                 reason = unfit
             if reason:
-                found.append(FieldError(file.spec.key, reason, file.source))
+                errors.append(FieldError(file.spec.key, reason, file.source))
             taken.append(file.spec.staged_as)
-        return found
+        return errors
 
     def rows(self, job_id: str, values: Mapping[str, Any]) -> list[JobAttachment]:
         return [
             JobAttachment(
-                job_id=job_id, field=file.spec.key, name=file.spec.staged_as, sha256=file.sha256, size=file.size,
+                job_id=job_id,
+                field=file.spec.key,
+                name=file.spec.staged_as,
+                sha256=file.sha256,
+                size=file.size,
                 source=file.source,
             )
-            for file in self.files if file.spec.key in values
-        ]  # fmt: skip
+            for file in self.files
+            if file.spec.key in values
+        ]
 
 
 async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[str, Any]) -> Gathered:
@@ -92,22 +97,22 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
     fermi, basis, decks = None, "", dict[str, str]()
     async with context.database.read() as session:
         for spec in specs:
-            found = await _find(context, session, spec, str(raw[spec.key]))
-            if isinstance(found, FieldError):
-                wrong.append(found)
+            file = await _find(context, session, spec, str(raw[spec.key]))
+            if isinstance(file, FieldError):
+                wrong.append(file)
                 continue
-            files.append(found)
-            if spec.role == "geometry" and found.size <= MAX_GEOMETRY:
-                contents[spec.key] = await asyncio.to_thread(found.path.read_bytes)
-            if found.job is not None and spec.staged_as == "fort.9":
-                fermi = await _fermi_energy(session, found.job.id)
-                decks = found.job.decks
+            files.append(file)
+            if spec.role == "geometry" and file.size <= MAX_GEOMETRY:
+                contents[spec.key] = await asyncio.to_thread(file.path.read_bytes)
+            if file.job is not None and spec.staged_as == "fort.9":
+                fermi = await _fermi_energy(session, file.job.id)
+                decks = file.job.decks
     if decks:
         basis = await context.workers.run(actor.user_id, basis_name, decks, patient=True)
     return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, basis=basis))
 
 
-async def _find(context: Context, session: ReadSession, spec: FieldSpec, reference: str) -> Found | FieldError:
+async def _find(context: Context, session: ReadSession, spec: FieldSpec, reference: str) -> NamedFile | FieldError:
     if not FILE_REFERENCE.fullmatch(reference):
         return FieldError(spec.key, "must name a file as job:<id>/<name> or upload:<sha256>/<name>", reference[:80])
     kind, _, rest = reference.partition(":")
@@ -117,25 +122,25 @@ async def _find(context: Context, session: ReadSession, spec: FieldSpec, referen
         path = upload_path(context, owner)
         if stored is None or not path.is_file():
             return FieldError(spec.key, "names an upload that is not here", reference[:80])
-        return Found(spec, reference, path, stored.sha256, stored.size)
+        return NamedFile(spec, reference, path, stored.sha256, stored.size)
     job, row = await jobs.get(session, owner), await jobs.file(session, owner, name)
     if job is None or row is None:
         return FieldError(spec.key, f"names {name}, which job {owner} does not have here", reference[:80])
     if spec.accept and not any(fnmatch.fnmatch(name, pattern) for pattern in spec.accept):
         return FieldError(spec.key, f"must be {' or '.join(spec.accept)}", reference[:80])
     if kept := find(context.job_folder(owner), name):
-        return Found(spec, reference, kept.folder / kept.name, row.sha256, row.size, job)
+        return NamedFile(spec, reference, kept.folder / kept.name, row.sha256, row.size, job)
     return FieldError(spec.key, f"names {name} of job {owner}, whose bytes are gone", reference[:80])
 
 
 async def _fermi_energy(session: ReadSession, job_id: str) -> float | None:
     for result in await jobs.results(session, job_id):
-        if (found := result.results.get("fermi_energy")) is not None:
-            return float(found)
+        if (energy := result.results.get("fermi_energy")) is not None:
+            return float(energy)
     return None
 
 
-def _unfit(file: Found, parent: Job, rendering: Any) -> str | None:
+def _unfit(file: NamedFile, parent: Job, rendering: Any) -> str | None:
     """Why a wave function of `parent` cannot be read by this deck; empty: nothing speaks against it; None: see the decks."""
     if file.size == 0:
         return "is an empty file"
@@ -160,17 +165,17 @@ async def attached_files(
     Args:
         accounts: where each of the jobs goes, by its id.
     """
-    known = await library.attachments_of(session, [job.id for job in rows])
-    if not known:
+    attachments = await library.attachments_of(session, [job.id for job in rows])
+    if not attachments:
         return {}
-    sources = {source for found in known.values() for row in found if (source := _source(row)[0])}
+    sources = {source for listed in attachments.values() for row in listed if (source := _source(row)[0])}
     parents = await jobs.get_all(session, list(sources))
     remotes = await jobs.remotes(session, sources)
     by_id = {job.id: job for job in rows}
     files: dict[str, list[Attached]] = {}
-    for job_id, found in known.items():
+    for job_id, listed in attachments.items():
         job = by_id[job_id]
-        for row in found:
+        for row in listed:
             parent_id, name = _source(row)
             remote, parent = "", parents.get(parent_id)
             there = remotes.get(parent_id)
@@ -222,8 +227,11 @@ async def keep_upload(context: Context, actor: Actor, name: str, data: bytes) ->
     plain = name.replace("\\", "/").rpartition("/")[2].strip()[:100]
     if not data or len(data) > MAX_UPLOAD:
         reason = "is empty" if not data else f"is larger than {MAX_UPLOAD >> 20} MiB"
-        raise InvalidInput(f"The file {plain!r} {reason}.", hint="Attach a file of an earlier job instead.",
-                           fields=[FieldError("file", reason, plain)])  # fmt: skip
+        raise InvalidInput(
+            f"The file {plain!r} {reason}.",
+            hint="Attach a file of an earlier job instead.",
+            fields=[FieldError("file", reason, plain)],
+        )
     if not plain or not plain.isprintable() or plain in (".", ".."):
         raise InvalidInput(
             "The file has no usable name.", hint="Rename it.", fields=[FieldError("file", "has no name")]
@@ -249,7 +257,7 @@ async def offers(context: Context, actor: Actor, specs: Sequence[FieldSpec]) -> 
     if not specs:
         return {}
     require(actor, "job.read")
-    found: dict[str, list[tuple[str, str]]] = {}
+    by_field: dict[str, list[tuple[str, str]]] = {}
     async with context.database.read() as session:
         names: Collection[str] = {name for spec in specs for name in spec.accept if "*" not in name}
         rows = await jobs.with_files(session, names, 200)
@@ -264,5 +272,5 @@ async def offers(context: Context, actor: Actor, specs: Sequence[FieldSpec]) -> 
             listed += [
                 (f"upload:{row.sha256}/{row.name.replace(' ', '_')}", f"{row.name}, uploaded") for row in uploads
             ]
-        found[spec.key] = listed
-    return found
+        by_field[spec.key] = listed
+    return by_field

@@ -60,7 +60,7 @@ class Prepared:
     request: JobRequest
     rendering: Rendering
     resources: Resources
-    found: Gathered
+    attachments: Gathered
     digest: str
     atoms: int
 
@@ -83,14 +83,14 @@ async def create_jobs(
             return earlier
     await require_room(context, actor)
     await refresh(context)
-    supplied = [
+    gathered = [
         await gather(context, actor, request.template, request.parameters) async for request in with_pauses(requests)
     ]
-    made = await _prepare_all(context, actor, requests, supplied)
+    prepared = await _prepare_all(context, actor, requests, gathered)
     async with context.database.write() as session:
         if earlier := await _made_before(session, actor, idempotency_key, request_digest):
             return earlier
-        created = await queue_prepared(session, actor, made)
+        created = await queue_prepared(session, actor, prepared)
         ids = [job.id for job in created]
         await idempotency.keep(session, actor.user_id, idempotency_key, request_digest, ids)
     return created
@@ -117,29 +117,34 @@ async def _made_before(session: ReadSession, actor: Actor, key: str, request_dig
 
 
 async def _prepare_all(
-    context: Context, actor: Actor, requests: Sequence[JobRequest], supplied: Sequence[Gathered]
+    context: Context, actor: Actor, requests: Sequence[JobRequest], gathered: Sequence[Gathered]
 ) -> list[Prepared]:
-    made = []
-    for index, (request, found) in enumerate(zip(requests, supplied, strict=True)):
+    prepared = []
+    for index, (request, attachments) in enumerate(zip(requests, gathered, strict=True)):
         try:
-            made.append(await prepare(context, actor.user_id, request, found))
+            prepared.append(await prepare(context, actor.user_id, request, attachments))
         except CrystalDeckError as error:
             if len(requests) > 1:
                 error.message = f"Job {index + 1} of {len(requests)}: {error.message}"
             raise
-    return made
+    return prepared
 
 
 async def prepare(
     context: Context,
     user: int,
     request: JobRequest,
-    found: Gathered,
+    attachments: Gathered,
     *,
     wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
     patient: bool = False,
 ) -> Prepared:
-    """Check and render one request of a user; `found` is what its file fields name, `wanted` what a page shows besides.
+    """Check and render one request of a user.
+
+    Args:
+        attachments: what its file fields name.
+        wanted: what a page shows beside the decks.
+        patient: work of the background, which lets people's requests go first.
 
     Raises:
         InvalidInput, NotFound: names the field.
@@ -148,19 +153,19 @@ async def prepare(
     if request.name:
         check_job_name(request.name)
     rendering = await context.renderer.render(
-        user, request.template, request.parameters, found.supplies, wanted=wanted, patient=patient
+        user, request.template, request.parameters, attachments.supplies, wanted=wanted, patient=patient
     )
     if reason := names_fault(rendering.decks):
         raise refuse(request.template, [FieldError("files", reason)])
-    if wrong := await found.errors(context.workers, user, rendering, patient=patient):
+    if wrong := await attachments.errors(context.workers, user, rendering, patient=patient):
         raise refuse(request.template, wrong)
-    sums = {file.spec.staged_as: file.sha256 for file in found.files if file.spec.key in rendering.values}
+    sums = {file.spec.staged_as: file.sha256 for file in attachments.files if file.spec.key in rendering.values}
     digest = content_digest(rendering.decks, sums)
-    return Prepared(request, rendering, read_resources(request.resources), found, digest, rendering.drafted.atoms)
+    return Prepared(request, rendering, read_resources(request.resources), attachments, digest, rendering.drafted.atoms)
 
 
 async def queue_prepared(
-    session: WriteSession, actor: Actor, made: Sequence[Prepared], batch: str | None = None, *, head: bool = False
+    session: WriteSession, actor: Actor, prepared: Sequence[Prepared], batch: str | None = None, *, head: bool = False
 ) -> list[Job]:
     """Write jobs, their history and their attachments in the caller's transaction.
 
@@ -171,29 +176,33 @@ async def queue_prepared(
         InvalidInput: no such cluster, or the job does not fit it. NotFound: no such parent.
     """
     targets = {
-        name: await usable_cluster(session, name, field="cluster") for name in {one.request.cluster for one in made}
+        name: await usable_cluster(session, name, field="cluster") for name in {new.request.cluster for new in prepared}
     }
-    for parent in {one.request.parent for one in made if one.request.parent}:
+    for parent in {new.request.parent for new in prepared if new.request.parent}:
         await existing_job(session, parent)
     beginnings = []
-    async for one in with_pauses(made):
-        cluster = targets[one.request.cluster]
-        check_fits(cluster, one.resources)
-        first = JobState.DRAFT if one.request.draft else JobState.QUEUED
-        beginnings.append(NewJob(_job(actor, one, cluster, batch), first, "Created."))
-    created = [new.job for new in beginnings]
+    async for new in with_pauses(prepared):
+        cluster = targets[new.request.cluster]
+        check_fits(cluster, new.resources)
+        first = JobState.DRAFT if new.request.draft else JobState.QUEUED
+        beginnings.append(NewJob(_job(actor, new, cluster, batch), first, "Created."))
+    created = [beginning.job for beginning in beginnings]
     if created and head:
         created[0].batch_head = True
     await begin_jobs(session, beginnings, actor=actor.name)
     await insert_rows(
         session,
-        [row for job, one in zip(created, made, strict=True) for row in one.found.rows(job.id, one.rendering.values)],
+        [
+            row
+            for job, new in zip(created, prepared, strict=True)
+            for row in new.attachments.rows(job.id, new.rendering.values)
+        ],
     )
     return created
 
 
-def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Job:
-    request, rendering = one.request, one.rendering
+def _job(actor: Actor, prepared: Prepared, cluster: Cluster, batch: str | None) -> Job:
+    request, rendering = prepared.request, prepared.rendering
     return Job(
         id=new_job_id(),
         token=secrets.token_hex(16),
@@ -206,9 +215,9 @@ def _job(actor: Actor, one: Prepared, cluster: Cluster, batch: str | None) -> Jo
         template_revision=rendering.template.revision,
         parameters=rendering.values,
         decks=rendering.decks,
-        digest=one.digest,
-        atoms=one.atoms,
-        resources=one.resources.model_dump(),
+        digest=prepared.digest,
+        atoms=prepared.atoms,
+        resources=prepared.resources.model_dump(),
         priority=read_priority(request.priority).rank,
         reason="Not submitted yet." if request.draft else WAITING_WORDS,
     )
@@ -229,13 +238,14 @@ def check_fits(cluster: Cluster, resources: Resources) -> None:
             hint="Ask for fewer ranks or threads.",
             fields=[FieldError("resources.ntasks", f"ranks × threads must be at most {settings.cores} per node")],
         )
-    wanted = resources.partition or settings.default_partition
-    known = {entry["name"]: Partition(**entry) for entry in cluster.partitions}
+    name = resources.partition or settings.default_partition
+    partitions = {entry["name"]: Partition(**entry) for entry in cluster.partitions}
     # What the scheduler refuses for sure is refused here, before anything is queued; a name that it did not list is its own affair.
-    if wanted in known and (wrong := known[wanted].refusals(resources)):
+    if name in partitions and (wrong := partitions[name].refusals(resources)):
         raise InvalidInput(
-            f"The partition {wanted} of {cluster.name} does not take this job: "
-            + "; ".join(f"{error.field.removeprefix('resources.')} {error.reason}" for error in wrong) + ".",
+            f"The partition {name} of {cluster.name} does not take this job: "
+            + "; ".join(f"{error.field.removeprefix('resources.')} {error.reason}" for error in wrong)
+            + ".",
             hint="Ask for less, or choose another partition.",
             fields=wrong,
-        )  # fmt: skip
+        )

@@ -22,24 +22,29 @@ class Advice:
     @property
     def words(self) -> str:
         """`5 similar jobs took 00:12:30 (at most 00:20:11) of 01:00:00 asked for.`"""
-        own = self.estimate
-        memory = f", {own.memory_mb} MiB" if own.memory_mb else ""
-        asked = f" of {format_walltime(round(own.requested_s))} asked for" if own.requested_s else ""
+        past = self.estimate
+        memory = f", {past.memory_mb} MiB" if past.memory_mb else ""
+        asked = f" of {format_walltime(round(past.requested_s))} asked for" if past.requested_s else ""
         return (
-            f"{own.jobs} similar finished job{'s' if own.jobs > 1 else ''}: {format_walltime(round(own.wall_s))} on as many "
-            f"cores, at most {format_walltime(round(own.longest_s))}{asked}{memory}; about {own.core_hours:.2g} core-hours."
+            f"{past.jobs} similar finished job{'s' if past.jobs > 1 else ''}: {format_walltime(round(past.wall_s))} on as many "
+            f"cores, at most {format_walltime(round(past.longest_s))}{asked}{memory}; about {past.core_hours:.2g} core-hours."
         )
 
 
 async def advise(
     context: Context, actor: Actor, template_id: str, cluster_name: str, atoms: int, cores: int
 ) -> Advice | None:
-    """From finished jobs of the same template on the same cluster; None where there is none like it."""
+    """What a job will take, by finished jobs of the same template on the same cluster; None: none is like it.
+
+    Args:
+        atoms: in the cell; 0: not known.
+        cores: that it asks for.
+    """
     require(actor, "job.read")
     async with context.database.read() as session:
         cluster = await clusters.by_name(session, cluster_name)
         history = await batches.history(session, template_id, cluster.id) if cluster else []
-    found = estimate(history, atoms, max(1, cores))
-    if found is None:
+    expected = estimate(history, atoms, max(1, cores))
+    if expected is None:
         return None
-    return Advice(found, format_walltime(found.suggested_walltime_s), found.suggested_memory_mb)
+    return Advice(expected, format_walltime(expected.suggested_walltime_s), expected.suggested_memory_mb)

@@ -19,8 +19,10 @@ def reason_of(error: BaseException) -> str:
     """Why an item failed, in one line for people."""
     if isinstance(error, CrystalDeckError):
         return error.sentence
-    told = " ".join(str(error).split())[:_LENGTH]
-    return f"A fault of CrystalDeck ({type(error).__name__}{f': {told}' if told else ''}); the server's log says more."
+    detail = " ".join(str(error).split())[:_LENGTH]
+    return (
+        f"A fault of CrystalDeck ({type(error).__name__}{f': {detail}' if detail else ''}); the server's log says more."
+    )
 
 
 def blame(log: logging.Logger, what: str, error: BaseException) -> str:

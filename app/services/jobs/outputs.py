@@ -69,13 +69,14 @@ async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
         NotFound: no such job, or nothing of its output is here yet.
     """
     job = await job_of(context, actor, job_id)
-    found = output_of(context, job)
-    if found is None:
+    output = output_of(context, job)
+    if output is None:
         raise NotFound(f"Nothing of the output of job {job_id} is here yet.", hint="It comes when the job has begun.")
-    return found
+    return output
 
 
 def output_of(context: Context, job: Job) -> Output | None:
+    """The output of the first program that a job runs, where it lies here; None: there is nothing yet."""
     name = job.outputs[0]
     folder = context.job_folder(job.id)
     kept = find(folder, name, ("files", "live"))
@@ -90,12 +91,12 @@ async def local_files(context: Context, job_id: str) -> list[JobFile]:
         return list(await jobs.files(session, job_id))
 
 
-def first_of(context: Context, job_id: str, names: Sequence[str], wanted: Sequence[str]) -> Path | None:
-    """The first file that bears one of the wanted names, or ends with one that begins with a dot."""
-    for name in wanted:
-        for own in names:
-            if own == name or (name.startswith(".") and own.endswith(name)):
+def first_of(context: Context, job_id: str, names: Sequence[str], patterns: Sequence[str]) -> Path | None:
+    """The first of a job's files `names` that is one of the patterns; a pattern that begins with a dot is an ending."""
+    for pattern in patterns:
+        for name in names:
+            if name == pattern or (pattern.startswith(".") and name.endswith(pattern)):
                 folder = context.job_folder(job_id) / "files"
-                if is_inside(folder, own):
-                    return folder / own
+                if is_inside(folder, name):
+                    return folder / name
     return None

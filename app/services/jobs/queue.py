@@ -55,10 +55,10 @@ async def _set_pause(context: Context, actor: Actor, name: str, words: str) -> N
 async def waiting_lines(context: Context) -> list[str]:
     """What waits, cluster by cluster, in the order in which it will leave: for a terminal."""
     async with context.database.read() as session:
-        found = await queue.all_waiting(session)
+        waiting = await queue.all_waiting(session)
     return [
         f"{job_id}  {cluster:12} {list(Priority)[priority]:10} {owner:12} {state:7} {name}"
-        for job_id, cluster, priority, owner, state, name in found
+        for job_id, cluster, priority, owner, state, name in waiting
     ]
 
 
@@ -81,7 +81,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     async with context.database.read() as session:
         cluster = await session.get(Cluster, job.cluster_id)
         everywhere = await queue.pause_of_all(session)
-        there = await queue.count_occupying_by_owner(session, job.cluster_id)
+        occupying = await queue.count_occupying_by_owner(session, job.cluster_id)
         ahead = await queue.ahead_of(session, job)
     assert cluster is not None
     try:
@@ -104,13 +104,13 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     if limited:
         rest = max(budget.refused_until for budget in limited) - time.monotonic()
         reasons.append(f"{cluster.name} is rate-limiting us; the next attempt is in {rest:.0f} s.")
-    if sum(there.values()) >= limit:
+    if sum(occupying.values()) >= limit:
         reasons.append(
-            f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(there.values())}."
+            f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(occupying.values())}."
         )
-    own = settings.max_jobs_per_user
-    if own and there.get(job.owner_id, 0) >= own:
-        reasons.append(f"Its owner has {there[job.owner_id]} jobs there; {own} are allowed.")
+    most = settings.max_jobs_per_user
+    if most and occupying.get(job.owner_id, 0) >= most:
+        reasons.append(f"Its owner has {occupying[job.owner_id]} jobs there; {most} are allowed.")
     if ahead:
         order = " Within a priority whoever has fewest jobs there comes next." if settings.fair_share else ""
         reasons.append(

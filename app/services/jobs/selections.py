@@ -27,7 +27,7 @@ class Selection:
     expect: int | None = None
 
 
-def chosen(ids: tuple[str, ...], everything: bool, wanted: JobFilter, expect: int | None = None) -> Selection:
+def chosen(ids: tuple[str, ...], everything: bool, matching: JobFilter, expect: int | None = None) -> Selection:
     """What a request names: either ids, or `all` with a filter.
 
     Raises:
@@ -35,20 +35,23 @@ def chosen(ids: tuple[str, ...], everything: bool, wanted: JobFilter, expect: in
     """
     if ids and everything:
         raise InvalidInput(
-            "Both all and ids of jobs were given.", hint="Give one of them: all takes what the filter lets through.",
+            "Both all and ids of jobs were given.",
+            hint="Give one of them: all takes what the filter lets through.",
             fields=[FieldError("all", "does not go with ids")],
-        )  # fmt: skip
+        )
     if not ids and not everything:
         raise InvalidInput(
-            "No job was named.", hint="Give ids, or all with a filter such as owner or state.",
+            "No job was named.",
+            hint="Give ids, or all with a filter such as owner or state.",
             fields=[FieldError("ids", "must name at least one job")],
-        )  # fmt: skip
-    if ids and wanted.narrows and not everything:
+        )
+    if ids and matching.narrows and not everything:
         raise InvalidInput(
-            "A filter was given beside ids of jobs; it would mean nothing.", hint="Leave it out, or say all.",
+            "A filter was given beside ids of jobs; it would mean nothing.",
+            hint="Leave it out, or say all.",
             fields=[FieldError("ids", "do not go with a filter")],
-        )  # fmt: skip
-    return Selection(ids, wanted if everything else None, expect)
+        )
+    return Selection(ids, matching if everything else None, expect)
 
 
 async def selected(session: ReadSession, selection: Selection) -> list[tuple[str, str]]:
@@ -57,21 +60,21 @@ async def selected(session: ReadSession, selection: Selection) -> list[tuple[str
     Raises:
         InvalidInput: all jobs of the service without a filter or a number, or too many. Conflict: not as many as expected.
     """
-    wanted = selection.matching
-    if wanted is not None and not wanted.narrows and selection.expect is None:
+    matching = selection.matching
+    if matching is not None and not matching.narrows and selection.expect is None:
         raise InvalidInput(
             "All jobs of the service would be taken.",
             hint="Give a filter such as owner, state or batch, or confirm their number with expect.",
             fields=[FieldError("all", "needs a filter, or expect with the number of jobs")],
         )
-    if wanted is not None:
-        found = await queue.matching_ids_and_names(session, wanted, MAX_JOBS + 1)
+    if matching is not None:
+        jobs = await queue.matching_ids_and_names(session, matching, MAX_JOBS + 1)
     else:
-        found = await queue.ids_and_names(session, selection.ids[: MAX_JOBS + 1])
-    if max(len(found), len(selection.ids)) > MAX_JOBS:
+        jobs = await queue.ids_and_names(session, selection.ids[: MAX_JOBS + 1])
+    if max(len(jobs), len(selection.ids)) > MAX_JOBS:
         raise InvalidInput(f"More than {MAX_JOBS} jobs were chosen.", hint="Narrow the filter.")
-    refuse_unexpected(len(found), selection.expect)
-    return found
+    refuse_unexpected(len(jobs), selection.expect)
+    return jobs
 
 
 def refuse_unexpected(count: int, expect: int | None, what: str = "job") -> None:
