@@ -1,1 +1,1 @@
-"""One job as people see and change it, from its creation to its files; where a state changes."""
+"""One job as people see and change it, from its creation to its files."""
