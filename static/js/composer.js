@@ -13,7 +13,9 @@ const light = (names) => {
 const lightOf = (element) => light(element?.closest?.("[data-lights]")?.dataset.lights.split(" ") ?? []);
 fields.addEventListener("focusin", (event) => lightOf(event.target));
 fields.addEventListener("focusout", () => light([]));
-document.addEventListener("htmx:after:swap", () => { if (fields.contains(document.activeElement)) lightOf(document.activeElement); });
+document.addEventListener("htmx:after:swap", () => {
+  if (fields.contains(document.activeElement)) lightOf(document.activeElement);
+});
 
 // The line under the pointer says what its keyword means.
 document.addEventListener("mouseover", ({ target }) => {
@@ -43,7 +45,7 @@ const draw = async () => {
 document.querySelector(".tabs").addEventListener("change", draw);
 document.addEventListener("htmx:after:swap", draw);
 
-// Choosing a file to upload fills its field by an answer of its own; a look at the form in between would empty it again.
+// Choosing a file to upload fills its field by an answer of its own; a preview in between would empty it again.
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceEvent, sourceElement } = event.detail.ctx;
   if (sourceElement === fields && sourceEvent?.target?.type === "file") event.preventDefault();

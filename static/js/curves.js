@@ -8,27 +8,49 @@ const plots = {};
 let asking = false;
 let again = false;
 
-const axis = (label, more = {}) => ({ label, stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") }, labelSize: 22, font: "12px system-ui", ...more });
+const axis = (label, more = {}) => ({
+  label,
+  stroke: css("--quiet"),
+  grid: { stroke: css("--line"), width: 1 },
+  ticks: { stroke: css("--line") },
+  labelSize: 22,
+  font: "12px system-ui",
+  ...more,
+});
 const powers = (_, __, low, high) => {
   const found = [];
   for (let n = Math.ceil(Math.log10(low) - 1e-9); n <= Math.log10(high) + 1e-9; n += 1) found.push(10 ** n);
   return found;
 };
-const power = (value) => (value == null ? "" : Math.abs(Math.log10(value) % 1) < 1e-9 ? `1e${Math.round(Math.log10(value))}` : "");
+const power = (value) => {
+  if (value == null || Math.abs(Math.log10(value) % 1) >= 1e-9) return "";
+  return `1e${Math.round(Math.log10(value))}`;
+};
 
 // Where no pointer is over a plot, its legend tells the newest values.
-const newest = (plot) => { if (plot.cursor.idx == null) plot.setLegend({ idx: plot.data[0].length - 1 }); };
+const newest = (plot) => {
+  if (plot.cursor.idx == null) plot.setLegend({ idx: plot.data[0].length - 1 });
+};
 
 const small = (_, value) => value?.toExponential(2) ?? "–";
 
 // A plot over whole numbers; dragging across it zooms, a double click shows all again.
 const make = (place, series, axes, scales, data) => new window.uPlot({
-  width: Math.min(704, place.clientWidth || 640), height: 260, cursor: { drag: { x: true, y: false } },
-  legend: { live: true }, hooks: { setCursor: [newest], setData: [newest], ready: [newest] }, scales: { x: { time: false, range: (_, low, high) => [low, Math.max(high, low + 1)] }, ...scales }, axes, series,
+  width: Math.min(704, place.clientWidth || 640),
+  height: 260,
+  cursor: { drag: { x: true, y: false } },
+  legend: { live: true },
+  hooks: { setCursor: [newest], setData: [newest], ready: [newest] },
+  scales: { x: { time: false, range: (_, low, high) => [low, Math.max(high, low + 1)] }, ...scales },
+  axes,
+  series,
 }, data, place);
 
 // A limit is a line of its own, where the output tells it.
-const limit = (label, value, dash) => (value == null ? [] : [{ label, stroke: css("--good"), dash, value: small, points: { show: false } }]);
+const limit = (label, value, dash) => {
+  if (value == null) return [];
+  return [{ label, stroke: css("--good"), dash, value: small, points: { show: false } }];
+};
 const spans = (value, length) => (value == null ? [] : [Array(length).fill(value)]);
 // A logarithmic axis knows neither zero nor a single value.
 const logRange = (_, low, high) => {
@@ -47,26 +69,61 @@ const show = (name, series, axes, scales, data) => {
   place.dataset.points = data[0].length;
 };
 
-const draw = (found) => {
+const logAxis = (label, more = {}) => axis(label, {
+  values: (_, ticks) => ticks.map(power),
+  splits: powers,
+  size: 64,
+  ...more,
+});
+const LOG = { y: { distr: 3, range: logRange } };
+
+const drawCycles = (tolerance) => {
   const sizes = known.delta.map((value) => (value == null || value === 0 ? null : Math.abs(value)));
   show("scf", [
     { label: "cycle" },
-    { label: "|ΔE| / Ha", stroke: css("--accent"), width: 1.5, value: small, points: { show: known.cycle.length < 200 } },
-    ...limit("TOLDEE", found.tolerance, [6, 4]),
-  ], [axis("SCF cycle", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }), axis("|ΔE| / Ha", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
-  [known.cycle, sizes, ...spans(found.tolerance, known.cycle.length)]);
-  const threshold = found.thresholds?.rms_gradient;
+    {
+      label: "|ΔE| / Ha",
+      stroke: css("--accent"),
+      width: 1.5,
+      value: small,
+      points: { show: known.cycle.length < 200 },
+    },
+    ...limit("TOLDEE", tolerance, [6, 4]),
+  ], [
+    axis("SCF cycle", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }),
+    logAxis("|ΔE| / Ha"),
+  ], LOG, [known.cycle, sizes, ...spans(tolerance, known.cycle.length)]);
+};
+
+const drawPoints = (threshold) => {
   const points = axis("point", { incrs: [1, 2, 5, 10, 20, 50, 100] });
   show("energy", [
-    { label: "point" }, { label: "E / Ha", stroke: css("--accent"), width: 1.5, points: { show: true }, value: (_, value) => value?.toFixed(8) ?? "–" },
-  ], [points, axis("E / Ha", { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) })], {}, [known.number, known.energy]);
+    { label: "point" },
+    {
+      label: "E / Ha",
+      stroke: css("--accent"),
+      width: 1.5,
+      points: { show: true },
+      value: (_, value) => value?.toFixed(8) ?? "–",
+    },
+  ], [
+    points,
+    axis("E / Ha", { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) }),
+  ], {}, [known.number, known.energy]);
   show("gradient", [
     { label: "point" },
     { label: "max gradient", stroke: css("--bad"), width: 1.5, value: small, dash: [6, 3], points: { show: true } },
     { label: "RMS gradient", stroke: css("--accent"), width: 1.5, value: small, points: { show: true } },
     ...limit("threshold (RMS)", threshold, [3, 3]),
-  ], [points, axis("gradient / (Ha/bohr)", { values: (_, ticks) => ticks.map(power), splits: powers, size: 64 })], { y: { distr: 3, range: logRange } },
-  [known.number, known.max_gradient, known.rms_gradient, ...spans(threshold, known.number.length)]);
+  ], [
+    points,
+    logAxis("gradient / (Ha/bohr)"),
+  ], LOG, [known.number, known.max_gradient, known.rms_gradient, ...spans(threshold, known.number.length)]);
+};
+
+const draw = (found) => {
+  drawCycles(found.tolerance);
+  drawPoints(found.thresholds?.rms_gradient);
 };
 
 const take = (found) => {
@@ -89,7 +146,8 @@ const update = async () => {
   asking = true;
   try {
     // The newest point has no energy when it begins: it is asked for once more.
-    const query = new URLSearchParams({ scf: known.scf, since: known.cycle.length, points: Math.max(0, known.number.length - 1) });
+    const points = Math.max(0, known.number.length - 1);
+    const query = new URLSearchParams({ scf: known.scf, since: known.cycle.length, points });
     const answer = await fetch(`/api/v1/jobs/${job}/convergence?${query}`);
     if (answer.ok) {
       const found = await answer.json();

@@ -4,15 +4,18 @@ let loading;
 export const library = (address) => loading ??= new Promise((resolve, reject) => {
   const script = document.createElement("script");
   script.src = address;
-  script.onload = () => resolve(window.$3Dmol);
-  script.onerror = reject;
+  script.addEventListener("load", () => resolve(window.$3Dmol));
+  script.addEventListener("error", reject);
   document.head.append(script);
 });
 
 // The edges of the cell along its periodic directions.
 export const edges = (lattice, dimension) => {
   const at = (corner) => [0, 1, 2].reduce(
-    (sum, axis) => ({ x: sum.x + corner[axis] * lattice[axis][0], y: sum.y + corner[axis] * lattice[axis][1], z: sum.z + corner[axis] * lattice[axis][2] }),
+    (sum, axis) => {
+      const [x, y, z] = lattice[axis].map((part) => corner[axis] * part);
+      return { x: sum.x + x, y: sum.y + y, z: sum.z + z };
+    },
     { x: 0, y: 0, z: 0 },
   );
   const found = [];

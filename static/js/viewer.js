@@ -16,10 +16,11 @@ const tell = (box, words) => { box.querySelector("[data-words]").textContent = w
 
 // The atoms of a frame, repeated along the periodic directions.
 const repeated = ({ atoms, lattice, vectors }, dimension, count) => {
-  const shifts = [0, 1, 2].reduce(
-    (list, axis) => (axis < dimension ? list.flatMap((shift) => [...Array(count).keys()].map((n) => shift.map((value, part) => value + n * lattice[axis][part]))) : list),
-    [[0, 0, 0]],
-  );
+  let shifts = [[0, 0, 0]];
+  for (const vector of lattice.slice(0, dimension)) {
+    const steps = [...Array(count).keys()].map((n) => vector.map((part) => n * part));
+    shifts = shifts.flatMap((shift) => steps.map((step) => shift.map((value, axis) => value + step[axis])));
+  }
   return shifts.flatMap(([a, b, c]) => atoms.map(([elem, x, y, z], place) => {
     const [dx, dy, dz] = vectors?.[place] ?? [0, 0, 0];
     return { elem, x: x + a, y: y + b, z: z + c, dx, dy, dz, bonds: [], bondOrder: [] };
@@ -50,7 +51,7 @@ const draw = async (box) => {
   viewer.removeAllModels();
   viewer.removeAllShapes();
   const atoms = repeated(shown, dimension, count);
-  // Only a model that was read from text has the frames that a vibration is made of; its last columns are displacements.
+  // Only a model that was read from text has the frames of a vibration; its last columns are displacements.
   const rows = atoms.map(({ elem, x, y, z, dx, dy, dz }) => `${elem} ${x} ${y} ${z} ${dx} ${dy} ${dz}`);
   const model = viewer.addModel(`${atoms.length}\n\n${rows.join("\n")}\n`, "xyz", { assignBonds: false });
   model.setStyle({}, STYLE);
@@ -61,7 +62,9 @@ const draw = async (box) => {
     tell(box, `Mode ${own.mode.mode}: arrows show how far each atom moves, the farthest 1 Å.`);
   } else {
     const energy = shown.energy == null ? "" : `, ${shown.energy.toFixed(8)} Ha`;
-    tell(box, own.frames.length > 1 ? `Point ${shown.point} of ${own.frames.at(-1).point}${energy}; ${shown.atoms.length} atoms.` : `${shown.atoms.length} atoms in the cell.`);
+    const point = `Point ${shown.point} of ${own.frames.at(-1).point}${energy}`;
+    const size = shown.atoms.length;
+    tell(box, own.frames.length > 1 ? `${point}; ${size} atoms.` : `${size} atoms in the cell.`);
   }
   await surface(box, own);
   if (own.first) lookAt(viewer);
@@ -86,13 +89,19 @@ const surface = async (box, own) => {
 };
 
 const tried = async (box, work) => {
-  try { await work(); } catch (error) { tell(box, `It cannot be drawn: ${error.message}`); }
+  try { await work(); } catch (error) { tell(box, `Cannot draw this: ${error.message}`); }
 };
 
 document.addEventListener("click", async ({ target }) => {
   const box = target.closest("[data-viewer]") ?? document.querySelector("[data-viewer]");
   if (!box) return;
-  if (target.closest("[data-show]")) await tried(box, async () => { const own = await open(box); own.mode = null; await draw(box); });
+  if (target.closest("[data-show]")) {
+    await tried(box, async () => {
+      const own = await open(box);
+      own.mode = null;
+      await draw(box);
+    });
+  }
   const mode = target.closest("[data-mode]");
   if (mode) {
     box.scrollIntoView({ block: "nearest" });
