@@ -62,6 +62,14 @@ def pytest_testnodedown(node: object) -> None:
     reference.unpack(getattr(node, "workeroutput", {}).get("compared", {}))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """How tests are shared among processes."""
+    from tests.support.together import Together
+
+    return Together(config, log)
+
+
 def pytest_unconfigure() -> None:
     """A thread that never ends must not keep the finished run from ending: tell where it stands, and fail."""
     sys.stdout.flush()

@@ -18,7 +18,6 @@ from tests.packaging.conftest import ROOT
 from tests.support.service import PASSWORD, Service
 from tests.support.structures import rock_salt
 
-pytestmark = pytest.mark.xdist_group("packaging")
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 ENTRYPOINT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 """What PostgreSQL's first process needs to become the user postgres."""

@@ -22,8 +22,6 @@ from app.db import migrations
 from tests.packaging.conftest import ROOT, run
 from tests.support.service import Service
 
-# The wheel is built, installed and started once for all of them: in one process.
-pytestmark = pytest.mark.xdist_group("packaging")
 CARRIED = ("alembic", "html_templates", "input_templates", "static", "workflows")
 
 

@@ -16,8 +16,7 @@ import pytest
 from tests.conftest import refuse_or_skip
 from tests.support import oracles
 
-# One run and one profile of AiiDA for all of them: in one process.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("exports")]
+pytestmark = pytest.mark.timeout(900)
 
 
 def programs(name: str) -> Path:
