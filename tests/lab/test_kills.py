@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab, wait_until
-from tests.support.service import UNMEASURED, Service, replayed
+from tests.support.lab import Lab
+from tests.support.service import Service, replayed
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 KILLS_PER_MOMENT = 8
@@ -58,7 +59,7 @@ def test_nothing_is_lost_or_doubled(lab: Lab, signals: Path, tmp_path: Path, mom
     lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
     prefix = f"kill-{moment.replace(' ', '-')}"
     config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kills")
-    service = Service(tmp_path, config, **UNMEASURED)
+    service = Service(tmp_path, config)
     service.add_user()
     ids: list[str] = []
     kills = 0
@@ -95,7 +96,7 @@ def test_an_array_is_neither_lost_nor_doubled(lab: Lab, signals: Path, tmp_path:
     lab.place(name, f"#!/bin/sh\nsignals={signals}\n{_STOP}\n{body}\n")
     prefix = f"kill-array-{moment.partition(' ')[0]}"
     config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="kill-arrays")
-    service = Service(tmp_path, config, **UNMEASURED)
+    service = Service(tmp_path, config)
     service.add_user()
     job = replayed("mgo-scf/main.out", seconds=1)
     asked = {"template": "scf", "cluster": "lab", "parameters": job["parameters"], "resources": job["resources"],

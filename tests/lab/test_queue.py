@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, wait_until
+from tests.support.lab import Lab
 from tests.support.service import Service, replayed
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 CASE = "mgo-scf/main.out"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from crystaldeck import Failed, Server, Workflow, WorkflowStep
 
-from tests.support.lab import Lab, wait_until
-from tests.support.service import UNMEASURED, Service, mgo, quick
+from tests.support.lab import Lab
+from tests.support.service import Service, mgo, quick
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 SCF = "replay mgo-scf/main.out"
@@ -140,7 +141,7 @@ def ladder() -> dict[str, Any]:
 def test_thirty_kills_at_random_moments(lab: Lab, tmp_path: Path) -> None:
     """Each step runs once, whatever the service was doing."""
     config = "poll_interval = 1\npoll_interval_busy = 0.5\n" + lab.cluster_table("lab", workdir="ladder")
-    service = Service(tmp_path, config, **UNMEASURED)
+    service = Service(tmp_path, config)
     service.add_user()
     chance = random.Random(20)
     runs: list[str] = []

@@ -16,14 +16,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import asyncssh
 
 from tests.support.corpus import CORPUS
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 USERS = ("alice", "bob")
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sshd", "sacctmgr")
@@ -40,15 +39,6 @@ def missing() -> str:
 
 def _which(name: str) -> str | None:
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Ask until it holds; a start-up has no event to wait for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} did not happen within {seconds:g} s")
-        time.sleep(0.05)
 
 
 class Lab:

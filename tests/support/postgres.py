@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from tests.support.databases import migrate
-from tests.support.lab import wait_until
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path("/usr/lib/postgresql")
 

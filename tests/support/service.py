@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 
-from tests.support.lab import wait_until
+from app.db import migrations
+from app.domain.people.permissions import Role
+from app.services.context import Context, make_context
+from app.services.people import accounts
+from app.settings import Settings, load_settings
+from tests.support import databases
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 PASSWORD = "a long enough password"
 TERMINAL = ("completed", "failed", "cancelled", "skipped")
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
-"""Environment of a service that is to be killed: it writes no coverage then, and measuring doubles the time of its start."""
 
 
 class Service:
@@ -72,7 +78,25 @@ class Service:
         return token
 
     def token_of(self, name: str, scopes: str = "jobs:read", role: str = "member") -> str:
-        """A new account's token."""
+        """A new account's token.
+
+        Both are made by this very process, as `crystaldeck user add` and `token create` would: starting these takes three
+        seconds. What is installed elsewhere is only spoken to by its own commands.
+        """
+        if self.programs != Service.programs:
+            return self._token_by_commands(name, scopes, role)
+
+        async def make(context: Context) -> str:
+            await accounts.add_user(context, name, PASSWORD, Role(role))
+            return await accounts.make_token(context, name, scopes.split(","))
+
+        with mock.patch.dict(os.environ, self.environment, clear=True):
+            settings = load_settings()
+        databases.prepare(settings)
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_work_on, settings, make).result()
+
+    def _token_by_commands(self, name: str, scopes: str, role: str) -> str:
         made = self.command("user", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD + "\n")
         assert made.returncode == 0, made.stderr
         token = self.command("token", "create", "--user", name, "--scope", scopes)
@@ -139,14 +163,18 @@ class Service:
 
     def wait(self, ids: Sequence[str], seconds: float = 120, states: Sequence[str] = TERMINAL) -> list[dict[str, Any]]:
         """Jobs when all of them are in one of the states."""
-        wanted, end = set(ids), time.monotonic() + seconds
-        while True:
-            found = [job for job in self.jobs() if job["id"] in wanted]
-            if all(job["state"] in states for job in found):
-                return found
-            if time.monotonic() > end:
-                raise TimeoutError("\n".join(f"{j['id']} {j['state']} {j['reason']} {j['attention']}" for j in found))
-            time.sleep(0.2)
+        wanted = set(ids)
+        found: list[dict[str, Any]] = []
+
+        def all_there() -> bool:
+            found[:] = [job for job in self.jobs() if job["id"] in wanted]
+            return all(job["state"] in states for job in found)
+
+        def told() -> str:
+            return "\n".join(f"{job['id']} {job['state']} {job['reason']} {job['attention']}" for job in found)
+
+        wait_until(all_there, told, seconds, every=0.2)
+        return found
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A run of a workflow."""
@@ -166,14 +194,32 @@ class Service:
         self, run_id: str, seconds: float = 120, states: Sequence[str] = ("completed", "failed", "cancelled")
     ) -> dict[str, Any]:
         """A run when it is in one of the states."""
-        end = time.monotonic() + seconds
-        while True:
-            found = self.run(run_id)
-            if found["state"] in states:
-                return found
-            if time.monotonic() > end:
-                raise TimeoutError("\n".join(f"{s['name']} {s['state']} {s['message']}" for s in found["steps"]))
-            time.sleep(0.2)
+        found: dict[str, Any] = {}
+
+        def there() -> bool:
+            found.update(self.run(run_id))
+            return found["state"] in states
+
+        def told() -> str:
+            return "\n".join(f"{step['name']} {step['state']} {step['message']}" for step in found["steps"])
+
+        wait_until(there, told, seconds, every=0.2)
+        return found
+
+
+def _work_on(settings: Settings, work: Callable[[Context], Awaitable[str]]) -> str:
+    """Run a use case on a service's database, from a thread without an event loop."""
+    migrations.upgrade(settings.database)
+
+    async def main() -> str:
+        context = make_context(settings)
+        try:
+            return await work(context)
+        finally:
+            await context.pool.close()
+            await context.database.close()
+
+    return asyncio.run(main())
 
 
 def mgo(title: str = "MgO", **parameters: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from app.transport.host_keys import offered_key
 from app.transport.hosts import REFUSALS_OF_ALL, REFUSALS_OF_ONE, WINDOW, Hosts, Visitor
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Connection, Endpoint, Login, SSHTransport, connect
-from tests.support.lab import wait_until
+from tests.support.waiting import wait_until
 
 
 class Machine:

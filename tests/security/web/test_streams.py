@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.support.lab import wait_until
 from tests.support.service import Service
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
