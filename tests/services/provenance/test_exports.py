@@ -37,14 +37,20 @@ def unpacked(data: bytes, folder: Path) -> Path:
 # -- RO-Crate --------------------------------------------------------------------------------------------------------------
 
 
-def validate(crate: Path, profile: str, folder: Path) -> dict[str, Any]:
-    """The report of the validator, without network."""
-    own = programs("crates")
-    cache = folder / "cache"
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the validator would fetch from the network."""
+    own, cache = programs("crates"), tmp_path_factory.mktemp("validator") / "cache"
     primed = subprocess.run(
         [own / "python", Path(__file__).with_name("prime_cache.py"), str(cache)], capture_output=True, text=True
     )
     assert "cached: True" in primed.stdout, primed.stderr
+    return cache
+
+
+def validate(crate: Path, profile: str, folder: Path, cache: Path) -> dict[str, Any]:
+    """The report of the validator, without network."""
+    own = programs("crates")
     report = folder / f"{profile}.json"
     done = subprocess.run(
         [own / "rocrate-validator", "-y", "validate", "-p", profile, "--cache-path", str(cache), "--offline", "--no-paging", "-v",
@@ -56,14 +62,14 @@ def validate(crate: Path, profile: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("profile", ["process-run-crate", "workflow-run-crate", "provenance-run-crate"])
-def test_the_crate_is_valid(exported: dict[str, Any], tmp_path: Path, profile: str) -> None:
-    report = validate(unpacked(exported["rocrate"], tmp_path / "crate"), profile, tmp_path)
+def test_the_crate_is_valid(exported: dict[str, Any], cache: Path, tmp_path: Path, profile: str) -> None:
+    report = validate(unpacked(exported["rocrate"], tmp_path / "crate"), profile, tmp_path, cache)
     assert [issue["message"] for issue in report["issues"]] == []
     assert report["passed"]
     assert report["skipped_checks"] == 0
 
 
-def test_the_validator_would_have_noticed(exported: dict[str, Any], tmp_path: Path) -> None:
+def test_the_validator_would_have_noticed(exported: dict[str, Any], cache: Path, tmp_path: Path) -> None:
     """A crate with a hole in it is not valid: the check above is none that always holds."""
     crate = unpacked(exported["rocrate"], tmp_path / "crate")
     document = json.loads((crate / "ro-crate-metadata.json").read_text())
@@ -71,7 +77,7 @@ def test_the_validator_would_have_noticed(exported: dict[str, Any], tmp_path: Pa
         if entity["@type"] == "ControlAction":
             entity.pop("object")
     (crate / "ro-crate-metadata.json").write_text(json.dumps(document))
-    assert not validate(crate, "provenance-run-crate", tmp_path)["passed"]
+    assert not validate(crate, "provenance-run-crate", tmp_path, cache)["passed"]
 
 
 def test_every_file_of_the_crate_is_there_and_whole(exported: dict[str, Any], tmp_path: Path) -> None:
