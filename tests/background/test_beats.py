@@ -11,6 +11,7 @@ import pytest
 from app.background import beats as module
 from app.background.beats import Beats, Work
 from app.events.model import Topic
+from tests.support.waiting import until
 
 
 class Worker:
@@ -61,9 +62,7 @@ async def beats() -> AsyncIterator[Beats]:
 
 
 async def rests(beats: Beats, worker: Worker) -> None:
-    async with asyncio.timeout(20):
-        while not beats._beats[worker.work].resting:
-            await asyncio.sleep(0.005)
+    await until(lambda: beats._beats[worker.work].resting, seconds=20)
 
 
 async def others_had_their_turn(beats: Beats) -> None:

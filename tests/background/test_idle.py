@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from app.settings import Settings
 from tests.support.app import make_actor, place_replay, processes, settings_for
 from tests.support.service import mgo
 from tests.support.statements import statements
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -72,12 +73,6 @@ async def rests(background: Background) -> None:
     await until(lambda: all(beat.resting for beat in background._beats._beats.values() if beat.seconds < 600))
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def state_of(context: Context, job_id: str) -> str:
     async with context.database.read() as session:
         job = await job_rows.get(session, job_id)
@@ -86,9 +81,10 @@ async def state_of(context: Context, job_id: str) -> str:
 
 
 async def ends(context: Context, job_id: str) -> None:
-    async with asyncio.timeout(60):
-        while await state_of(context, job_id) != JobState.COMPLETED:
-            await asyncio.sleep(0.05)
+    async def completed() -> bool:
+        return await state_of(context, job_id) == JobState.COMPLETED
+
+    await until(completed)
 
 
 async def test_nothing_is_asked_while_nothing_is_to_do(settings: Settings) -> None:
@@ -134,12 +130,12 @@ async def test_an_action_that_another_process_began_is_done(settings: Settings) 
         request = JobRequest("scf", mgo(), "here", {}, draft=True)
         [job] = await create_jobs(other, ada, [request])
         batch = await actions.begin(other, ada, "tag", Selection((job.id,)), "seen")
-        async with asyncio.timeout(60):
-            while True:
-                async with context.database.read() as session:
-                    if not await batches.busy(session):
-                        break
-                await asyncio.sleep(0.02)
+
+        async def done() -> bool:
+            async with context.database.read() as session:
+                return not await batches.busy(session)
+
+        await until(done)
         assert (await actions.get(context, ada, batch.id)).state == "done"
         async with context.database.read() as session:
             assert await batches.tags_of(session, [job.id]) == {job.id: ["seen"]}
@@ -170,9 +166,12 @@ async def test_a_listener_whose_connection_the_server_ended_listens_anew(setting
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
         )
-        async with other.database.engine.connect() as connection, asyncio.timeout(30):
-            while (await connection.execute(ended)).all() != [(True,)]:
-                await asyncio.sleep(0.02)
+        async with other.database.engine.connect() as connection:
+
+            async def ends_it() -> bool:
+                return (await connection.execute(ended)).all() == [(True,)]
+
+            await until(ends_it)
         ada = await make_actor(other)
         [job] = await create_jobs(other, ada, [JobRequest("scf", mgo("replay mgo-scf/main.out"), "here", {})])
         await ends(context, job.id)

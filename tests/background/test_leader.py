@@ -15,6 +15,7 @@ from app.background.leader import LeaderLock
 from app.db.engine import Database
 from app.settings import Settings
 from tests.support.postgres import Postgres
+from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -77,9 +78,7 @@ async def another_process(database: Database, folder: Path) -> AsyncIterator[Oth
 
 async def leads(lock: LeaderLock) -> None:
     """Return once it leads: a server learns of a dead client's end a moment later."""
-    async with asyncio.timeout(30):
-        while not await lock.acquire():
-            await asyncio.sleep(0.05)
+    await until(lock.acquire, "the lead", 30)
 
 
 async def test_one_at_a_time(database: Database, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from app.services.running.monitoring import Monitor
 from app.services.running.submission import Dispatcher
 from app.settings import ClusterSettings
 from tests.support.app import settings_for
+from tests.support.waiting import until
 
 Make = Callable[..., Context]
 
@@ -161,9 +162,7 @@ async def test_what_was_made_during_a_round_gets_one_more_at_once(make: Make, mo
     monkeypatch.setattr(scheduler, "cluster_ids", counted)
     for number in range(1, 4):
         context.nudge.set()
-        async with asyncio.timeout(30):
-            while looked < number:
-                await asyncio.sleep(0.01)
+        await until(lambda number=number: looked >= number, seconds=30)
     gate.set()
     await rounds.until(lambda: len(rounds.ended) == 2)
     await turns()
@@ -207,14 +206,10 @@ async def test_only_the_leader_works_and_another_process_follows_it(
         return await acquire()
 
     monkeypatch.setattr(other._leader, "acquire", asks)
-    async with asyncio.timeout(30):
-        while asked < 20:
-            await asyncio.sleep(0.01)
+    await until(lambda: asked >= 20, seconds=30)
     assert set(worked) == {id(first)}
     await leader.stop()
-    async with asyncio.timeout(30):
-        while id(second) not in worked:
-            await asyncio.sleep(0.01)
+    await until(lambda: id(second) in worked, seconds=30)
     before = worked[id(first)]
     await other.stop()
     assert worked[id(first)] == before

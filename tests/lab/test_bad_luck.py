@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.lab import Lab
 from tests.support.service import Service, replayed
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.lab
 SCF_OUTPUT = "mgo-scf/main.out"
@@ -107,10 +108,7 @@ def test_an_unreachable_cluster_keeps_jobs_waiting_and_is_found_again(lab: Lab, 
     try:
         service.start()
         [job_id] = service.submit(replayed(SCF_OUTPUT))
-        end = time.monotonic() + 30
-        while not (problem := service.client.get("/clusters").json()[0]["problem"]):
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        problem = wait_until(lambda: service.client.get("/clusters").json()[0]["problem"], "a problem", 30)
         assert "cannot be reached" in problem
         assert service.job(job_id)["state"] == "queued"
         lab.restart_sshd()
@@ -161,11 +159,12 @@ def test_a_wrong_key_is_refused_three_times_at_most(lab: Lab, tmp_path: Path) ->
     try:
         service.start()
         [job_id] = service.submit(replayed(SCF_OUTPUT))
-        end = time.monotonic() + 40
-        while "suspended" not in (problem := service.client.get("/clusters").json()[0]["problem"]):
-            assert time.monotonic() < end, problem
-            time.sleep(0.2)
-        assert "does not accept the key" in problem
+
+        def problem() -> str:
+            return str(service.client.get("/clusters").json()[0]["problem"])
+
+        wait_until(lambda: "suspended" in problem(), problem, 40)
+        assert "does not accept the key" in problem()
         time.sleep(3)
         assert service.job(job_id)["state"] == "queued"
     finally:

@@ -15,6 +15,7 @@ from app.domain.people.permissions import Role, Scope
 from app.errors import WorkStopped
 from tests.support.app import make_client
 from tests.support.service import TERMINAL, mgo
+from tests.support.waiting import until_answer
 
 SCF_OUTPUT = "mgo-scf/main.out"
 
@@ -24,12 +25,7 @@ def job(title: str = f"replay {SCF_OUTPUT}", **changes: Any) -> dict[str, Any]:
 
 
 async def ended(client: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            found: dict[str, Any] = (await client.get(f"/api/v1/jobs/{job_id}")).json()
-            if found["state"] in TERMINAL:
-                return found
-            await asyncio.sleep(0.1)
+    return await until_answer(client, f"/api/v1/jobs/{job_id}", lambda job: job["state"] in TERMINAL)
 
 
 async def test_health(app: FastAPI) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import zipfile
 from typing import Any
@@ -14,19 +13,18 @@ from app.domain.people.permissions import Role, Scope
 from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt
+from tests.support.waiting import until_answer
 
 TITLE = "replay mgo-scf/main.out seconds=0.1"
 
 
 async def until(client: httpx.AsyncClient, batch_id: str, state: str) -> dict[str, Any]:
     """The batch once it is in a state, nothing is left to do, and its jobs have ended."""
-    async with asyncio.timeout(60):
-        while True:
-            found: dict[str, Any] = (await client.get(f"/api/v1/batches/{batch_id}")).json()
-            jobs = {row["job_state"] for row in found["rows"]} - {None}
-            if found["state"] == state and not found["busy"] and jobs <= {"completed", "failed", "cancelled"}:
-                return found
-            await asyncio.sleep(0.1)
+    def ready(batch: dict[str, Any]) -> bool:
+        jobs = {row["job_state"] for row in batch["rows"]} - {None}
+        return batch["state"] == state and not batch["busy"] and jobs <= {"completed", "failed", "cancelled"}
+
+    return await until_answer(client, f"/api/v1/batches/{batch_id}", ready)
 
 
 async def test_a_batch_from_a_notebook(app: FastAPI) -> None:

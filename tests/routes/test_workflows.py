@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 import tomllib
@@ -22,6 +21,7 @@ from app.services.workflows.editor import EditorForm
 from tests.support.app import make_client
 from tests.support.service import mgo
 from tests.support.structures import rock_salt
+from tests.support.waiting import until_answer
 
 TITLE = "replay mgo-scf/main.out seconds=0.05"
 
@@ -40,11 +40,7 @@ def form(**changes: str) -> dict[str, str]:
 
 
 async def until_ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while (run := (await client.get(f"/api/v1/runs/{run_id}")).json())["state"] == "running":
-            await asyncio.sleep(0.05)
-    found: dict[str, Any] = run
-    return found
+    return await until_answer(client, f"/api/v1/runs/{run_id}", lambda run: run["state"] != "running")
 
 
 async def test_from_the_library_to_the_results(client: httpx.AsyncClient) -> None:

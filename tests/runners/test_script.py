@@ -21,6 +21,7 @@ from app.runners.script import launch_words
 from app.runners.slurm import SlurmRunner
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
+from tests.support.waiting import until
 
 
 def settings(folder: Path, crystal: str = "cat", **more: str) -> ClusterSettings:
@@ -34,9 +35,7 @@ def package(runner: DirectRunner, name: str, walltime: int = 60) -> Package:
 
 async def until_marker(folder: Path, name: str) -> str:
     marker = folder / "work" / "ada" / name / ".crystaldeck" / "exit"
-    async with asyncio.timeout(30):
-        while not marker.exists():
-            await asyncio.sleep(0.02)
+    await until(marker.exists, seconds=30)
     return marker.read_text()
 
 
@@ -63,10 +62,8 @@ async def test_handing_over_twice_starts_once(tmp_path: Path) -> None:
         assert marker is not None and (marker.status, marker.signal) == (0, "")
         assert (tmp_path / "work" / own.directory / "scf.out").read_text() == "deck\n"
     events = tmp_path / ".crystaldeck" / "events"
-    async with asyncio.timeout(10):
-        # A job tells of its end just after it has written its marker.
-        while events.read_text().count("ended") < 3:
-            await asyncio.sleep(0.02)
+    # A job tells of its end just after it has written its marker.
+    await until(lambda: events.read_text().count("ended") == 3, seconds=10)
     assert events.read_text().count("running") == events.read_text().count("ended") == 3
 
 
@@ -112,16 +109,16 @@ async def test_cancel_ends_the_group_even_if_it_does_not_listen(tmp_path: Path) 
     await runner.stage([own])
     identity = (await runner.submit([own]))["token-deaf"].detail
     handle = Handle("deaf", identity, own.directory, "scf.out")
-    async with asyncio.timeout(10):
-        while not (tmp_path / "work" / own.directory / "scf.out").exists():
-            await asyncio.sleep(0.05)
+    await until((tmp_path / "work" / own.directory / "scf.out").exists, seconds=10)
     assert "deaf" in await runner.queue([handle])
     await runner.cancel([identity])
     time.sleep(0.2)
     os.killpg(int(identity.split(".")[0]), signal.SIGKILL)
-    async with asyncio.timeout(10):
-        while await runner.queue([handle]):
-            await asyncio.sleep(0.05)
+
+    async def gone() -> bool:
+        return not await runner.queue([handle])
+
+    await until(gone, seconds=10)
     assert (await runner.accounting([handle]))["deaf"].raw == "KILLED"
 
 

@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import httpx
 
 T = TypeVar("T")
 
@@ -48,6 +50,23 @@ async def until(
         if time.monotonic() > end:
             raise TimeoutError(_told(what, seconds))
         await asyncio.sleep(every)
+
+
+async def until_answer(
+    client: httpx.AsyncClient, path: str, ready: Callable[[dict[str, Any]], object], seconds: float = 60.0
+) -> dict[str, Any]:
+    """Ask a path of the REST API until its answer is what is waited for, and return that answer."""
+    found: dict[str, Any] = {}
+
+    async def there() -> object:
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text
+        found.clear()
+        found.update(answer.json())
+        return ready(found)
+
+    await until(there, lambda: f"{path} is still {str(found)[:500]}", seconds)
+    return found
 
 
 def _told(what: str | Callable[[], str], seconds: float) -> str:

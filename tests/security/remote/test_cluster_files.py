@@ -26,15 +26,15 @@ from app.services.jobs import archives
 from app.services.jobs import files as file_views
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.jobs.selections import Selection
-from app.services.jobs.views import get, open_file
+from app.services.jobs.views import open_file
 from app.settings import ClusterSettings
 from app.transport.base import Transport
 from app.transport.local import LocalTransport
 from app.transport.ssh import Endpoint, Login, SSHTransport, connect
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
-from tests.support.jobs import ended_job
-from tests.support.service import TERMINAL, mgo
+from tests.support.jobs import ended_job, job_in
+from tests.support.service import mgo
 from tests.support.sshd import BINARY, Sshd
 
 SECRET = b"the service's secret\n"
@@ -430,14 +430,7 @@ async def test_one_file_that_cannot_come_holds_up_no_other_job(tmp_path: Path, m
         place = context.job_folder(bad.id) / "files" / "sub"
         place.parent.mkdir(parents=True)
         place.write_text("in the way")
-        views = {}
-        async with asyncio.timeout(60):
-            while len(views) < 2:
-                for job in (bad, good):
-                    view = await get(context, actor, job.id)
-                    if view.job.state in TERMINAL:
-                        views[job.id] = view
-                await asyncio.sleep(0.05)
+        views = {job.id: await job_in(context, actor, job.id) for job in (bad, good)}
         names = {job_id: {file.name for file in view.files} for job_id, view in views.items()}
         assert {"EVIL.DAT", "sub/optc001", "scf.out"} <= names[good.id] and not views[good.id].job.attention
         assert "scf.out" in names[bad.id] and not {"EVIL.DAT", "sub/optc001"} & names[bad.id]

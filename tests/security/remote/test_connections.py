@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -23,12 +22,14 @@ from app.services.clusters.access import runner_for
 from app.services.clusters.remote_accounts import account_of
 from app.services.context import Context
 from app.services.jobs.creation import JobRequest, create_jobs
-from app.services.jobs.views import JobView, get
+from app.services.jobs.views import get
 from app.settings import ClusterSettings
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
-from tests.support.service import TERMINAL, mgo
+from tests.support.jobs import job_in
+from tests.support.service import mgo
 from tests.support.sshd import BINARY, Sshd
+from tests.support.waiting import until
 
 Start = Callable[..., AbstractAsyncContextManager[FastAPI]]
 
@@ -68,13 +69,6 @@ async def submit(context: Context, actor: Actor) -> str:
     return job.id
 
 
-async def over(context: Context, actor: Actor, job_id: str) -> JobView:
-    async with asyncio.timeout(30):
-        while (view := await get(context, actor, job_id)).job.state not in TERMINAL:
-            await asyncio.sleep(0.05)
-    return view
-
-
 def failed(checks: list[Check]) -> str:
     return " ".join(check.detail for check in checks if not check.ok)
 
@@ -88,10 +82,8 @@ async def test_an_account_whose_commands_hang_holds_up_no_colleague(start: Start
             key = await member_keys.make_key(context, actor, "lab", sshd.username)
             sshd.allow(prefix + key.public_key)
         stuck = await submit(context, mallory)
-        async with asyncio.timeout(20):
-            while (await get(context, mallory, stuck)).job.state != "staging":
-                await asyncio.sleep(0.05)
-        view = await over(context, ada, await submit(context, ada))
+        await job_in(context, mallory, stuck, "staging")
+        view = await job_in(context, ada, await submit(context, ada))
         assert view.remote is not None and view.remote.marker
         assert (await get(context, mallory, stuck)).job.state == "staging"
 
@@ -113,10 +105,12 @@ async def test_a_fault_that_nobody_foresaw_stays_with_its_account(
         for actor in (mallory, ada):
             sshd.allow((await member_keys.make_key(context, actor, "lab", sshd.username)).public_key)
         broken = await submit(context, mallory)
-        async with asyncio.timeout(20):
-            while "ValueError" not in (await get(context, mallory, broken)).job.attention:
-                await asyncio.sleep(0.05)
-        await over(context, ada, await submit(context, ada))
+
+        async def told() -> bool:
+            return "ValueError" in (await get(context, mallory, broken)).job.attention
+
+        await until(told)
+        await job_in(context, ada, await submit(context, ada))
         assert (await get(context, mallory, broken)).job.state in ("staging", "queued")
         assert not (await clusters.get(context, ada, "lab")).cluster.problem
 
@@ -129,7 +123,7 @@ async def test_an_account_of_the_group_is_one_connection(start: Start, sshd: Ssh
         context: Context = app.state.context
         members = [await make_actor(context, name, Role.MEMBER) for name in ("ada", "bob")]
         for actor in members:
-            await over(context, actor, await submit(context, actor))
+            await job_in(context, actor, await submit(context, actor))
         assert sshd.accepted() == [key.get_fingerprint()]
 
 

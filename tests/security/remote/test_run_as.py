@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import shutil
@@ -20,14 +19,15 @@ from app.services.jobs import files as file_views
 from app.services.jobs import views as jobs
 from app.services.jobs.attachments import keep_upload
 from app.services.jobs.creation import JobRequest, create_jobs
-from app.services.jobs.views import JobView, get
 from app.services.upkeep import doctor
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
 from tests.conftest import refuse_or_skip
 from tests.support import accounts
 from tests.support.app import make_actor, running, settings_for
-from tests.support.service import TERMINAL, mgo
+from tests.support.jobs import job_in
+from tests.support.service import mgo
+from tests.support.waiting import until
 
 PROGRAM = """\
 #!/bin/sh
@@ -105,13 +105,6 @@ async def app(tmp_path: Path, shelf: Path, work: str, way: str) -> AsyncIterator
         yield app
 
 
-async def until(context: Context, actor: Any, job_id: str, *states: str) -> JobView:
-    async with asyncio.timeout(60):
-        while (view := await get(context, actor, job_id)).job.state not in (states or TERMINAL):
-            await asyncio.sleep(0.05)
-    return view
-
-
 async def text_of(context: Context, actor: Any, job_id: str, name: str) -> str:
     file, _ = await jobs.open_file(context, actor, job_id, name)
     with file:
@@ -127,7 +120,7 @@ async def test_a_job_is_the_other_accounts_in_every_way(
     upload = await keep_upload(context, actor, "fort.20", b"x" * 1000)
     parameters = mgo("own", guess_file=upload)
     [job] = await create_jobs(context, actor, [JobRequest("scf", parameters, "here", {}, "own")])
-    view = await until(context, actor, job.id)
+    view = await job_in(context, actor, job.id)
     who = (await text_of(context, actor, job.id, "WHO.DAT")).splitlines()
     assert who[:2] == [account.pw_name, account.pw_dir]
     assert "hunter2" not in "\n".join(who) and f"USER={account.pw_name}" in who
@@ -147,15 +140,13 @@ async def test_a_running_job_is_cancelled(app: FastAPI, account: pwd.struct_pass
     context: Context = app.state.context
     actor = await make_actor(context)
     [job] = await create_jobs(context, actor, [JobRequest("scf", mgo("slow"), "here", {}, "slow")])
-    view = await until(context, actor, job.id, "running")
+    view = await job_in(context, actor, job.id, "running")
     assert view.remote is not None
     pid = int(view.remote.scheduler_id.partition(".")[0])
     assert Path(f"/proc/{pid}").stat().st_uid == account.pw_uid
     await jobs.cancel(context, actor, job.id)
-    assert (await until(context, actor, job.id)).job.state == "cancelled"
-    async with asyncio.timeout(30):
-        while lives(pid):
-            await asyncio.sleep(0.05)
+    assert (await job_in(context, actor, job.id)).job.state == "cancelled"
+    await until(lambda: not lives(pid), seconds=30)
 
 
 def lives(pid: int) -> bool:
@@ -195,9 +186,7 @@ async def test_a_command_that_hangs_is_ended_with_its_group(way: str, account: p
     note = Path(f"/tmp/cdjobs-{os.getpid()}")
     pid = int(note.read_text())
     note.unlink()
-    async with asyncio.timeout(10):
-        while lives(pid):
-            await asyncio.sleep(0.05)
+    await until(lambda: not lives(pid), seconds=10)
     if way == "sudo":
         assert "cdjobs /bin/kill" in (shelf / "asked").read_text()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, make_client, running, settings_for
 from tests.support.service import TERMINAL, mgo
 from tests.support.sshd import BINARY, Sshd
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -76,14 +76,17 @@ async def submit(context: Context, actor: Actor, title: str = "x") -> str:
     return job.id
 
 
-async def until(context: Context, actor: Actor, job_id: str, *states: str, attention: str = "") -> JobView:
+async def job_in(context: Context, actor: Actor, job_id: str, *states: str, attention: str = "") -> JobView:
     """The job, once it is in one of these states and its attention says this, or once it is over."""
-    async with asyncio.timeout(20):
-        while True:
-            view = await get(context, actor, job_id)
-            if view.job.state in TERMINAL or (view.job.state in states and attention in view.job.attention):
-                return view
-            await asyncio.sleep(0.05)
+
+    async def there() -> JobView | None:
+        view = await get(context, actor, job_id)
+        reached = view.job.state in states and attention in view.job.attention
+        return view if reached or view.job.state in TERMINAL else None
+
+    view = await until(there, seconds=20)
+    assert view is not None
+    return view
 
 
 async def test_a_name_that_was_typed_opens_no_door(app: FastAPI, sshd: Sshd) -> None:
@@ -91,9 +94,9 @@ async def test_a_name_that_was_typed_opens_no_door(app: FastAPI, sshd: Sshd) -> 
     context: Context = app.state.context
     mallory, _ = await member(context, sshd, "mallory", accepted=False)
     ada, hers = await member(context, sshd, "ada", accepted=True)
-    await until(context, ada, await submit(context, ada))
+    await job_in(context, ada, await submit(context, ada))
     stolen = await submit(context, mallory)
-    view = await until(context, mallory, stolen, "queued", attention="does not accept the key")
+    view = await job_in(context, mallory, stolen, "queued", attention="does not accept the key")
     assert view.job.state == "queued" and view.remote is None
     assert set(sshd.accepted()) == {fingerprint(hers.public_key)}
 
@@ -104,13 +107,11 @@ async def test_a_refused_key_suspends_nobody_else(app: FastAPI, sshd: Sshd) -> N
     mallory, his = await member(context, sshd, "mallory", accepted=False)
     ada, hers = await member(context, sshd, "ada", accepted=True)
     stuck = await submit(context, mallory)
-    async with asyncio.timeout(20):
-        while len(sshd.refused()) < 3:
-            await asyncio.sleep(0.05)
-    view = await until(context, ada, await submit(context, ada))
+    await until(lambda: len(sshd.refused()) >= 3, seconds=20)
+    view = await job_in(context, ada, await submit(context, ada))
     assert view.remote is not None and view.remote.scheduler_id
     assert set(sshd.accepted()) == {fingerprint(hers.public_key)}
-    await until(context, mallory, stuck, "queued", attention="suspended")
+    await job_in(context, mallory, stuck, "queued", attention="suspended")
     assert sshd.refused() == [fingerprint(his.public_key)] * 3
 
 
@@ -129,7 +130,7 @@ async def test_a_new_key_takes_the_jobs_over_once_it_is_accepted(app: FastAPI, s
     context: Context = app.state.context
     ada, first = await member(context, sshd, "ada", accepted=True)
     running_job = await submit(context, ada, "wait")
-    await until(context, ada, running_job, "running")
+    await job_in(context, ada, running_job, "running")
     second = await member_keys.make_key(context, ada, "lab", sshd.username)
     checks = await cluster_checks.test_cluster(context, ada, "lab")
     assert [check.name for check in checks if not check.ok] == ["login"]
@@ -144,7 +145,7 @@ async def test_a_new_key_takes_the_jobs_over_once_it_is_accepted(app: FastAPI, s
         assert not (await credentials.by_ids(session, [first.id or 0]))[first.id or 0].private_key
     assert first.id not in {key.credential_id for key in context.pool.keys}
     (tmp_path / "go").touch()
-    view = await until(context, ada, running_job)
+    view = await job_in(context, ada, running_job)
     assert view.remote is not None and view.remote.marker and not view.job.attention
 
 
@@ -154,15 +155,15 @@ async def test_a_job_stays_with_its_account_when_its_owner_goes_to_another(
     context: Context = app.state.context
     ada, first = await member(context, sshd, "ada", accepted=True)
     there = await submit(context, ada, "wait")
-    await until(context, ada, there, "running")
+    await job_in(context, ada, there, "running")
     await member_keys.make_key(context, ada, "lab", "elsewhere")
     later = await submit(context, ada)
-    view = await until(context, ada, later, "queued", attention="does not accept the key for the account elsewhere")
+    view = await job_in(context, ada, later, "queued", attention="does not accept the key for the account elsewhere")
     assert view.remote is None
     await member_keys.forget_unneeded(context)
     assert (await credential_of(context, there)).private_key
     (tmp_path / "go").touch()
-    view = await until(context, ada, there)
+    view = await job_in(context, ada, there)
     assert view.remote is not None and view.remote.marker and view.remote.account == sshd.username
     # Its last job has ended: the earlier key is thrown away, its connection closed, and the job's page says so.
     await member_keys.forget_unneeded(context)
@@ -178,20 +179,20 @@ async def test_removing_a_key_leaves_its_jobs_to_nobody_else(app: FastAPI, sshd:
     ada, _ = await member(context, sshd, "ada", accepted=True)
     bob, his = await member(context, sshd, "bob", accepted=True)
     hers = await submit(context, ada, "wait")
-    await until(context, ada, hers, "running")
+    await job_in(context, ada, hers, "running")
     assert await member_keys.remove_keys(context, ada, "lab") == 1
     assert await member_keys.remove_keys(context, ada, "lab") == 0
     own = await submit(context, bob)
-    await until(context, bob, own)
+    await job_in(context, bob, own)
     (tmp_path / "go").touch()
-    view = await until(context, ada, hers, "running", attention="was removed: nobody watches the job")
+    view = await job_in(context, ada, hers, "running", attention="was removed: nobody watches the job")
     assert view.remote is not None and not view.remote.marker
     later = await submit(context, ada)
-    await until(context, ada, later, "queued", attention="You have no key for lab yet")
+    await job_in(context, ada, later, "queued", attention="You have no key for lab yet")
     # A new key for the same account, once accepted, takes the job up where it was left.
     again = await member_keys.make_key(context, ada, "lab", sshd.username)
     sshd.allow(again.public_key)
-    view = await until(context, ada, hers)
+    view = await job_in(context, ada, hers)
     assert view.remote is not None and view.remote.marker
     assert (await credential_of(context, hers)).id == again.id
     assert (await credential_of(context, own)).id == his.id
@@ -204,17 +205,17 @@ async def test_a_key_that_the_cluster_takes_back_is_said_on_its_jobs_only(
     ada, hers = await member(context, sshd, "ada", accepted=True)
     bob, _ = await member(context, sshd, "bob", accepted=True)
     one, other = await submit(context, ada, "wait"), await submit(context, bob, "wait")
-    await until(context, ada, one, "running")
-    await until(context, bob, other, "running")
+    await job_in(context, ada, one, "running")
+    await job_in(context, bob, other, "running")
     sshd.refuse(hers.public_key)
     await context.pool.drop_credentials([key for key in context.pool.keys if key.user_id == ada.user_id])
-    await until(context, ada, one, "running", attention="does not accept the key")
+    await job_in(context, ada, one, "running", attention="does not accept the key")
     assert not (await get(context, bob, other)).job.attention
     assert not (await clusters.get(context, bob, "lab")).cluster.problem
     sshd.allow(hers.public_key)
     (tmp_path / "go").touch()
     await cluster_checks.test_cluster(context, ada, "lab")
-    assert not (await until(context, ada, one)).job.attention
+    assert not (await job_in(context, ada, one)).job.attention
 
 
 async def test_the_page_says_what_becomes_of_the_jobs(app: FastAPI, sshd: Sshd, tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ async def test_the_page_says_what_becomes_of_the_jobs(app: FastAPI, sshd: Sshd, 
         sshd.allow(first.public_key)
         zoe = Actor(user.id, "zoe", Role.MEMBER)
         job_id = await submit(context, zoe, "wait")
-        await until(context, zoe, job_id, "running")
+        await job_in(context, zoe, job_id, "running")
         assert "1 of your jobs there will not be watched" in (await client.get("/clusters/lab")).text
         await client.post("/clusters/lab/key", data={"username": "elsewhere"})
         page = (await client.get("/clusters/lab")).text
@@ -266,7 +267,7 @@ async def test_only_the_same_credential_copies_on_the_cluster(app: FastAPI, sshd
     ada, _ = await member(context, sshd, "ada", accepted=True)
     bob, _ = await member(context, sshd, "bob", accepted=True)
     source = await submit(context, ada)
-    view = await until(context, ada, source)
+    view = await job_in(context, ada, source)
     assert view.remote is not None
     taking = {actor.name: await submit(context, actor) for actor in (ada, bob)}
     async with context.database.write() as session:

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from app.connections import Connection, connection_class
 from app.settings import LimitSettings
+from tests.support.waiting import until
 
 SHORT = 0.3
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -199,8 +200,3 @@ async def test_a_trusted_proxy_gets_all_that_it_needs() -> None:
             reader, writer = await made.connect()
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readuntil(b"ok")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0)

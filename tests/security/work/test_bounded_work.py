@@ -38,6 +38,7 @@ from app.library.template_files import BUILT_IN, SHARED, Template, build, templa
 from app.library.templates import TemplateLibrary
 from tests.support.app import make_client, running, settings_for
 from tests.support.service import mgo
+from tests.support.waiting import until_answer
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAD = 'id = "evil"\ntitle = "e"\ndescription = "e"\nfiles = [{ name = "evil.d12", role = "d12" }]\n'
@@ -301,12 +302,8 @@ async def test_values_of_a_workflow_do_not_grow_without_end(
         monkeypatch.setattr(evaluating, name, here_only(getattr(evaluating, name)))
     answer = await member.post("/api/v1/runs", json={"definition": growing(12), "cluster": "here"})
     assert answer.status_code == 201, answer.text
-    async with asyncio.timeout(120):
-        while (run := (await member.get(f"/api/v1/runs/{answer.json()['id']}")).json())["state"] not in (
-            "failed",
-            "completed",
-        ):
-            await asyncio.sleep(0.1)
+    path = f"/api/v1/runs/{answer.json()['id']}"
+    run = await until_answer(member, path, lambda run: run["state"] in ("failed", "completed"), 120)
     assert run["state"] == "failed"
     reasons = [step["message"] for step in run["steps"] if step["state"] == "failed"]
     assert any(f"{MAX_TEXT:,}" in reason or f"{MAX_OUTCOME:,}" in reason for reason in reasons), reasons

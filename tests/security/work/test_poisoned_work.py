@@ -46,6 +46,7 @@ from app.settings import ClusterSettings
 from tests.support import databases
 from tests.support.app import make_actor, make_app, make_client, running, settings_for
 from tests.support.service import mgo
+from tests.support.waiting import until
 from tests.support.world import workflow
 
 PROGRAM = "#!/bin/sh\ncat > /dev/null\necho ' EEEEEEEEEE TERMINATION  DATE 01 01 2026 TIME 00:00:00.0'\n"
@@ -101,12 +102,6 @@ async def are_in(context: Context, states: tuple[str, ...], *job_ids: str) -> bo
 
 async def are_over(context: Context, *job_ids: str) -> bool:
     return await are_in(context, ("completed", "failed"), *job_ids)
-
-
-async def until(ready: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(90):
-        while not await ready():
-            await asyncio.sleep(0.05)
 
 
 # -- actions -------------------------------------------------------------------------------------------------------------

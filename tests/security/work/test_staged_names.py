@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import tarfile
@@ -26,11 +25,10 @@ from app.services.jobs.actions import act
 from app.services.jobs.attachments import keep_upload
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.jobs.selections import Selection
-from app.services.jobs.views import JobView, get
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
 from tests.support.app import make_actor, running, settings_for
-from tests.support.service import TERMINAL
+from tests.support.jobs import job_in
 
 EVIL = [
     "job.sh", "JOB.SH", "job.log", "array.sh", "list", "INPUT", "input", "taking.out", "Taking.d12", "taking.d12",
@@ -163,13 +161,6 @@ async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
         yield app
 
 
-async def ended(context: Context, actor: Any, job_id: str) -> JobView:
-    async with asyncio.timeout(40):
-        while (view := await get(context, actor, job_id)).job.state not in TERMINAL:
-            await asyncio.sleep(0.05)
-    return view
-
-
 async def job_with(context: Context, actor: Any, upload: str = "") -> Any:
     parameters = {"title": "x", **({"taken": upload} if upload else {})}
     [job] = await create_jobs(context, actor, [JobRequest("taking", parameters, "here", {}, "takes", draft=True)])
@@ -201,9 +192,9 @@ async def test_a_job_of_before_with_such_a_name_fails_alone_and_runs_nothing(
         row.name = name
         session.add(row)
     await let_go(context, bad, good)
-    view = await ended(context, actor, bad.id)
+    view = await job_in(context, actor, bad.id)
     assert view.job.state == "failed" and repr(name) in view.job.reason, view.job.reason
-    assert (await ended(context, actor, good.id)).remote is not None
+    assert (await job_in(context, actor, good.id)).remote is not None
     assert not (tmp_path / "owned").exists()
     assert not list((tmp_path / "work").glob(f"*/*{bad.id}/job.sh"))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from app.services.results.comparison import compare
 from tests.support.app import make_actor
 from tests.support.service import TERMINAL, mgo
 from tests.support.structures import rock_salt
+from tests.support.waiting import until
 
 TITLE = "replay mgo-scf/main.out seconds=0.1"
 MGO = rock_salt("Mg", "O", 4.21)
@@ -45,16 +45,6 @@ async def draft(context: Context, actor: Actor, **parameters: Any) -> Batch:
     template = context.templates.get("scf")
     form = batches.common_form(template, mgo(TITLE, **parameters), {}) | {"cluster": "here", "priority": "normal"}
     return await batches.begin(context, actor, "scf", form, "study")
-
-
-async def until(question: Callable[[], Awaitable[Any]], what: str, seconds: float = 60) -> Any:
-    try:
-        async with asyncio.timeout(seconds):
-            while not (found := await question()):
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise TimeoutError(f"{what} did not happen") from None
-    return found
 
 
 async def checked(context: Context, actor: Actor, batch: Batch) -> BatchView:

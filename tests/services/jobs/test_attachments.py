@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator
@@ -18,11 +17,12 @@ from app.runners.direct import DirectRunner
 from app.services.context import Context
 from app.services.jobs.attachments import keep_upload
 from app.services.jobs.creation import JobRequest, create_jobs
-from app.services.jobs.views import JobView, get
+from app.services.jobs.views import JobView
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
 from tests.support.app import make_actor, place_replay, running, settings_for
-from tests.support.service import TERMINAL, mgo
+from tests.support.jobs import job_in
+from tests.support.service import mgo
 
 GEOMETRY = b"3 1 1\n4.2 0 0\n0 4.2 0\n0 0 4.2\n1\n1 0 0\n0 1 0\n0 0 1\n0 0 0\n2\n12 0 0 0\n8 2.1 2.1 2.1\n"
 TITLE = "replay mgo-scf/main.out seconds=0.1"
@@ -38,10 +38,7 @@ async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
 async def run(app: FastAPI, actor: Any, **parameters: Any) -> JobView:
     context: Context = app.state.context
     [job] = await create_jobs(context, actor, [JobRequest("scf", mgo(TITLE) | parameters, "here", {}, "a")])
-    async with asyncio.timeout(40):
-        while (view := await get(context, actor, job.id)).job.state not in TERMINAL:
-            await asyncio.sleep(0.05)
-    return view
+    return await job_in(context, actor, job.id)
 
 
 def external(reference: str) -> dict[str, Any]:

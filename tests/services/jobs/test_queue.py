@@ -24,6 +24,7 @@ from app.services.jobs.actions import Selection
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.jobs.views import get
 from tests.support.app import make_actor
+from tests.support.jobs import job_in
 from tests.support.service import TERMINAL, mgo
 
 TITLE = "replay mgo-scf/main.out seconds=0.2"
@@ -35,10 +36,8 @@ async def make(context: Context, actor: Actor, count: int, priority: str = "norm
 
 
 async def ended(context: Context, actor: Actor, ids: list[str]) -> None:
-    async with asyncio.timeout(60):
-        for job_id in ids:
-            while (await get(context, actor, job_id)).job.state not in TERMINAL:
-                await asyncio.sleep(0.05)
+    for job_id in ids:
+        await job_in(context, actor, job_id)
 
 
 async def order(context: Context) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.app import make_client, place_replay, running, settings_for
 from tests.support.service import mgo
+from tests.support.waiting import until_answer
 
 GOOD = "replay mgo-scf/main.out seconds=0.05"
 DEFINITION = {
@@ -37,9 +38,7 @@ async def _run(folder: Path) -> dict[str, Any]:
         path = f"/api/v1/runs/{answer.json()['id']}"
         early = await client.get(f"{path}/export")
         assert early.status_code == 422
-        async with asyncio.timeout(60):
-            while (run := (await client.get(path)).json())["state"] == "running":
-                await asyncio.sleep(0.05)
+        run = await until_answer(client, path, lambda run: run["state"] != "running")
         exports = {
             kind: (await client.get(f"{path}/export", params={"kind": kind})).content
             for kind in ("zip", "rocrate", "aiida")

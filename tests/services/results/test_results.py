@@ -16,6 +16,7 @@ from app.services.running.rereading import reread
 from tests.support.app import make_client
 from tests.support.deck import Deck
 from tests.support.service import mgo
+from tests.support.waiting import until_answer
 
 ENDED = ("completed", "failed", "cancelled")
 
@@ -24,9 +25,8 @@ class Jobs(Deck):
     async def job(self, title: str, *, wait: bool = True, template: str = "scf", **parameters: Any) -> str:
         body = {"template": template, "cluster": "here", "parameters": mgo(f"replay {title}", **parameters)}
         job_id = str((await self.post("/jobs", **body))["id"])
-        async with asyncio.timeout(60):
-            while wait and (await self.of(f"/{job_id}"))["state"] not in ENDED:
-                await asyncio.sleep(0.05)
+        if wait:
+            await until_answer(self.client, f"/api/v1/jobs/{job_id}", lambda job: job["state"] in ENDED)
         return job_id
 
     async def of(self, path: str, status: int = 200, **query: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,10 +19,11 @@ from app.services.clusters import registry as clusters
 from app.services.context import Context
 from app.services.jobs.creation import JobRequest, create_jobs
 from app.services.jobs.queue import explain
-from app.services.jobs.views import JobView, cancel, get
+from app.services.jobs.views import cancel, get
 from app.settings import ClusterSettings
 from tests.support.app import make_actor, make_client, place_replay, running, settings_for
-from tests.support.service import TERMINAL, mgo
+from tests.support.jobs import job_in
+from tests.support.service import mgo
 
 SPOOL = """
 import json, os, signal, subprocess, sys, time
@@ -144,19 +144,12 @@ def request(options: str) -> JobRequest:
     return JobRequest("scf", mgo(title), "frame", {"walltime": "00:10:00"}, "bead")
 
 
-async def until(context: Context, actor: object, job_id: str, *states: str) -> JobView:
-    async with asyncio.timeout(60):
-        while (view := await get(context, actor, job_id)).job.state not in (states or TERMINAL):  # type: ignore[arg-type]
-            await asyncio.sleep(0.05)
-    return view
-
-
 async def test_a_job_goes_through(app: FastAPI, spool: Path) -> None:
     context: Context = app.state.context
     ada = await make_actor(context)
     (spool / "busy").touch()
     [job] = await create_jobs(context, ada, [request("seconds=0.3")])
-    view = await until(context, ada, job.id)
+    view = await job_in(context, ada, job.id)
     assert view.job.state == "completed", (view.job.reason, view.job.attention)
     assert view.remote is not None and view.remote.scheduler_id == "1000" and "scf.out" in {f.name for f in view.files}
     messages = [event.message for event in view.events]
@@ -169,14 +162,14 @@ async def test_a_running_job_is_cancelled_and_the_rest_waits_for_its_default_lim
     ada = await make_actor(context)
     made = await create_jobs(context, ada, [request("seconds=60") for _ in range(4)])
     for job in made[:3]:
-        await until(context, ada, job.id, "running")
+        await job_in(context, ada, job.id, "running")
     last = (await get(context, ada, made[3].id)).job
     assert last.state == "queued" and any(
         "takes 3 jobs at a time" in words for words in await explain(context, ada, last)
     )
     for job in made:
         await cancel(context, ada, job.id)
-    assert {(await until(context, ada, job.id)).job.state for job in made} == {"cancelled"}
+    assert {(await job_in(context, ada, job.id)).job.state for job in made} == {"cancelled"}
 
 
 async def test_pages_settings_and_the_test_of_a_cluster_know_it(app: FastAPI) -> None:

@@ -13,8 +13,9 @@ from fastapi import FastAPI
 
 from app.services.context import Context
 from app.services.jobs.creation import JobRequest, create_jobs
-from app.services.jobs.views import JobView, cancel, counts, get
+from app.services.jobs.views import cancel, counts
 from tests.support.app import make_actor, place_replay, running, settings_for
+from tests.support.jobs import job_in
 from tests.support.service import TERMINAL, mgo
 
 SCF_OUTPUT = "mgo-scf/main.out"
@@ -38,20 +39,13 @@ def request(options: str = "", walltime: str = "00:10:00", **changes: Any) -> Jo
     return JobRequest(**values)
 
 
-async def until(context: Context, actor: Any, job_id: str, *states: str) -> JobView:
-    async with asyncio.timeout(40):
-        while (view := await get(context, actor, job_id)).job.state not in (states or TERMINAL):
-            await asyncio.sleep(0.05)
-    return view
-
-
 async def test_a_running_job_is_ended_with_its_whole_group(app: FastAPI) -> None:
     context: Context = app.state.context
     actor = await make_actor(context)
     [job] = await create_jobs(context, actor, [request("seconds=60")])
-    await until(context, actor, job.id, "running")
+    await job_in(context, actor, job.id, "running")
     await cancel(context, actor, job.id)
-    view = await until(context, actor, job.id)
+    view = await job_in(context, actor, job.id)
     assert view.job.state == "cancelled"
     assert view.remote is not None and view.remote.marker.endswith("TERM")
     assert "scf.out" in {file.name for file in view.files}
@@ -64,7 +58,7 @@ async def test_a_cancellation_at_any_moment_ends_the_job(app: FastAPI) -> None:
         [job] = await create_jobs(context, actor, [request("seconds=60")])
         await asyncio.sleep(delay)
         await cancel(context, actor, job.id)
-        assert (await until(context, actor, job.id)).job.state == "cancelled", delay
+        assert (await job_in(context, actor, job.id)).job.state == "cancelled", delay
 
 
 async def test_many_at_once_respect_the_limit(app: FastAPI) -> None:
@@ -88,9 +82,9 @@ async def test_a_job_survives_the_restart_of_the_service(folder: Path) -> None:
     async with running(settings) as app:
         actor = await make_actor(app.state.context)
         [job] = await create_jobs(app.state.context, actor, [request("seconds=3")])
-        await until(app.state.context, actor, job.id, "running")
+        await job_in(app.state.context, actor, job.id, "running")
     async with running(settings) as app:
-        view = await until(app.state.context, actor, job.id)
+        view = await job_in(app.state.context, actor, job.id)
         assert view.job.state == "completed", view.job.reason
         starts = [event for event in view.events if event.to_state == "submitted"]
         assert len(starts) == 1
@@ -100,10 +94,10 @@ async def test_a_lost_directory_is_said_and_not_guessed(app: FastAPI, folder: Pa
     context: Context = app.state.context
     actor = await make_actor(context)
     [job] = await create_jobs(context, actor, [request("seconds=2")])
-    view = await until(context, actor, job.id, "running")
+    view = await job_in(context, actor, job.id, "running")
     assert view.remote is not None
     shutil.rmtree(folder / "work" / view.remote.directory)
-    ended = await until(context, actor, job.id)
+    ended = await job_in(context, actor, job.id)
     assert ended.job.state == "failed"
     assert "is gone" in ended.job.reason
 
@@ -113,7 +107,7 @@ async def test_large_files_come_alone_and_whole(app: FastAPI, folder: Path, monk
     context: Context = app.state.context
     actor = await make_actor(context)
     [job] = await create_jobs(context, actor, [request("seconds=0.2")])
-    view = await until(context, actor, job.id)
+    view = await job_in(context, actor, job.id)
     assert view.job.state == "completed" and view.job.attention == ""
     wave = next(file for file in view.files if file.name == "fort.9")
     assert (wave.size, wave.role) == (21 * 40, "wavefunction")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from app.db.repositories import jobs
@@ -12,6 +11,7 @@ from app.services.jobs.creation import JobRequest, create_jobs
 from tests.support.app import make_actor, place_replay, running, settings_for
 from tests.support.service import mgo
 from tests.support.statements import statements
+from tests.support.waiting import until
 
 
 async def test_a_job_is_watched_to_its_end_without_its_decks(tmp_path: Path, database_url: str) -> None:
@@ -22,14 +22,12 @@ async def test_a_job_is_watched_to_its_end_without_its_decks(tmp_path: Path, dat
         request = JobRequest("scf", mgo("replay mgo-scf/main.out seconds=2"), "here", {})
         [job] = await create_jobs(context, ada, [request])
 
-        async def reaches(*states: JobState) -> None:
-            async with asyncio.timeout(60):
-                while True:
-                    async with context.database.read() as session:
-                        found = await jobs.states_of(session, [job.id])
-                    if found[job.id] in states:
-                        return
-                    await asyncio.sleep(0.05)
+        async def reaches(state: JobState) -> None:
+            async def there() -> bool:
+                async with context.database.read() as session:
+                    return (await jobs.states_of(session, [job.id]))[job.id] == state
+
+            await until(there, f"state {state}")
 
         await reaches(JobState.RUNNING)
         with statements(context.database) as sent:

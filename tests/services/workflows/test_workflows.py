@@ -20,6 +20,7 @@ from app.services.workflows import orchestrator
 from tests.support.app import make_client, place_replay, running, settings_for
 from tests.support.deck import Deck
 from tests.support.service import mgo
+from tests.support.waiting import until
 
 GOOD = "replay mgo-scf/main.out seconds=0.1"
 WRONG = "replay mgo-tolinteg/main.out seconds=0.1"
@@ -40,13 +41,15 @@ class Runs(Deck):
     async def until(self, run_id: str, *states: str, step: str = "", within: float = 60) -> dict[str, Any]:
         """The run when it, or one of its steps, is in one of these states."""
         wanted = states or ("completed", "failed", "cancelled")
-        async with asyncio.timeout(within):
-            while True:
-                found: dict[str, Any] = await self.get(f"/runs/{run_id}")
-                state = next(one["state"] for one in found["steps"] if one["name"] == step) if step else found["state"]
-                if state in wanted:
-                    return found
-                await asyncio.sleep(0.05)
+
+        async def there() -> dict[str, Any] | None:
+            run: dict[str, Any] = await self.get(f"/runs/{run_id}")
+            state = next(one["state"] for one in run["steps"] if one["name"] == step) if step else run["state"]
+            return run if state in wanted else None
+
+        run = await until(there, f"{step or 'the run'} in {wanted}", within)
+        assert run is not None
+        return run
 
 
 def states(run: dict[str, Any]) -> dict[str, str]:
@@ -186,10 +189,11 @@ async def test_a_failure_of_the_machine_is_tried_again_a_few_times(deck: Runs) -
     work.write_text("a file in the place of a folder")
     run_id = await deck.start(step("a", retries=3, backoff=0.3))
     run = await deck.until(run_id, "running", step="a")
-    async with asyncio.timeout(30):
-        while not tasks(run, "a")[0]["earlier"]:
-            await asyncio.sleep(0.05)
-            run = await deck.get(f"/runs/{run_id}")
+
+    async def tried() -> Any:
+        return tasks(await deck.get(f"/runs/{run_id}"), "a")[0]["earlier"]
+
+    await until(tried)
     work.unlink()
     run = await deck.until(run_id)
     assert run["state"] == "completed", run["remark"]
@@ -238,11 +242,13 @@ async def test_a_pause_lets_nothing_begin(deck: Runs) -> None:
 
 async def test_a_cancelled_run_ends_its_jobs(deck: Runs) -> None:
     run_id = await deck.start(step("a", title=GOOD.replace("0.1", "60")), step("b", "a"))
-    async with asyncio.timeout(30):
+
+    async def running() -> Any:
         # A task that is active shows the state of its job.
-        while not (listed := tasks(await deck.get(f"/runs/{run_id}"), "a")) or listed[0]["state"] != "running":
-            await asyncio.sleep(0.05)
-    job = listed[0]["job"]
+        listed = tasks(await deck.get(f"/runs/{run_id}"), "a")
+        return listed and listed[0]["state"] == "running" and listed[0]["job"]
+
+    job = await until(running)
     await deck.post(f"/runs/{run_id}/cancel", 200)
     run = await deck.until(run_id, "cancelled", step="a")
     assert (run["state"], states(run)) == ("cancelled", {"a": "cancelled", "b": "cancelled"})
@@ -319,10 +325,12 @@ async def test_an_inner_run_that_is_cancelled_ends_the_outer_one(deck: Runs) -> 
     await deck.post("/workflows", definition=inner)
     outer = [{"name": "each", "workflow": "inner"}, step("behind", "each")]
     run_id = await deck.start(*outer, parameters=mgo(GOOD.replace("0.1", "60")))
-    async with asyncio.timeout(30):
-        while not (listed := tasks(await deck.get(f"/runs/{run_id}"), "each")) or listed[0]["run"] is None:
-            await asyncio.sleep(0.05)
-    await deck.post(f"/runs/{listed[0]['run']}/cancel", 200)
+
+    async def begun() -> Any:
+        listed = tasks(await deck.get(f"/runs/{run_id}"), "each")
+        return listed and listed[0]["run"]
+
+    await deck.post(f"/runs/{await until(begun)}/cancel", 200)
     run = await deck.until(run_id)
     assert (run["state"], states(run)) == ("cancelled", {"each": "cancelled", "behind": "skipped"})
 
