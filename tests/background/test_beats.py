@@ -62,7 +62,7 @@ async def beats() -> AsyncIterator[Beats]:
 
 
 async def rests(beats: Beats, worker: Worker) -> None:
-    await until(lambda: beats._beats[worker.work].resting, seconds=20)
+    await until(lambda: beats._beats[worker.work].resting)
 
 
 async def others_had_their_turn(beats: Beats) -> None:

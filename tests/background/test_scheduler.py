@@ -162,7 +162,7 @@ async def test_what_was_made_during_a_round_gets_one_more_at_once(make: Make, mo
     monkeypatch.setattr(scheduler, "cluster_ids", counted)
     for number in range(1, 4):
         context.nudge.set()
-        await until(lambda number=number: looked >= number, seconds=30)
+        await until(lambda number=number: looked >= number)
     gate.set()
     await rounds.until(lambda: len(rounds.ended) == 2)
     await turns()
@@ -206,10 +206,10 @@ async def test_only_the_leader_works_and_another_process_follows_it(
         return await acquire()
 
     monkeypatch.setattr(other._leader, "acquire", asks)
-    await until(lambda: asked >= 20, seconds=30)
+    await until(lambda: asked >= 20)
     assert set(worked) == {id(first)}
     await leader.stop()
-    await until(lambda: id(second) in worked, seconds=30)
+    await until(lambda: id(second) in worked)
     before = worked[id(first)]
     await other.stop()
     assert worked[id(first)] == before

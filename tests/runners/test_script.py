@@ -35,7 +35,7 @@ def package(runner: DirectRunner, name: str, walltime: int = 60) -> Package:
 
 async def until_marker(folder: Path, name: str) -> str:
     marker = folder / "work" / "ada" / name / ".crystaldeck" / "exit"
-    await until(marker.exists, seconds=30)
+    await until(marker.exists)
     return marker.read_text()
 
 
@@ -63,7 +63,7 @@ async def test_handing_over_twice_starts_once(tmp_path: Path) -> None:
         assert (tmp_path / "work" / own.directory / "scf.out").read_text() == "deck\n"
     events = tmp_path / ".crystaldeck" / "events"
     # A job tells of its end just after it has written its marker.
-    await until(lambda: events.read_text().count("ended") == 3, seconds=10)
+    await until(lambda: events.read_text().count("ended") == 3)
     assert events.read_text().count("running") == events.read_text().count("ended") == 3
 
 
@@ -109,7 +109,7 @@ async def test_cancel_ends_the_group_even_if_it_does_not_listen(tmp_path: Path) 
     await runner.stage([own])
     identity = (await runner.submit([own]))["token-deaf"].detail
     handle = Handle("deaf", identity, own.directory, "scf.out")
-    await until((tmp_path / "work" / own.directory / "scf.out").exists, seconds=10)
+    await until((tmp_path / "work" / own.directory / "scf.out").exists)
     assert "deaf" in await runner.queue([handle])
     await runner.cancel([identity])
     time.sleep(0.2)
@@ -118,7 +118,7 @@ async def test_cancel_ends_the_group_even_if_it_does_not_listen(tmp_path: Path) 
     async def gone() -> bool:
         return not await runner.queue([handle])
 
-    await until(gone, seconds=10)
+    await until(gone)
     assert (await runner.accounting([handle]))["deaf"].raw == "KILLED"
 
 

@@ -29,7 +29,7 @@ async def ended_job(context: Context, actor: Actor, files: Mapping[str, bytes], 
     return job.id
 
 
-async def job_in(context: Context, actor: Actor, job_id: str, *states: str, seconds: float = 60) -> JobView:
+async def job_in(context: Context, actor: Actor, job_id: str, *states: str, seconds: float = 120) -> JobView:
     """The job once it is in one of these states; without any: once it has ended."""
 
     async def there() -> JobView | None:

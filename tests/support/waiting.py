@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], what: str | Callable[[], str], seconds: float = 60.0, *, every: float = 0.05
+    condition: Callable[[], T], what: str | Callable[[], str], seconds: float = 120.0, *, every: float = 0.05
 ) -> T:
     """Ask until the answer is true, and return it.
 
@@ -36,7 +36,7 @@ def wait_until(
 async def until(
     condition: Callable[[], T | Awaitable[T]],
     what: str | Callable[[], str] = "what was waited for",
-    seconds: float = 60.0,
+    seconds: float = 120.0,
     *,
     every: float = 0.05,
 ) -> T:
@@ -53,7 +53,7 @@ async def until(
 
 
 async def until_answer(
-    client: httpx.AsyncClient, path: str, ready: Callable[[dict[str, Any]], object], seconds: float = 60.0
+    client: httpx.AsyncClient, path: str, ready: Callable[[dict[str, Any]], object], seconds: float = 120.0
 ) -> dict[str, Any]:
     """Ask a path of the REST API until its answer is what is waited for, and return that answer."""
     found: dict[str, Any] = {}

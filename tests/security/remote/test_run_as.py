@@ -146,7 +146,7 @@ async def test_a_running_job_is_cancelled(app: FastAPI, account: pwd.struct_pass
     assert Path(f"/proc/{pid}").stat().st_uid == account.pw_uid
     await jobs.cancel(context, actor, job.id)
     assert (await job_in(context, actor, job.id)).job.state == "cancelled"
-    await until(lambda: not lives(pid), seconds=30)
+    await until(lambda: not lives(pid))
 
 
 def lives(pid: int) -> bool:
@@ -186,7 +186,7 @@ async def test_a_command_that_hangs_is_ended_with_its_group(way: str, account: p
     note = Path(f"/tmp/cdjobs-{os.getpid()}")
     pid = int(note.read_text())
     note.unlink()
-    await until(lambda: not lives(pid), seconds=10)
+    await until(lambda: not lives(pid))
     if way == "sudo":
         assert "cdjobs /bin/kill" in (shelf / "asked").read_text()
 

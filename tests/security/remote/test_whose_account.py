@@ -84,7 +84,7 @@ async def job_in(context: Context, actor: Actor, job_id: str, *states: str, atte
         reached = view.job.state in states and attention in view.job.attention
         return view if reached or view.job.state in TERMINAL else None
 
-    view = await until(there, seconds=20)
+    view = await until(there)
     assert view is not None
     return view
 
@@ -107,7 +107,7 @@ async def test_a_refused_key_suspends_nobody_else(app: FastAPI, sshd: Sshd) -> N
     mallory, his = await member(context, sshd, "mallory", accepted=False)
     ada, hers = await member(context, sshd, "ada", accepted=True)
     stuck = await submit(context, mallory)
-    await until(lambda: len(sshd.refused()) >= 3, seconds=20)
+    await until(lambda: len(sshd.refused()) >= 3)
     view = await job_in(context, ada, await submit(context, ada))
     assert view.remote is not None and view.remote.scheduler_id
     assert set(sshd.accepted()) == {fingerprint(hers.public_key)}
