@@ -31,6 +31,7 @@ class Connection(H11Protocol):
     """Open connections by client, as limits count them."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected: it is counted, and owes the head of a request."""
         super().connection_made(transport)
         self.timers: dict[str, asyncio.TimerHandle] = {}
         address = self.client[0] if self.client else ""
@@ -44,6 +45,7 @@ class Connection(H11Protocol):
         self._begin("head", self.limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended: nothing is waited for any more."""
         for name in list(self.timers):
             self._end(name)
         if self._client:
@@ -53,18 +55,22 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Bytes came: what the client owes may be another thing now."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
+        """An answer is complete: the next request may already be there."""
         super().on_response_complete()
         self._watch()
 
     def pause_writing(self) -> None:
+        """The client does not take what is sent: its time begins."""
         super().pause_writing()
         self._begin("answer", self.limits.write_seconds)
 
     def resume_writing(self) -> None:
+        """The client takes what is sent again."""
         super().resume_writing()
         self._end("answer")
 

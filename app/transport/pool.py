@@ -104,11 +104,11 @@ class ConnectionPool:
 
         Raises:
             CircuitOpen: logins are suspended. Unreachable: the last attempt failed and the next is not due, or the
-                connection was given up meanwhile.
+                connection was abandoned meanwhile.
             HostKeyUnknown, HostKeyChanged, LoginRefused, ConfigurationError: see the message.
         """
         if self._closed:
-            raise _given_up()
+            raise _abandoned()
         link = self._links.setdefault(key, Link())
         if link.transport is not None and link.transport.is_open:
             return link.transport
@@ -119,7 +119,7 @@ class ConnectionPool:
         opening = link.opening
         await asyncio.wait({opening})
         if opening.cancelled():
-            raise _given_up()
+            raise _abandoned()
         return opening.result()
 
     def _check_due(self, key: CredentialKey, link: Link) -> None:
@@ -141,25 +141,25 @@ class ConnectionPool:
             lost, link.transport = link.transport, None
             await lost.close()
         try:
-            given = await login()
-            visitor = Visitor(key.user_id, link.accepted or given.known, link.asked)
-            connection = await connect(given, self.hosts, visitor, self._limit)
+            request = await login()
+            visitor = Visitor(key.user_id, link.accepted or request.known, link.asked)
+            connection = await connect(request, self.hosts, visitor, self._limit)
         except CrystalDeckError as error:
             self._note(link, error)
             raise
         finally:
             link.asked = False
-        transport = SSHTransport(connection, given.where, self._timeout)
+        transport = SSHTransport(connection, request.where, self._timeout)
         try:
-            if given.accepted is not None:
-                await given.accepted()
+            if request.accepted is not None:
+                await request.accepted()
         except BaseException:
             await transport.close()
             raise
         link.failures = link.refusals = 0
-        link.error, link.accepted, link.stamp = None, True, given.stamp
+        link.error, link.accepted, link.stamp = None, True, request.stamp
         link.transport = transport
-        log.info("connected to %s", given.where)
+        log.info("connected to %s", request.where)
         return transport
 
     def _note(self, link: Link, error: CrystalDeckError) -> None:
@@ -204,7 +204,7 @@ class ConnectionPool:
         await asyncio.gather(*(link.end() for link in links))
 
 
-def _given_up() -> Unreachable:
+def _abandoned() -> Unreachable:
     return Unreachable(
         "The connection was abandoned while it was being opened: its settings or its key changed, or the service is stopping.",
         hint="CrystalDeck reconnects by itself.",
