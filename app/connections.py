@@ -99,7 +99,7 @@ class Connection(H11Protocol):
         if self.transport.is_closing():
             self.transport.abort()
             return
-        log.info("%s is too slow with the %s: cut", self.client[0] if self.client else "a client", name)
+        log.info("%s is too slow with the %s: connection closed", self.client[0] if self.client else "a client", name)
         answered = self.cycle is not None and (self.cycle.response_started or self.cycle.response_complete)
         if name == "answer" or (name == "body" and answered):
             self.transport.abort()

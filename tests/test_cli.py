@@ -282,7 +282,7 @@ def test_doctor_names_what_no_command_mends(tmp_path: Path, monkeypatch: pytest.
         assert "network file system (nfs4)" in failed()
     (tmp_path / "config.toml").write_text(f"master_key = '{run('keys', 'new').strip()}'\n")
     (tmp_path / "config.toml").chmod(0o644)
-    assert "which holds a password or key can be read by others" in failed()
+    assert "which contains a password or key can be read by others" in failed()
 
 
 def test_doctor_notices_a_clock_that_went_back(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def _refuse_length(headers: Headers, limit: int) -> None:
 def _refuse_fields(body: bytes) -> None:
     count = body.count(b"&") + 1
     if count > MAX_FIELDS:
-        raise TooLarge(f"The form has {count} fields; at most {MAX_FIELDS} are taken.", hint="Send less at a time.")
+        raise TooLarge(f"The form has {count} fields; at most {MAX_FIELDS} are allowed.", hint="Send less at a time.")
 
 
 def refuse_json(body: bytes) -> None:
@@ -183,7 +183,7 @@ def refuse_json(body: bytes) -> None:
     values = plain.count(b",") + plain.count(b":") + plain.count(b"[") + plain.count(b"{")
     if values > MAX_VALUES:
         raise TooLarge(
-            f"The JSON document holds some {values} values; at most {MAX_VALUES} are taken.",
+            f"The JSON document has about {values} values; at most {MAX_VALUES} are allowed.",
             hint="Send less at a time.",
         )
     brackets = plain.translate(None, _NOT_BRACKETS)
@@ -197,8 +197,8 @@ def refuse_json(body: bytes) -> None:
         brackets = shorter
     if brackets:
         raise TooLarge(
-            f"Lists and objects of the JSON document stand more than {MAX_DEPTH} deep in each other, the limit.",
-            hint="Send it flatter.",
+            f"Lists and objects of the JSON document are nested more than {MAX_DEPTH} levels deep (the limit).",
+            hint="Send a flatter document.",
         )
 
 
@@ -218,12 +218,12 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 def _too_large(length: int, limit: int) -> TooLarge:
     told = f"{length} bytes" if length else "of no readable length"
     return TooLarge(
-        f"The request is too large: {told}; here at most {limit} bytes ({limit / MB:.3g} MB) are taken.",
+        f"The request is too large: {told}; here at most {limit} bytes ({limit / MB:.3g} MB) are allowed.",
         hint="Send less at a time, or attach a file of an earlier job instead of sending it again.",
     )
 
 
 def _too_much_at_once() -> LimitReached:
     return LimitReached(
-        f"More than {OF_ONE // MB} MB of your uploads are on their way, the limit.", hint="Send one after the other."
+        f"More than {OF_ONE // MB} MB of your uploads are in progress (the limit).", hint="Send one after another."
     )

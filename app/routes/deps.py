@@ -49,7 +49,7 @@ async def get_actor(request: Request, context: ContextDep) -> Actor:
     else:
         cookie = request.cookies.get(cookie_name(context), "")
         actor = await sessions.actor_of(context, cookie, by_person=is_by_person(request)) if cookie else None
-        problem = "Nobody is logged in, or the session has ended."
+        problem = "You are not logged in, or your session has ended."
     if actor is None:
         raise NotAuthenticated(problem, hint="Log in, or send 'Authorization: Bearer …' with a valid token.")
     request.state.actor = actor

@@ -21,7 +21,7 @@ Tolerance = Annotated[
     float | None,
     Query(gt=0, le=1e6, allow_inf_nan=False, description="Of a convergence study, in the unit of its quantity."),
 ]
-Studied = Annotated[QuantityName, Query(description="The quantity of a convergence study.")]
+Studied = Annotated[QuantityName, Query(description="Quantity of a convergence study.")]
 
 
 def selection_filter(
@@ -66,9 +66,9 @@ def job_filter(
 SelectionDep = Annotated[JobFilter, Depends(selection_filter)]
 FilterDep = Annotated[JobFilter, Depends(job_filter)]
 Expect = Annotated[
-    int | None, Query(ge=0, le=1_000_000, description="How many there should be; otherwise nothing is done.")
+    int | None, Query(ge=0, le=1_000_000, description="Expected number; if it differs, nothing is done.")
 ]
-DryRun = Annotated[bool, Query(description="Only tell how many it would be, with the first of them.")]
+DryRun = Annotated[bool, Query(description="Only report how many it would be, with the first of them.")]
 
 
 def filter_query(request: Request) -> str:
@@ -92,4 +92,4 @@ def _read_cursor(text: str) -> tuple[datetime, str] | None:
         moment, _, job_id = base64.urlsafe_b64decode(text.encode()).decode().partition(" ")
         return datetime.fromisoformat(moment), job_id
     except ValueError:
-        raise InvalidInput("The cursor is not valid.", hint="Take it from the answer before.") from None
+        raise InvalidInput("The cursor is not valid.", hint="Take it from the previous answer.") from None

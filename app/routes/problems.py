@@ -73,7 +73,7 @@ def install(app: FastAPI) -> None:
         ]
         listed = "; ".join(f"{field.field or 'body'}: {field.reason}" for field in fields)
         return await answer(
-            request, InvalidInput(f"The request is wrong: {listed}.", hint="See /api/v1/openapi.json.", fields=fields)
+            request, InvalidInput(f"Invalid request: {listed}.", hint="See /api/v1/openapi.json.", fields=fields)
         )
 
     @app.exception_handler(BodyRefused)
@@ -100,7 +100,7 @@ def install(app: FastAPI) -> None:
         return await answer(
             request,
             CrystalDeckError(
-                "CrystalDeck made a mistake; nothing was lost.",
-                hint="Try again; if it stays, the server's log has more.",
+                "Internal error.",
+                hint="Try again; if it persists, see the server's log.",
             ),
         )

@@ -77,11 +77,11 @@ class Security:
         host = headers.get("host", "")
         if host_name(host) not in self._hosts:
             return UnknownHost(
-                f"This service is not called {host[:100]!r}.",
-                hint="Use its own address. An admin sets it as base_url, and further names as allowed_hosts.",
+                f"{host[:100]!r} is not a name of this service.",
+                hint="Use the address of the service. An admin sets it as base_url, and additional names as allowed_hosts.",
             )
         if is_cross_site(method, headers):
             return NotAllowed(
-                "This request came from another site and was refused.", hint="Open CrystalDeck itself and repeat it."
+                "This request came from another site and was refused.", hint="Open CrystalDeck itself and try again."
             )
         return None

@@ -37,7 +37,7 @@ async def refuse_unknown(request: Request) -> None:
     if form and isinstance(sent, FormData):
         wrong += _wrong_names(sent.multi_items(), form, "this form")
     wrong += [
-        FieldError(name, "must not hold the character NUL")
+        FieldError(name, "must not contain the character NUL")
         for name, value in (*request.query_params.multi_items(), *request.path_params.items())
         if "\0" in str(value)
     ]
@@ -59,7 +59,7 @@ def number_of(text: object) -> int | None:
     if not text:
         return None
     if not isinstance(text, str) or not text.isdecimal() or len(text) > 9:
-        raise InvalidInput("The number that was confirmed is none.", hint="Go back and look again.",
+        raise InvalidInput("The confirmed number is not a number.", hint="Go back and check again.",
                            fields=[FieldError("expect", "must be a number", str(text)[:40])])  # fmt: skip
     return int(text)
 
@@ -76,7 +76,7 @@ def _wrong_names(sent: Iterable[tuple[str, Any]], known: dict[str, bool], where:
             hint = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(known) or 'none'}"
             wrong[name] = FieldError(name[:60], f"is not known at {where}{hint}", str(value)[:80])
         elif name in seen and not known[name]:
-            wrong[name] = FieldError(name, "was given twice, but holds one value", str(value)[:80])
+            wrong[name] = FieldError(name, "appears twice, but takes one value", str(value)[:80])
         seen.add(name)
     return list(wrong.values())
 
@@ -85,7 +85,7 @@ def _refuse(wrong: list[FieldError], what: str) -> None:
     if wrong:
         listed = "; ".join(f"{one.field} {one.reason}" for one in wrong[:5])
         raise InvalidInput(
-            f"The {what} cannot be understood: {listed}.", hint="Correct the names. Nothing was done.", fields=wrong
+            f"The {what} cannot be understood: {listed}.", hint="Correct the names; nothing was done.", fields=wrong
         )
 
 

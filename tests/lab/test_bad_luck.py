@@ -62,7 +62,7 @@ def test_somebody_else_cancels_on_the_cluster(lab: Lab, lab_service: Service) ->
     lab.run_as("alice", f"scancel --name replayed-{job_id}")
     [found] = lab_service.wait([job_id])
     assert found["state"] == "cancelled"
-    assert "somebody else" in found["reason"]
+    assert "someone else" in found["reason"]
 
 
 def test_a_full_disk_while_staging_is_named(lab: Lab, lab_service: Service) -> None:
@@ -73,7 +73,7 @@ def test_a_full_disk_while_staging_is_named(lab: Lab, lab_service: Service) -> N
     finally:
         lab.remove("tar")
     assert found["state"] == "failed"
-    assert "Disk quota exceeded" in found["reason"] and "make room" in found["reason"]
+    assert "Disk quota exceeded" in found["reason"] and "free some space" in found["reason"]
 
 
 def test_a_scheduler_that_times_out_is_asked_before_anything_is_tried_again(lab: Lab, lab_service: Service) -> None:

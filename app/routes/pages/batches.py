@@ -51,7 +51,7 @@ def _number(texts: dict[str, str], key: str) -> float:
         return float(texts.get(key) or 0)
     except ValueError:
         raise InvalidInput(
-            f"{texts[key][:40]!r} is no number.", hint="Give the tolerance in hartree, such as 1e-5."
+            f"{texts[key][:40]!r} is not a number.", hint="Enter the tolerance in hartree, such as 1e-5."
         ) from None
 
 

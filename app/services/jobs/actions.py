@@ -39,8 +39,8 @@ SAMPLE = 20
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 ACTIONS = {
     "submit": "Submit", "hold": "Hold", "release": "Release", "priority": "Set priority", "first": "First", "last": "Last",
-    "start": "Start not before", "move": "Move", "cancel": "Cancel", "rerun": "Run again", "tag": "Tag", "untag": "Remove tag",
-    "archive": "Archive", "unarchive": "Take out of the archive",
+    "start": "Start no earlier than", "move": "Move", "cancel": "Cancel", "rerun": "Run again", "tag": "Tag", "untag": "Remove tag",
+    "archive": "Archive", "unarchive": "Unarchive",
 }  # fmt: skip
 """What can be done to many jobs, in words."""
 DESTRUCTIVE = frozenset({"cancel", "rerun"})
@@ -200,7 +200,7 @@ async def _work(session: WriteSession, batch: Batch, items: Sequence[BatchItem])
         outcomes = await _one_by_one(session, actor, batch, job_ids)
     receipts = {}
     for item, job_id in zip(items, job_ids, strict=True):
-        done, message = outcomes.get(job_id, (False, "It is gone."))
+        done, message = outcomes.get(job_id, (False, "It no longer exists."))
         receipts[item.position] = (ReceiptState.DONE if done else ReceiptState.LEFT, message)
     await move_receipts(session, items, receipts)
 
@@ -226,7 +226,7 @@ async def _outcomes_of(
     """Act on these jobs; returns by job id whether it was done, and what is worth telling."""
     rows = await jobs.get_all(session, [job_id for job_id in job_ids if job_id])
     if actor is None:
-        return dict.fromkeys(rows, (False, "Whoever asked for it may not do it any more."))
+        return dict.fromkeys(rows, (False, "The user who requested this no longer has permission."))
     try:
         parsed = await _read_value(session, batch.action, batch.value)
     except CrystalDeckError as error:
@@ -279,8 +279,8 @@ def _moment(value: str) -> datetime | None:
             raise ValueError
     except (ValueError, OverflowError):
         raise InvalidInput(
-            f"{value[:40]!r} is no time.",
-            hint="Give it as 2026-12-24T18:00 (UTC unless it says more).",
+            f"{value[:40]!r} is not a valid time.",
+            hint="Write it like 2026-12-24T18:00 (UTC unless it has an offset).",
             fields=[FieldError("value", "must be an ISO 8601 time", value[:40])],
         ) from None
     return moment
@@ -294,12 +294,12 @@ def _refusal(actor: Actor, job: Job, action: str, parsed: Any) -> str:
             return "Its cluster was removed: clone it for another one."
         return "" if state in TERMINAL else f"It is {state}: it has not ended."
     if not can(actor, "job.change", job.owner_id):
-        return "It belongs to somebody else."
+        return "It belongs to another user."
     match action:
         case "tag" | "untag":
             return ""
         case "archive" | "unarchive":
-            return "" if state in TERMINAL else f"It is {state}: only what has ended goes to the archive."
+            return "" if state in TERMINAL else f"It is {state}: only ended jobs can be archived."
         case "cancel":
             if state in TERMINAL or state is JobState.FINISHING:
                 return f"It has already ended ({state})."
@@ -309,7 +309,7 @@ def _refusal(actor: Actor, job: Job, action: str, parsed: Any) -> str:
         case "release":
             return "" if state is JobState.HELD else f"It is {state}, not held."
         case "submit":
-            return "" if state in (JobState.DRAFT, JobState.HELD) else f"It is {state}: it was submitted before."
+            return "" if state in (JobState.DRAFT, JobState.HELD) else f"It is {state}: it was already submitted."
     if state not in WAITING:
         return f"It is {state}: it has left the queue."
     return _move_refusal(job, *parsed) if action == "move" else ""

@@ -33,7 +33,7 @@ async def members(context: Context, actor: Actor, selection: Selection) -> list[
     async with context.database.read() as session:
         chosen = await selected(session, selection)
         if not 1 <= len(chosen) <= MAX_JOBS:
-            raise InvalidInput(f"{len(chosen)} jobs were chosen.", hint=f"Tick 1 to {MAX_JOBS} jobs.")
+            raise InvalidInput(f"{len(chosen)} jobs were selected.", hint=f"Select 1 to {MAX_JOBS} jobs.")
         files = await jobs.files_of(session, [job_id for job_id, _ in chosen])
     names = dict(chosen)
 

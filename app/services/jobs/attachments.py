@@ -130,7 +130,7 @@ async def _find(context: Context, session: ReadSession, spec: FieldSpec, referen
         return FieldError(spec.key, f"must be {' or '.join(spec.accept)}", reference[:80])
     if kept := find(context.job_folder(owner), name):
         return NamedFile(spec, reference, kept.folder / kept.name, row.sha256, row.size, job)
-    return FieldError(spec.key, f"names {name} of job {owner}, whose bytes are gone", reference[:80])
+    return FieldError(spec.key, f"names {name} of job {owner}, whose content is gone", reference[:80])
 
 
 async def _fermi_energy(session: ReadSession, job_id: str) -> float | None:

@@ -76,7 +76,7 @@ async def create_jobs(
     """
     require(actor, "job.create")
     if not 1 <= len(requests) <= MAX_JOBS_PER_REQUEST:
-        raise InvalidInput(f"A request must hold 1 to {MAX_JOBS_PER_REQUEST} jobs.", hint="Split it.")
+        raise InvalidInput(f"A request must contain 1 to {MAX_JOBS_PER_REQUEST} jobs.", hint="Split it.")
     request_digest = await _digest(requests)
     async with context.database.read() as session:
         if earlier := await _made_before(session, actor, idempotency_key, request_digest):
@@ -233,9 +233,9 @@ def check_fits(cluster: Cluster, resources: Resources) -> None:
     settings = cluster_settings(cluster)
     if settings.cores and -(-resources.cores // resources.nodes) > settings.cores:
         raise InvalidInput(
-            f"{resources.cores} cores on {resources.nodes} node(s) were asked for, but a node of {cluster.name} has "
+            f"{resources.cores} cores on {resources.nodes} node(s) were requested, but a node of {cluster.name} has "
             f"{settings.cores}.",
-            hint="Ask for fewer ranks or threads.",
+            hint="Request fewer ranks or threads.",
             fields=[FieldError("resources.ntasks", f"ranks × threads must be at most {settings.cores} per node")],
         )
     name = resources.partition or settings.default_partition
@@ -246,6 +246,6 @@ def check_fits(cluster: Cluster, resources: Resources) -> None:
             f"The partition {name} of {cluster.name} does not take this job: "
             + "; ".join(f"{error.field.removeprefix('resources.')} {error.reason}" for error in wrong)
             + ".",
-            hint="Ask for less, or choose another partition.",
+            hint="Request less, or choose another partition.",
             fields=wrong,
         )

@@ -139,7 +139,7 @@ async def _rerun(session: WriteSession, actor: Actor, rows: Sequence[Job]) -> di
     attached = await library.attachments_of(session, [job.id for job in rows])
     for job in rows:
         if reason := job_fault(job.decks, [row.name for row in attached.get(job.id, ())]):
-            raise InvalidInput(f"{job.name} cannot run again: {reason}.", hint="Make it anew from its template.")
+            raise InvalidInput(f"{job.name} cannot be rerun: {reason}.", hint="Create it again from its template.")
     copies = {job.id: _copy(job, actor) for job in rows}
     beginnings = [NewJob(copy, JobState.QUEUED, f"Created: a rerun of {job_id}.") for job_id, copy in copies.items()]
     await begin_jobs(session, beginnings, actor=actor.name)

@@ -24,7 +24,7 @@ class Advice:
         """`5 similar jobs took 00:12:30 (at most 00:20:11) of 01:00:00 asked for.`"""
         past = self.estimate
         memory = f", {past.memory_mb} MiB" if past.memory_mb else ""
-        asked = f" of {format_walltime(round(past.requested_s))} asked for" if past.requested_s else ""
+        asked = f" of {format_walltime(round(past.requested_s))} requested" if past.requested_s else ""
         return (
             f"{past.jobs} similar finished job{'s' if past.jobs > 1 else ''}: {format_walltime(round(past.wall_s))} on as many "
             f"cores, at most {format_walltime(round(past.longest_s))}{asked}{memory}; about {past.core_hours:.2g} core-hours."

@@ -20,9 +20,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, CrystalDeckError):
         return error.sentence
     detail = " ".join(str(error).split())[:_LENGTH]
-    return (
-        f"A fault of CrystalDeck ({type(error).__name__}{f': {detail}' if detail else ''}); the server's log says more."
-    )
+    return f"Internal error ({type(error).__name__}{f': {detail}' if detail else ''}); see the server's log."
 
 
 def blame(log: logging.Logger, what: str, error: BaseException) -> str:

@@ -135,7 +135,7 @@ async def listing(context: Context, actor: Actor, job_id: str) -> list[RemoteEnt
 
 async def _remote_piece(context: Context, actor: Actor, job_id: str, name: str, at: int) -> Piece:
     if not safe_path(name):
-        raise NotFound(f"{name[:80]!r} is no name of a file.", hint="See the list of files.")
+        raise NotFound(f"{name[:80]!r} is not a file name.", hint="See the list of files.")
     runner, remote = await _at(context, actor, job_id)
     if at < 0:
         _, size = await runner.read(remote.directory, name, 1 << 62)

@@ -71,7 +71,7 @@ async def main_output(context: Context, actor: Actor, job_id: str) -> Output:
     job = await job_of(context, actor, job_id)
     output = output_of(context, job)
     if output is None:
-        raise NotFound(f"Nothing of the output of job {job_id} is here yet.", hint="It comes when the job has begun.")
+        raise NotFound(f"There is no output of job {job_id} yet.", hint="It appears once the job has started.")
     return output
 
 

@@ -112,15 +112,15 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     if most and occupying.get(job.owner_id, 0) >= most:
         reasons.append(f"Its owner has {occupying[job.owner_id]} jobs there; {most} are allowed.")
     if ahead:
-        order = " Within a priority whoever has fewest jobs there comes next." if settings.fair_share else ""
+        order = " Within a priority, the user with the fewest jobs there goes next." if settings.fair_share else ""
         reasons.append(
             f"{ahead} job{'s' if ahead > 1 else ''} of this cluster come{'' if ahead > 1 else 's'} first.{order}"
         )
     if settings.submit_delay or settings.submit_per_minute:
         pace = [f"one every {settings.submit_delay:g} s"] if settings.submit_delay else []
-        pace += [f"{settings.submit_per_minute} in a minute"] if settings.submit_per_minute else []
-        reasons.append(f"Jobs are submitted to {cluster.name} slowly: {', '.join(pace)}.")
-    return reasons or ["It is next: it is submitted within seconds."]
+        pace += [f"{settings.submit_per_minute} per minute"] if settings.submit_per_minute else []
+        reasons.append(f"Submission to {cluster.name} is paced: {', '.join(pace)}.")
+    return reasons or ["It is next and will be submitted within seconds."]
 
 
 def _in_the_scheduler(remote: RemoteJob | None) -> list[str]:

@@ -35,21 +35,21 @@ def chosen(ids: tuple[str, ...], everything: bool, matching: JobFilter, expect: 
     """
     if ids and everything:
         raise InvalidInput(
-            "Both all and ids of jobs were given.",
-            hint="Give one of them: all takes what the filter lets through.",
-            fields=[FieldError("all", "does not go with ids")],
+            "Both all and ids of jobs were sent.",
+            hint="Send one of them: all means every job that matches the filter.",
+            fields=[FieldError("all", "cannot be combined with ids")],
         )
     if not ids and not everything:
         raise InvalidInput(
             "No job was named.",
-            hint="Give ids, or all with a filter such as owner or state.",
+            hint="Send ids, or all with a filter such as owner or state.",
             fields=[FieldError("ids", "must name at least one job")],
         )
     if ids and matching.narrows and not everything:
         raise InvalidInput(
-            "A filter was given beside ids of jobs; it would mean nothing.",
-            hint="Leave it out, or say all.",
-            fields=[FieldError("ids", "do not go with a filter")],
+            "A filter was sent together with ids of jobs; it would have no effect.",
+            hint="Omit it, or use all.",
+            fields=[FieldError("ids", "cannot be combined with a filter")],
         )
     return Selection(ids, matching if everything else None, expect)
 
@@ -63,8 +63,8 @@ async def selected(session: ReadSession, selection: Selection) -> list[tuple[str
     matching = selection.matching
     if matching is not None and not matching.narrows and selection.expect is None:
         raise InvalidInput(
-            "All jobs of the service would be taken.",
-            hint="Give a filter such as owner, state or batch, or confirm their number with expect.",
+            "This would affect all jobs of the service.",
+            hint="Add a filter such as owner, state or batch, or confirm their number with expect.",
             fields=[FieldError("all", "needs a filter, or expect with the number of jobs")],
         )
     if matching is not None:
@@ -72,7 +72,7 @@ async def selected(session: ReadSession, selection: Selection) -> list[tuple[str
     else:
         jobs = await queue.ids_and_names(session, selection.ids[: MAX_JOBS + 1])
     if max(len(jobs), len(selection.ids)) > MAX_JOBS:
-        raise InvalidInput(f"More than {MAX_JOBS} jobs were chosen.", hint="Narrow the filter.")
+        raise InvalidInput(f"More than {MAX_JOBS} jobs were selected.", hint="Narrow the filter.")
     refuse_unexpected(len(jobs), selection.expect)
     return jobs
 
@@ -81,8 +81,8 @@ def refuse_unexpected(count: int, expect: int | None, what: str = "job") -> None
     """Raise Conflict where there are not as many as somebody counted before."""
     if expect is not None and count != expect:
         raise Conflict(
-            f"{count} {what}{'' if count == 1 else 's'} would be taken, not the {expect} that were expected; nothing was done.",
-            hint="Look again what matches now, and confirm the new number.",
+            f"{count} {what}{'' if count == 1 else 's'} would be affected, not the expected {expect}; nothing was done.",
+            hint="Check what matches now, and confirm the new number.",
             fields=[FieldError("expect", f"there are {count}", str(expect))],
         )
 

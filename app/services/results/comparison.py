@@ -83,7 +83,7 @@ async def compare(
     require(actor, "job.read")
     wanted = list(dict.fromkeys(ids))
     if len(wanted) > MAX_JOBS:
-        raise InvalidInput(f"{len(wanted)} jobs were chosen.", hint=f"Tick at most {MAX_JOBS}.")
+        raise InvalidInput(f"{len(wanted)} jobs were selected.", hint=f"Select at most {MAX_JOBS}.")
     async with context.database.read() as session:
         found = [
             row
@@ -91,7 +91,7 @@ async def compare(
             if (row := next(iter(await jobs.listing(session, JobFilter(id=job_id), whole=True)), None))
         ]
     if len(found) < 2:
-        raise InvalidInput("A comparison needs at least two jobs.", hint="Tick them in the list of jobs.")
+        raise InvalidInput("A comparison needs at least two jobs.", hint="Select them in the list of jobs.")
     facts = [_facts(row) for row in found]
     keys = list(dict.fromkeys(key for one in facts for key in one))
     differing = [

@@ -42,7 +42,7 @@ async def equation_of_state(context: Context, actor: Actor, job_id: str) -> Equa
     async with context.database.read() as session:
         found = shown(await jobs.results(session, job_id))
     if found is None:
-        raise NotFound(f"Job {job_id} holds no energies over volumes.", hint="They come from the keyword EOS.")
+        raise NotFound(f"Job {job_id} has no energies over volumes.", hint="They come from the keyword EOS.")
     return found
 
 

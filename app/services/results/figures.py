@@ -37,8 +37,8 @@ class Wanted:
             return None
         if not -1e5 < self.low < self.high < 1e5:
             raise InvalidInput(
-                f"Energies from {self.low:g} to {self.high:g} eV cannot be drawn.", hint="Give the lower one first.",
-                fields=[FieldError("e_high", "must lie above the lower end", f"{self.high:g}")],
+                f"Energies from {self.low:g} to {self.high:g} eV cannot be drawn.", hint="Enter the lower limit first.",
+                fields=[FieldError("e_high", "must be above the lower limit", f"{self.high:g}")],
             )  # fmt: skip
         return self.low, self.high
 

@@ -33,7 +33,9 @@ async def trajectory(context: Context, actor: Actor, job_id: str) -> dict[str, A
     output = await main_output(context, actor, job_id)
     found = await context.readings.ask(output.path, _trajectory)
     if not found["frames"]:
-        raise NotFound(f"The output of job {job_id} holds no geometry yet.", hint="It comes when the job has begun.")
+        raise NotFound(
+            f"The output of job {job_id} contains no geometry yet.", hint="It appears once the job has started."
+        )
     return {"job": job_id, **found}
 
 
@@ -78,7 +80,7 @@ async def vibration(context: Context, actor: Actor, job_id: str, mode: int) -> d
     found = await context.readings.ask(output.path, lambda reader: _vibration(reader, mode))
     if found is None:
         raise NotFound(
-            f"The output of job {job_id} does not tell how atoms move in mode {mode}.", hint="See its list of modes."
+            f"The output of job {job_id} does not show how atoms move in mode {mode}.", hint="See its list of modes."
         )
     return {"job": job_id, "mode": mode, **found}
 

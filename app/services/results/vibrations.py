@@ -55,7 +55,7 @@ async def modes_of(context: Context, actor: Actor, job_id: str) -> list[dict[str
         rows = await jobs.results(session, job_id)
     found = next((row.results["modes"] for row in rows if row.results.get("modes")), None)
     if not found:
-        raise NotFound(f"Job {job_id} holds no frequencies.", hint="They come from a job with FREQCALC.")
+        raise NotFound(f"Job {job_id} has no frequencies.", hint="They come from a job with FREQCALC.")
     return list(found)
 
 
@@ -70,8 +70,8 @@ async def spectrum(
     """
     lines = _lines(await modes_of(context, actor, job_id), kind)
     if not lines:
-        hint = "INTENS makes CRYSTAL compute infrared, INTRAMAN Raman intensities."
-        raise NotFound(f"Job {job_id} holds no {kind.upper()} intensities.", hint=hint)
+        hint = "Use INTENS for infrared and INTRAMAN for Raman intensities."
+        raise NotFound(f"Job {job_id} has no {kind.upper()} intensities.", hint=hint)
     return broadened(lines, checked_width(width), shape, limits)
 
 
@@ -83,7 +83,7 @@ def checked_width(width: float) -> float:
     low, high = WIDTHS
     if not low <= width <= high:
         raise InvalidInput(
-            f"A width of {width:g} cm⁻¹ cannot be drawn.", hint=f"Give {low:g} to {high:g}.",
+            f"A width of {width:g} cm⁻¹ cannot be drawn.", hint=f"Enter {low:g} to {high:g}.",
             fields=[FieldError("width", f"must be {low:g} to {high:g} cm⁻¹", str(width))],
         )  # fmt: skip
     return width
@@ -206,5 +206,5 @@ async def dispersion(context: Context, actor: Actor, job_id: str) -> dict[str, A
         ],
     )
     if not points:
-        raise NotFound(f"Job {job_id} holds no phonon branches.", hint="They come from FREQCALC with DISPERSI.")
+        raise NotFound(f"Job {job_id} has no phonon branches.", hint="They come from FREQCALC with DISPERSI.")
     return {"job": job_id, "points": points}

@@ -114,7 +114,7 @@ def _configuration(settings: Settings) -> Iterator[Check]:
     text = path.read_text(encoding="utf-8", errors="replace")
     secret = settings.master_key.get_secret_value() or password_of(settings.database)
     if secret and str(secret) in text:
-        yield from _secret_file("settings", path, "which holds a password or key")
+        yield from _secret_file("settings", path, "which contains a password or key")
     else:
         yield Check("settings", str(path))
 
@@ -122,7 +122,7 @@ def _configuration(settings: Settings) -> Iterator[Check]:
 def _data(settings: Settings) -> Iterator[Check]:
     folder = settings.data
     if not folder.exists():
-        yield Check("data", f"{folder} (absent: made at the first start)")
+        yield Check("data", f"{folder} (absent: created at the first start)")
         return
     found, kind = folder.stat(), _file_system(folder)
     if found.st_mode & 0o077:
@@ -174,7 +174,7 @@ def _master_key(settings: Settings) -> Iterator[Check]:
         yield Check("master key", "given as CRYSTALDECK_MASTER_KEY")
         return
     if not path.exists():
-        yield Check("master key", f"{path} (absent: made with the first stored secret)")
+        yield Check("master key", f"{path} (absent: created with the first stored secret)")
         return
     try:
         keys = vault.keys()
@@ -187,11 +187,9 @@ def _master_key(settings: Settings) -> Iterator[Check]:
         move = f"mkdir -p {_quoted(target.parent)} && mv {_quoted(path)} {_quoted(target)}"
         if path == target:
             move = "set master_key_file to a path outside of the data folder, and move the file there"
-        yield Check(
-            "master key", f"{path} lies in the data folder: a copy of that gives all stored keys away", False, move
-        )
+        yield Check("master key", f"{path} lies in the data folder: a copy of it reveals all stored keys", False, move)
     else:
-        yield Check("master key", f"{path} ({names}); keep a copy apart from those of the data folder")
+        yield Check("master key", f"{path} ({names}); keep a copy separate from those of the data folder")
 
 
 def _web(settings: Settings) -> Iterator[Check]:
@@ -204,7 +202,7 @@ def _web(settings: Settings) -> Iterator[Check]:
     if settings.secure_cookies and not settings.trusted_proxies:
         yield Check(
             "proxy",
-            "https, but no proxy is trusted: all people share its address when wrong passwords are counted",
+            "https, but no proxy is trusted: all users share its address when wrong passwords are counted",
             False,
             'set trusted_proxies to the address of the proxy, for instance ["127.0.0.1"]',
         )
@@ -217,7 +215,7 @@ def _resources(settings: Settings) -> Iterator[Check]:
         "disk",
         f"{free / 1e9:.1f} GB free at {place}",
         free >= LEAST_DISK,
-        "" if free >= LEAST_DISK else "make room, or set data to a folder on another disk",
+        "" if free >= LEAST_DISK else "free space, or set data to a folder on another disk",
     )
     memory = _available_memory()
     if memory is not None:

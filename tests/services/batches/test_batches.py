@@ -270,23 +270,23 @@ async def test_what_else_can_be_done_to_jobs(start: Callable[..., Any]) -> None:
         async def act(action: str, value: str = "", whose: Actor = ada) -> list[str]:
             return [entry.reason for entry in await actions.act(context, whose, action, both, value)]
 
-        assert await act("submit") == ["It is queued: it was submitted before.", ""]
+        assert await act("submit") == ["It is queued: it was already submitted.", ""]
         assert await act("tag", "thesis") == ["", ""] and await act("tag", "thesis") == ["", ""]
         assert [row.tags for row in await jobs.listing(context, ada, JobFilter(tag="thesis"))] == [("thesis",)] * 2
         assert (await jobs.get(context, ada, first.id)).tags == ["thesis"]
         assert await act("untag", "thesis") == ["", ""] and not await jobs.listing(
             context, ada, JobFilter(tag="thesis")
         )
-        assert "only what has ended" in (await act("archive"))[0]
+        assert "only ended jobs" in (await act("archive"))[0]
         assert "has not ended" in (await act("rerun"))[0]
         for action, value, words in (
             ("move", "nowhere", "no cluster"), ("tag", "two words", "cannot be a tag"), ("paint", "", "no action"),
-            ("priority", "huge", "no priority"), ("start", "soon", "is no time"),
+            ("priority", "huge", "no priority"), ("start", "soon", "is not a valid time"),
         ):  # fmt: skip
             with pytest.raises(InvalidInput, match=words):
                 await act(action, value)
         bob = await make_actor(context, "bob", Role.MEMBER)
-        assert await act("hold", whose=bob) == ["It belongs to somebody else."] * 2
+        assert await act("hold", whose=bob) == ["It belongs to another user."] * 2
         await keep_partitions(context, "here", [Partition("fast", walltime_s=600)])
         assert "time limit (fast)" in (await act("move", "here:fast"))[0]
         with pytest.raises(

@@ -83,7 +83,7 @@ async def test_one_job_that_cannot_take_part_stops_no_other(start: Callable[...,
         own, foreign = await make(context, bob, 2), await make(context, ada, 1)
         done = await actions.act(context, bob, "hold", Selection((*own, *foreign, "nothere1")))
         assert [(entry.done, entry.reason) for entry in done] == [
-            (True, ""), (True, ""), (False, "It belongs to somebody else."), (False, "There is no such job."),
+            (True, ""), (True, ""), (False, "It belongs to another user."), (False, "There is no such job."),
         ]  # fmt: skip
         again = await actions.act(context, bob, "hold", Selection((own[0],)))
         assert again[0].reason == "It is held, not waiting in the queue."

@@ -113,7 +113,7 @@ async def test_bands_and_densities(deck: Jobs) -> None:
     assert 'value="-6"' in page
     refused = await deck.client.get(f"/jobs/{job}/figures?e_low=5&e_high=-5")
     assert refused.status_code == 422
-    assert "Give the lower one first." in refused.text
+    assert "Enter the lower limit first." in refused.text
 
 
 async def test_absolute_energies_of_old_releases_are_shifted(deck: Jobs) -> None:

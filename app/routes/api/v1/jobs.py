@@ -18,7 +18,9 @@ from app.workers.pauses import with_pauses
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 Several = Annotated[list[NewJob], Field(max_length=MAX_JOBS_PER_REQUEST)]
-Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same jobs are answered.")]
+Key = Annotated[
+    str, Header(alias="Idempotency-Key", description="A repeated request with the same key returns the same jobs.")
+]
 
 
 @router.post("/jobs", status_code=201)

@@ -28,7 +28,9 @@ from app.services.workflows import views as workflow_views
 from app.services.workflows.starts import RunRequest
 
 router = APIRouter(prefix="/api/v1", tags=["workflows"])
-Key = Annotated[str, Header(alias="Idempotency-Key", description="Sent again, the same run is answered.")]
+Key = Annotated[
+    str, Header(alias="Idempotency-Key", description="A repeated request with the same key returns the same run.")
+]
 
 
 @router.get("/runs")
@@ -43,7 +45,7 @@ async def start_run(
 ) -> RunDetail:
     """Start a workflow. Everything is checked and rendered as far as it can be; what is wrong is answered, nothing submitted."""
     if bool(body.workflow) == (body.definition is not None):
-        raise InvalidInput("A run needs either workflow or definition.", hint="Give one of them.")
+        raise InvalidInput("A run needs either workflow or definition.", hint="Send exactly one of them.")
     version = ""
     if body.definition is not None:
         spec = read_workflow(body.definition)

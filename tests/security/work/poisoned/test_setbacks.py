@@ -91,7 +91,7 @@ async def test_a_batch_that_was_set_aside_says_why_and_is_taken_up_again(app: Fa
         return found is not None and "KeyError" in found.remark
 
     await until(failing)
-    await setbacks.tell_batch(context, batch.id, "A fault of CrystalDeck (KeyError).", True)
+    await setbacks.tell_batch(context, batch.id, "Internal error (KeyError).", True)
     shown = (await client.get(f"/api/v1/batches/{batch.id}")).json()
     assert (shown["busy"], shown["state"]) == (False, "making")
     assert shown["remark"].startswith("Set aside after several failures") and "KeyError" in shown["remark"]

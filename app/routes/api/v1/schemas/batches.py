@@ -64,8 +64,8 @@ class NewBatch(BaseModel):
     rows: list[BatchRowRequest] = Field(default_factory=list, max_length=1000)
     sweep: SweepRequest | None = None
     submit: bool = True
-    expect: int | None = Field(None, ge=0, description="How many rows there should be; otherwise nothing is made.")
-    dry_run: bool = Field(False, description="Only tell how many rows it would be, with the first of them.")
+    expect: int | None = Field(None, ge=0, description="How many rows there should be; otherwise nothing is created.")
+    dry_run: bool = Field(False, description="Only report how many rows it would be, with the first of them.")
 
     def request(self) -> batch_creation.BatchRequest:
         given = self.model_dump(exclude={"rows", "sweep", "dry_run"})

@@ -19,7 +19,9 @@ class NewRun(BaseModel):
     definition: dict[str, Any] | None = None
     name: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict, description="For every step whose template has the field.")
-    steps: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Parameters of single steps, by name.")
+    steps: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Parameters of individual steps, by name."
+    )
     inputs: dict[str, Any] = Field(default_factory=dict)
     cluster: str
     resources: dict[str, Any] = Field(default_factory=dict)
