@@ -45,11 +45,14 @@ async def items(
     *,
     limit: int | None = None,
     last_first: bool = False,
+    positions: Collection[int] | None = None,
 ) -> list[BatchItem]:
-    """Items in their order, of some states or of all."""
+    """Items in their order, of some states and positions or of all."""
     query = select(BatchItem).where(BatchItem.batch_id == batch_id)
     if states:
         query = query.where(col(BatchItem.state).in_(list(states)))
+    if positions is not None:
+        query = query.where(col(BatchItem.position).in_(list(positions)))
     order = col(BatchItem.position).desc() if last_first else col(BatchItem.position)
     return list((await session.exec(query.order_by(order).limit(limit))).all())
 

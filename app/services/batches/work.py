@@ -39,8 +39,10 @@ from app.services.transitions.batches import move_batch, move_item
 
 CHECKED = 25
 """Rows of a draft that are checked in one transaction: few, so that their author sees how it gets on."""
+WRITTEN = 25
+"""Rows that become jobs in one transaction: others who write, such as a poll, wait for its end."""
 MADE = 250
-"""Rows that become jobs in one transaction: many, since the first ones to run take the processor from the others."""
+"""Rows that are prepared before any of them becomes a job: many, since the first to run take the processor from the others."""
 log = logging.getLogger(__name__)
 
 
@@ -266,8 +268,18 @@ async def _make(
     prepared = {
         item.position: rendered.get(item.position) or await _prepared(context, actor, batch, item) for item in wanted
     }
+    for first in range(0, len(wanted), WRITTEN):
+        await _write_jobs(context, actor, batch, wanted[first : first + WRITTEN], prepared)
+    if reused:
+        await _link_twins(context, batch, reused)
+
+
+async def _write_jobs(
+    context: Context, actor: Actor, batch: Batch, wanted: Sequence[BatchItem], prepared: Mapping[int, Prepared | str]
+) -> None:
+    """Let rows be jobs, in one transaction."""
     async with context.database.write() as session:
-        rows = {row.position: row for row in await batches.items(session, batch.id, [ItemState.READY, ItemState.KNOWN])}
+        rows = await _rows_to_make(session, batch, wanted)
         good: list[tuple[BatchItem, Prepared]] = []
         for item in wanted:
             row, ready = rows.get(item.position), prepared[item.position]
@@ -285,7 +297,13 @@ async def _make(
                 move_item(session, row, ItemState.WRONG, outcome)
             else:
                 move_item(session, row, ItemState.MADE, job_id=outcome.id)
-        # Now, since a row may be the same as another one that has just become a job.
+        announce(session, Topic.BATCH, batch.id)
+
+
+async def _link_twins(context: Context, batch: Batch, reused: Sequence[BatchItem]) -> None:
+    """Link rows to the jobs that computed the same: last, since a row may be the same as another that has just become a job."""
+    async with context.database.write() as session:
+        rows = await _rows_to_make(session, batch, reused)
         cluster = await clusters.by_name(session, batch.form.get("cluster", ""))
         twins = await batches.twins(session, [item.digest for item in reused], cluster.id if cluster else 0)
         for item in reused:
@@ -298,6 +316,13 @@ async def _make(
                 # The other one is gone or failed meanwhile: compute it after all.
                 move_item(session, row, ItemState.READY)
         announce(session, Topic.BATCH, batch.id)
+
+
+async def _rows_to_make(session: WriteSession, batch: Batch, items: Sequence[BatchItem]) -> dict[int, BatchItem]:
+    """Those of the items that still wait to become jobs, as they are now, by position."""
+    states = [ItemState.READY, ItemState.KNOWN]
+    found = await batches.items(session, batch.id, states, positions=[item.position for item in items])
+    return {row.position: row for row in found}
 
 
 async def _queued(

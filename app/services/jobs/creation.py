@@ -180,10 +180,13 @@ async def queue_prepared(
     }
     for parent in {new.request.parent for new in prepared if new.request.parent}:
         await existing_job(session, parent)
+    # Rows of a batch mostly ask for the same: each different request is checked once.
+    asked = {(new.request.cluster, new.resources.model_dump_json()): new.resources for new in prepared}
+    for (name, _), resources in asked.items():
+        check_fits(targets[name], resources)
     beginnings = []
     async for new in with_pauses(prepared):
         cluster = targets[new.request.cluster]
-        check_fits(cluster, new.resources)
         first = JobState.DRAFT if new.request.draft else JobState.QUEUED
         beginnings.append(NewJob(_job(actor, new, cluster, batch), first, "Created."))
     created = [beginning.job for beginning in beginnings]
