@@ -90,7 +90,7 @@ async def remove(context: ContextDep, actor: ActorDep, name: str, confirm: Text 
     require(actor, "cluster.change")
     if confirm.strip() != name:
         raise InvalidInput(
-            f"{name} was not removed: its name was not typed.", hint="Type the cluster's name beside the button.",
+            f"{name} was not removed: its name was not entered.", hint="Type the cluster's name beside the button.",
             fields=[FieldError("confirm", "must be the cluster's name", confirm[:40])],
         )  # fmt: skip
     await cluster_changes.remove(context, actor, name)
