@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ async def test_an_output_that_cannot_be_read_ends_its_own_job(app: FastAPI, monk
     assert "RecursionError" not in (await get(context, ada, last)).job.reason
 
 
-async def test_a_job_without_decks_does_not_stop_the_look_at_the_others(app: FastAPI) -> None:
+async def test_a_job_with_an_impossible_date_does_not_stop_the_look_at_the_others(app: FastAPI) -> None:
+    """The accounting is asked from the day before it was made, and there is none before the first."""
     context: Context = app.state.context
     ada = await make_actor(context)
     program = Path(context.settings.clusters["here"].crystal)
@@ -108,7 +110,7 @@ async def test_a_job_without_decks_does_not_stop_the_look_at_the_others(app: Fas
         return await are_in(context, ("running",), first, poisoned, last)
 
     await until(there)
-    await change(context, poisoned, decks={})
+    await change(context, poisoned, created_at=datetime(1, 1, 1, tzinfo=UTC))
     go.touch()
 
     async def ended() -> bool:
@@ -117,7 +119,7 @@ async def test_a_job_without_decks_does_not_stop_the_look_at_the_others(app: Fas
     await until(ended)
 
     async def told() -> bool:
-        return "StopIteration" in (await row_of(context, poisoned)).attention
+        return "OverflowError" in (await row_of(context, poisoned)).attention
 
     await until(told)
 
