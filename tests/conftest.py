@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import beside, reference, skipping
 from tests.support import lab as lab_module
-from tests.support import reference, skipping
 from tests.support.databases import new_sqlite
 from tests.support.hashing import cheap_passwords
 from tests.support.lab import Lab
@@ -38,9 +38,21 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """A whole module skips itself where something cannot be imported."""
-    report = yield
-    skipping.refuse(report, "recorded" in collector.path.parts)
+    recorded = "recorded" in collector.path.parts
+    with beside.forbidden(unless=recorded):
+        report = yield
+    skipping.refuse(report, recorded)
     return report
+
+
+def pytest_configure() -> None:
+    beside.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with beside.forbidden(unless=item.get_closest_marker("recorded") is not None):
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
