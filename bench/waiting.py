@@ -61,7 +61,7 @@ async def main() -> None:
 
             async def turn(fair: bool) -> None:
                 async with context.database.read() as session:
-                    there = await rows.there(session, cluster.id)
+                    there = await rows.count_occupying_by_owner(session, cluster.id)
                     depth = WAITING if fair else 200
                     waiting = await rows.waiting(session, cluster.id, [user.id], now(), depth)
                 assert len(choose(waiting, there, Limits(500, fair=fair), 200).chosen) == 200
