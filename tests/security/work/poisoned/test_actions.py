@@ -53,7 +53,7 @@ async def test_one_poisoned_job_stops_none_of_the_others(quiet: Context, caplog:
             raise ZeroDivisionError("poison")
         return {}
 
-    monkey.setattr(actions, "apply", apply)
+    monkey.setattr(actions, "apply_action", apply)
     try:
         done = await actions.act(quiet, ada, "tag", Selection((first, poisoned, last)), "seen")
     finally:
