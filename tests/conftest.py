@@ -13,12 +13,11 @@ import pytest
 
 from tests.support import beside, reference, skipping
 from tests.support import lab as lab_module
+from tests.support.cheap import cheap_passwords, read_once
 from tests.support.databases import new_sqlite
-from tests.support.hashing import cheap_passwords
 from tests.support.lab import Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service, replayed
-from tests.support.templates import read_once
 
 
 def refuse_or_skip(reason: str) -> None:

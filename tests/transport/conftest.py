@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.transport.pool import ConnectionPool
-from tests.support.machines import Clock, Machine, Silent
+from tests.transport.machines import Clock, Machine, Silent
 
 
 @pytest.fixture

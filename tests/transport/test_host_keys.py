@@ -11,7 +11,7 @@ from app.errors import Unreachable
 from app.transport.host_keys import offered_key
 from app.transport.hosts import Hosts
 from app.transport.ssh import Connection, Login, connect
-from tests.support.machines import Machine, Member, Silent
+from tests.transport.machines import Machine, Member, Silent
 
 
 async def test_asking_for_a_host_key_leaves_nothing(machine: Machine, gate: Machine) -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.errors import LoginRefused, Unreachable
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import SSHTransport
-from tests.support.machines import Clock, Machine, Member, Silent
+from tests.transport.machines import Clock, Machine, Member, Silent
 
 
 async def through(pool: ConnectionPool, one: Member, machine: Machine, gate: Machine) -> SSHTransport:

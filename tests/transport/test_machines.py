@@ -11,7 +11,7 @@ from app.errors import CircuitOpen, CrystalDeckError, LoginRefused, Unreachable
 from app.transport.hosts import REFUSALS_OF_ALL, REFUSALS_OF_ONE, WINDOW, Visitor
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Endpoint
-from tests.support.machines import Clock, Machine, Member, Silent
+from tests.transport.machines import Clock, Machine, Member, Silent
 
 
 async def test_a_silent_machine_holds_up_no_other_one(machine: Machine, silent: Silent, pool: ConnectionPool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.errors import Unreachable
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Login, SSHTransport
-from tests.support.machines import Clock, Machine, Member
+from tests.transport.machines import Clock, Machine, Member
 
 
 async def test_all_who_ask_at_once_wait_for_one_opening(machine: Machine, pool: ConnectionPool) -> None:

@@ -14,8 +14,8 @@ from app.errors import CircuitOpen, ConfigurationError, LoginRefused
 from app.transport.hosts import WINDOW
 from app.transport.pool import ConnectionPool
 from app.transport.ssh import Login, connect
-from tests.support.machines import Clock, Machine, Member
 from tests.support.waiting import wait_until
+from tests.transport.machines import Clock, Machine, Member
 
 
 async def test_one_name_and_two_keys_are_two_connections(machine: Machine, pool: ConnectionPool) -> None:

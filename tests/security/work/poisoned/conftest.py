@@ -10,9 +10,9 @@ from fastapi import FastAPI
 
 from app.services.clusters import changes as cluster_changes
 from app.services.context import Context
+from tests.security.work.poisoned.poison import PROGRAM
 from tests.support import databases
 from tests.support.app import make_app, running, settings_for
-from tests.support.poison import PROGRAM
 
 
 @pytest.fixture

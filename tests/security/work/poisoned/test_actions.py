@@ -16,8 +16,8 @@ from app.services.context import Context
 from app.services.jobs import actions
 from app.services.jobs.selections import Selection
 from app.services.jobs.views import get
+from tests.security.work.poisoned.poison import change, three_jobs
 from tests.support.app import make_actor
-from tests.support.poison import change, three_jobs
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from app.services.context import Context
 from app.services.jobs import queue
 from app.services.running.submission import Dispatcher
 from app.settings import ClusterSettings
+from tests.security.work.poisoned.poison import are_over, change, three_jobs
 from tests.support.app import make_actor, make_client
-from tests.support.poison import are_over, change, three_jobs
 from tests.support.service import mgo
 from tests.support.waiting import until
 

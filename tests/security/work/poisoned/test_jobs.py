@@ -17,8 +17,8 @@ from app.services.jobs.selections import Selection
 from app.services.jobs.views import get
 from app.services.running import reading as results
 from app.services.running import rereading
+from tests.security.work.poisoned.poison import PROGRAM, are_in, are_over, change, row_of, three_jobs
 from tests.support.app import make_actor
-from tests.support.poison import PROGRAM, are_in, are_over, change, row_of, three_jobs
 from tests.support.waiting import until
 
 

@@ -1,4 +1,7 @@
-"""Templates of the installation are read and compiled once in a test process, not once for each application in it."""
+"""What costs much and proves nothing is done cheaply in a test process: hashes of passwords, templates read a hundred times.
+
+Only tests can ask for it; the service as a process is not changed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,21 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
 from app.library import template_files, templates
+from app.services.people import accounts
+
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+"""argon2id with parameters that cost nothing."""
+
+
+@contextmanager
+def cheap_passwords() -> Iterator[None]:
+    """In this process each hash takes microseconds instead of a tenth of a second."""
+    with mock.patch.object(accounts, "_HASHER", CHEAP):
+        yield
 
 
 @cache
