@@ -8,6 +8,8 @@ from typing import Any
 
 
 class Topic(StrEnum):
+    """What an event is about."""
+
     JOB = "job"
     """A job changed its state; the subject is its id."""
     PROGRESS = "progress"

@@ -15,6 +15,7 @@ from app.services.people import streams as live
 
 
 def get_context(request: Request) -> Context:
+    """The services' context, which the composition root put on the application."""
     context: Context = request.app.state.context
     return context
 

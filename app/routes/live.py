@@ -53,9 +53,10 @@ def names_of_all(events: Iterable[Event], job: str = "", run: str = "") -> list[
 
 
 @router.get("/live", response_class=EventSourceResponse, dependencies=[Depends(hold_stream)])
-async def live(
+async def stream_page_events(
     request: Request, context: ContextDep, actor: Reader, since: int | None = None, job: str = "", run: str = ""
 ) -> AsyncIterator[ServerSentEvent]:
+    """Named events for one page: a browser opens this stream and keeps it."""
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isdigit() else since
     async for batch in gathered(context, start):

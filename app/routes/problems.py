@@ -32,22 +32,26 @@ class BodyRefused(HTTPException):
 
 
 def with_retry_after(response: AnyResponse, error: CrystalDeckError) -> AnyResponse:
+    """Add how many seconds to wait, where the error tells."""
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 def problem_response(error: CrystalDeckError) -> JSONResponse:
+    """An error as RFC 9457 JSON."""
     answer = JSONResponse(error.problem(), status_code=error.status, media_type="application/problem+json")
     return with_retry_after(answer, error)
 
 
 def wants_json(request: Request) -> bool:
+    """Does the sender expect JSON rather than a page?"""
     path = request.url.path
     return path.startswith("/api/") or path in ("/healthz", "/readyz", "/live")
 
 
 async def answer(request: Request, error: CrystalDeckError) -> Response:
+    """An error as JSON or as a page, whichever was asked for."""
     if wants_json(request):
         return problem_response(error)
     if isinstance(error, NotAuthenticated) and request.method == "GET" and "hx-request" not in request.headers:

@@ -56,6 +56,7 @@ class Asked:
 
     @property
     def control(self) -> str:
+        """Name of the control that holds the action's value; empty: the action takes none."""
         return VALUES.get(self.action, "")
 
     def query(self, filtered: str) -> str:

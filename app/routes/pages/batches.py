@@ -56,7 +56,8 @@ def _number(texts: dict[str, str], key: str) -> float:
 
 
 @router.get("/batches")
-async def all_batches(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def show_batches(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """The list of batches."""
     since = await newest_event(context)
     found = await batch_views.listing(context, actor)
     return page(request, "batches/list.html", part="batches/list_table.html", found=found, since=since)
@@ -71,7 +72,10 @@ async def begin(request: Request, context: ContextDep, actor: ActorDep, template
 
 
 @router.get("/batches/{batch_id}")
-async def one_batch(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, offset: int = 0) -> Response:
+async def show_batch(
+    request: Request, context: ContextDep, actor: ActorDep, batch_id: str, offset: int = 0
+) -> Response:
+    """One batch: its common settings, its rows, and how far it is."""
     return await _show(request, context, actor, batch_id, offset, part="batches/state.html")
 
 
@@ -98,7 +102,8 @@ async def _answer(
 
 
 @router.post("/batches/{batch_id}/structures")
-async def structures(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def add_structures(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Add a row for each uploaded structure."""
     async with request.form(max_files=1000, max_fields=50) as form:
         sent = [item for item in form.getlist("structures") if isinstance(item, UploadFile) and item.filename]
         files = [(item.filename or "", await item.read(MAX_BYTES + 1)) for item in sent]
@@ -106,7 +111,8 @@ async def structures(request: Request, context: ContextDep, actor: ActorDep, bat
 
 
 @router.post("/batches/{batch_id}/table")
-async def table(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def add_table(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Add the rows of a pasted table."""
     async with request.form(max_fields=50, max_files=1) as form:
         known_fields(form, ("csv", "table"))
         sent = form.get("csv")
@@ -132,7 +138,8 @@ async def count(request: Request, context: ContextDep, actor: ActorDep, batch_id
 
 
 @router.post("/batches/{batch_id}/sweep")
-async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def add_sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Add the points of a sweep."""
     texts = await _texts(request, AXES)
 
     async def make() -> None:
@@ -145,7 +152,8 @@ async def sweep(request: Request, context: ContextDep, actor: ActorDep, batch_id
 
 
 @router.post("/batches/{batch_id}/settings")
-async def settings(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def change_settings(request: Request, context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Change what is common to all rows."""
     texts = await _texts(request, ("name", "naming", "reuse"))
     doing = batches.change(
         context,
@@ -181,7 +189,8 @@ async def retry(request: Request, context: ContextDep, actor: ActorDep, batch_id
 
 
 @router.post("/batches/{batch_id}/discard")
-async def discard(context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+async def discard_batch(context: ContextDep, actor: ActorDep, batch_id: str) -> Response:
+    """Forget a draft."""
     await batches.discard(context, actor, batch_id)
     return RedirectResponse("/batches", status_code=303)
 
@@ -198,6 +207,7 @@ async def row(request: Request, context: ContextDep, actor: ActorDep, batch_id: 
 
 @router.post("/batches/{batch_id}/rows/{position}")
 async def change_row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
+    """Change the overrides of one row."""
     texts = await _texts(request)
     anyway = {"reuse": False, "anyway": True}.get(texts.get("again", ""))
 
@@ -210,4 +220,5 @@ async def change_row(request: Request, context: ContextDep, actor: ActorDep, bat
 
 @router.post("/batches/{batch_id}/rows/{position}/remove")
 async def remove_row(request: Request, context: ContextDep, actor: ActorDep, batch_id: str, position: int) -> Response:
+    """Remove one row."""
     return await _answer(request, context, actor, batch_id, batch_rows.remove_item(context, actor, batch_id, position))

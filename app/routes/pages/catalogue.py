@@ -22,9 +22,10 @@ _FILE = re.compile(r"text_([A-Za-z0-9_.]{1,80})$")
 
 
 @router.get("/templates")
-async def browse(
+async def show_templates(
     request: Request, context: ContextDep, actor: ActorDep, q: str = "", category: str = "", tag: str = ""
 ) -> Response:
+    """The list of templates."""
     found = await shelves.search(context, actor, q, category, tag)
     return page(request, "catalogue/templates.html", part="catalogue/shelves.html", found=found, q=q, category=category, tag=tag,
                 may_create=can(actor, "template.create"))  # fmt: skip
@@ -45,7 +46,8 @@ async def attempt(request: Request, context: ContextDep, actor: ActorDep) -> Res
 
 
 @router.post("/templates")
-async def save(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def save_template(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """Keep a new version of a template."""
     texts, form = await _texts(request)
     version = _number(form.get("version", "0"))
     try:
@@ -56,7 +58,8 @@ async def save(request: Request, context: ContextDep, actor: ActorDep) -> Respon
 
 
 @router.get("/templates/basis")
-async def basis(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def show_basis_sets(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """The group's basis sets, and those of CRYSTAL."""
     return await _basis(request, context, actor)
 
 
@@ -81,13 +84,15 @@ async def save_basis(request: Request, context: ContextDep, actor: ActorDep) -> 
 
 
 @router.get("/templates/{template_id}")
-async def read(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+async def show_template(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """One template: its fields, its files, its reviews."""
     shelf = await shelves.one(context, actor, template_id)
     return page(request, "catalogue/template.html", shelf=shelf, template=shelf.template)
 
 
 @router.get("/templates/{template_id}/edit")
-async def edit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+async def edit_template(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """The editor of a template."""
     require(actor, "template.create")
     await library.refresh(context)
     texts, version = await library.texts_of(context, actor, template_id)
@@ -95,7 +100,8 @@ async def edit(request: Request, context: ContextDep, actor: ActorDep, template_
 
 
 @router.post("/templates/{template_id}/remove")
-async def remove(context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+async def remove_template(context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """Take a template out of the catalogue; jobs made from it stay."""
     await library.remove_template(context, actor, template_id)
     return RedirectResponse("/templates", status_code=303)
 

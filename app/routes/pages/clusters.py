@@ -22,7 +22,8 @@ Text = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/clusters")
-async def all_clusters(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def show_clusters(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """The list of clusters."""
     since = await newest_event(context)
     views = await clusters.all_of(context, actor)
     kinds = cluster_changes.offered_types()
@@ -31,6 +32,7 @@ async def all_clusters(request: Request, context: ContextDep, actor: ActorDep) -
 
 @router.post("/clusters")
 async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """Add a cluster; what is wrong is shown beside the form."""
     async with request.form(max_fields=40) as form:
         values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
     name = values.pop("name", "")
@@ -45,7 +47,8 @@ async def add_cluster(request: Request, context: ContextDep, actor: ActorDep) ->
 
 
 @router.get("/clusters/{name}")
-async def one_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str, part: str = "") -> Response:
+async def show_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str, part: str = "") -> Response:
+    """One cluster: settings, keys, its last check."""
     since = await newest_event(context)
     view = await clusters.get(context, actor, name)
     file = "clusters/state.html" if part == "state" else "clusters/page.html"
@@ -60,7 +63,8 @@ async def edit_form(request: Request, context: ContextDep, actor: ActorDep, name
 
 
 @router.post("/clusters/{name}/edit")
-async def edit(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def edit_cluster(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Change the settings of a cluster; what is wrong is shown beside the form."""
     require(actor, "cluster.change")
     async with request.form(max_fields=60) as form:
         values = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
@@ -98,42 +102,49 @@ async def remove(context: ContextDep, actor: ActorDep, name: str, confirm: Text 
 
 
 @router.post("/clusters/{name}/test")
-async def test(context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def test_cluster(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Check the connection and the batch system in the background."""
     await checks.test_in_background(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/pause")
-async def pause(context: ContextDep, actor: ActorDep, name: str, reason: Text = "") -> Response:
+async def pause_cluster(context: ContextDep, actor: ActorDep, name: str, reason: Text = "") -> Response:
+    """Submit nothing more to a cluster; running jobs continue."""
     await queue.pause(context, actor, name, reason)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/resume")
-async def resume(context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def resume_cluster(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Submit again."""
     await queue.resume(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/trust")
-async def trust(context: ContextDep, actor: ActorDep, name: str, fingerprint: Text) -> Response:
+async def trust_host_key(context: ContextDep, actor: ActorDep, name: str, fingerprint: Text) -> Response:
+    """Trust the host key that the cluster shows."""
     await host_trust.trust_key(context, actor, name, fingerprint)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/forget-key")
-async def forget_key(context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def forget_host_key(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Trust the host key no longer."""
     await host_trust.forget_key(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/key")
 async def make_key(context: ContextDep, actor: ActorDep, name: str, username: Text = "") -> Response:
+    """Make a key pair for the user."""
     await member_keys.make_key(context, actor, name, username)
     return RedirectResponse(f"/clusters/{name}", status_code=303)
 
 
 @router.post("/clusters/{name}/key/remove")
 async def remove_keys(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Throw the user's private keys for the cluster away."""
     await member_keys.remove_keys(context, actor, name)
     return RedirectResponse(f"/clusters/{name}", status_code=303)

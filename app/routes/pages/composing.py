@@ -26,13 +26,14 @@ maker = APIRouter(dependencies=[Depends(allowed("job.create"))], include_in_sche
 
 
 @router.get("/new")
-async def choose(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def choose_template(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """The templates, to begin a new job with."""
     found = await shelves.search(context, actor)
     return page(request, "composing/choose.html", found=found, drafts=await forms.drafts(context, actor))
 
 
 @maker.get("/new/{template_id}")
-async def form(
+async def show_form(
     request: Request,
     context: ContextDep,
     actor: ActorDep,
@@ -44,6 +45,7 @@ async def form(
     remedy: str = "",
     take: str = "",
 ) -> Response:
+    """The form of a new job: empty, from an example, or from another job."""
     draft = await forms.start(
         context, actor, template_id, example=example, clone=clone, fresh=fresh, batch=batch, remedy=remedy, take=take
     )
@@ -51,7 +53,8 @@ async def form(
 
 
 @maker.post("/new/{template_id}/preview")
-async def preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+async def show_preview(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """The decks that the form's answers make, and what the checker says of them."""
     texts = await _texts(request)
     draft = forms.from_form(context, template_id, texts)
     if not draft.batch:
@@ -60,7 +63,8 @@ async def preview(request: Request, context: ContextDep, actor: ActorDep, templa
 
 
 @maker.post("/new/{template_id}")
-async def submit(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+async def submit_form(request: Request, context: ContextDep, actor: ActorDep, template_id: str) -> Response:
+    """Queue the job of the form, or keep it as a draft; what is wrong is shown beside the fields."""
     texts = await _texts(request)
     draft = forms.from_form(context, template_id, texts)
     try:

@@ -24,9 +24,10 @@ Ids = Annotated[Sequence[str], Query()]
 
 
 @router.get("/jobs/download.zip")
-async def download(
+async def download_files(
     context: ContextDep, actor: ActorDep, wanted: SelectionDep, id: Ids = (), all: bool = False, expect: Expect = None
 ) -> Response:
+    """The files of the selected jobs in one archive, streamed."""
     files = await archives.members(context, actor, chosen(tuple(id), all, wanted, expect))
     headers = {"content-disposition": 'attachment; filename="crystaldeck-jobs.zip"'}
     return StreamingResponse(archives.zipped(files), media_type="application/zip", headers=headers)
@@ -68,7 +69,8 @@ async def look(
 
 
 @router.get("/jobs/{job_id}/files/{name:path}")
-async def job_file(context: ContextDep, actor: ActorDep, job_id: str, name: str, view: bool = False) -> Response:
+async def download_file(context: ContextDep, actor: ActorDep, job_id: str, name: str, view: bool = False) -> Response:
+    """One file, byte for byte; with `view` as a text or picture in the browser."""
     file, row = await jobs.open_file(context, actor, job_id, name)
     picture = file_views.PICTURES.get(Path(name).suffix.lower().lstrip("."))
     return OpenedFileResponse(

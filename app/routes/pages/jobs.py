@@ -21,12 +21,14 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def home() -> Response:
+async def go_to_jobs() -> Response:
+    """The start page is the list of jobs."""
     return RedirectResponse("/jobs", status_code=303)
 
 
 @router.get("/jobs")
-async def job_list(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
+async def show_jobs(request: Request, context: ContextDep, actor: ActorDep, wanted: FilterDep) -> Response:
+    """The list of jobs, or its table alone."""
     # Whoever looks for something wants the jobs themselves, everybody else one line for each batch.
     plain = wanted == JobFilter(before=wanted.before, limit=wanted.limit)
     wanted = replace(wanted, grouped=plain)
@@ -64,6 +66,7 @@ def _values(shown: JobPage) -> dict[str, Any]:
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel(context: ContextDep, actor: ActorDep, job_id: str) -> Response:
+async def cancel_job(context: ContextDep, actor: ActorDep, job_id: str) -> Response:
+    """Cancel a job; its record and its files stay."""
     await jobs.cancel(context, actor, job_id)
     return RedirectResponse(f"/jobs/{job_id}", status_code=303)

@@ -35,7 +35,8 @@ async def job_provenance(request: Request, context: ContextDep, actor: ActorDep,
 
 
 @router.get("/runs/{run_id}/export/{kind}", response_class=StreamingResponse)
-async def export(context: ContextDep, actor: ActorDep, run_id: str, kind: str) -> Response:
+async def export_run(context: ContextDep, actor: ActorDep, run_id: str, kind: str) -> Response:
+    """A run with its files as an archive of one kind, streamed."""
     name, files = await exports.members(context, actor, run_id, kind)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(archives.zipped(files.items()), media_type="application/zip", headers=headers)

@@ -24,7 +24,7 @@ Ids = Annotated[Sequence[str], Query()]
 
 
 @router.get("/jobs/compare")
-async def compare(
+async def show_comparison(
     request: Request,
     context: ContextDep,
     actor: ActorDep,
@@ -33,6 +33,7 @@ async def compare(
     tolerance: Tolerance = None,
     format: str = "",
 ) -> Response:
+    """Several jobs beside each other, as a page or as CSV."""
     found = await compare_jobs(context, actor, id, of=of, tolerance=tolerance)
     if format == "csv":
         headers = {"content-disposition": 'attachment; filename="comparison.csv"'}

@@ -22,7 +22,8 @@ PAGE = 100
 
 
 @router.get("/runs/{run_id}")
-async def one_run(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+async def show_run(request: Request, context: ContextDep, actor: ActorDep, run_id: str) -> Response:
+    """One run of a workflow."""
     return await _show(request, context, actor, run_id, part="workflows/run_state.html")
 
 

@@ -37,12 +37,14 @@ def _enter(context: Context, entry: sessions.Entry, target: str) -> Response:
 
 
 @router.get("/login")
-async def login_form(request: Request, next: str = "/jobs") -> Response:
+async def show_login(request: Request, next: str = "/jobs") -> Response:
+    """The form to log in with."""
     return page(request, "session/login.html", next=next, error=None, name="")
 
 
 @router.post("/login")
-async def login(request: Request, context: ContextDep, name: Text, password: Text, next: Text = "/jobs") -> Response:
+async def log_in(request: Request, context: ContextDep, name: Text, password: Text, next: Text = "/jobs") -> Response:
+    """Begin a session; a wrong name or password is shown beside the form."""
     attempt = logins.Attempt(
         name, password, request.client.host if request.client else "", request.headers.get("user-agent", ""),
         request.cookies.get(cookie_name(context, "device"), ""), request.cookies.get(cookie_name(context), ""),
@@ -56,7 +58,8 @@ async def login(request: Request, context: ContextDep, name: Text, password: Tex
 
 
 @router.post("/logout")
-async def logout(request: Request, context: ContextDep) -> Response:
+async def log_out(request: Request, context: ContextDep) -> Response:
+    """End the session."""
     await sessions.end(context, request.cookies.get(cookie_name(context), ""))
     response = RedirectResponse("/login", status_code=303)
     _set_cookie(response, context, "", "", 0)
@@ -66,13 +69,15 @@ async def logout(request: Request, context: ContextDep) -> Response:
 
 
 @router.get("/setup/{token}")
-async def setup_form(request: Request, context: ContextDep, token: str) -> Response:
+async def show_setup(request: Request, context: ContextDep, token: str) -> Response:
+    """The form that a one-time link opens."""
     role = await accounts.check_link(context, token)
     return page(request, "session/setup.html", role=role, error=None, name="", minimum=MIN_PASSWORD)
 
 
 @router.post("/setup/{token}")
-async def setup(request: Request, context: ContextDep, token: str, name: Text, password: Text) -> Response:
+async def create_account(request: Request, context: ContextDep, token: str, name: Text, password: Text) -> Response:
+    """Create the account of a one-time link, and log in."""
     role = await accounts.check_link(context, token)
     try:
         entry = await accounts.use_link(context, token, name, password)

@@ -33,7 +33,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/workflows")
-async def library(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def show_library(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """The workflows of the library and the runs."""
     since = await newest_event(context)
     return page(
         request, "workflows/list.html", part="workflows/list_runs.html", since=since,
@@ -79,7 +80,8 @@ async def change(request: Request, context: ContextDep, actor: ActorDep) -> Resp
 
 
 @router.post("/workflows", dependencies=[Depends(allowed("template.create"))])
-async def save(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+async def save_workflow(request: Request, context: ContextDep, actor: ActorDep) -> Response:
+    """Keep a new version of a workflow."""
     texts = await _several(request)
     form = workflow_editor.form_from(texts)
     try:
@@ -115,7 +117,8 @@ async def _editor(
 
 
 @router.get("/workflows/{name}")
-async def one(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def show_workflow(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """One workflow: its graph, its steps, its runs."""
     entry = await workflow_library.get(context, actor, name)
     checked = await workflow_library.check_for(context, actor, entry.spec)
     return page(
@@ -127,18 +130,21 @@ async def one(request: Request, context: ContextDep, actor: ActorDep, name: str)
 
 
 @router.post("/workflows/{name}/remove")
-async def remove(context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def remove_workflow(context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Take a workflow out of the library; its runs stay."""
     await workflow_library.remove(context, actor, name)
     return RedirectResponse("/workflows", status_code=303)
 
 
 @router.get("/workflows/{name}/start")
-async def start_form(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def show_start_form(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """The form that starts a workflow."""
     return await _start(request, context, actor, name, await workflow_forms.start_form(context, actor, name))
 
 
 @router.post("/workflows/{name}/preview")
-async def preview(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def show_preview(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """What a start would do, beside its form."""
     draft = await workflow_forms.from_texts(context, actor, name, await _texts(request))
     return await _start(request, context, actor, name, draft, part="workflows/start_answer.html")
 
@@ -162,7 +168,8 @@ async def structure(
 
 
 @router.post("/workflows/{name}/start")
-async def start(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+async def start_workflow(request: Request, context: ContextDep, actor: ActorDep, name: str) -> Response:
+    """Start a run; what is wrong is shown beside the form."""
     draft = await workflow_forms.from_texts(context, actor, name, await _texts(request))
     try:
         asked = await workflow_forms.request_of(context, actor, name, draft)

@@ -46,10 +46,12 @@ class Piece:
 
     @property
     def previous(self) -> int | None:
+        """Where the piece before begins."""
         return max(0, self.start - PIECE) if self.start else None
 
     @property
     def next(self) -> int | None:
+        """Where the piece behind begins."""
         return self.end if self.end < self.size else None
 
 

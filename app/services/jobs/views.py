@@ -45,14 +45,17 @@ class JobView:
 
     @property
     def job(self) -> Job:
+        """The row itself."""
         return self.row.job
 
     @property
     def tags(self) -> list[str]:
+        """Its tags, in the order of the alphabet."""
         return list(self.row.tags)
 
     @property
     def is_over(self) -> bool:
+        """Whether its state is terminal."""
         return JobState(self.job.state) in TERMINAL
 
     @property
@@ -62,6 +65,7 @@ class JobView:
 
 
 async def listing(context: Context, actor: Actor, wanted: JobFilter) -> list[JobRow]:
+    """Jobs that a filter lets through, newest first, without their decks."""
     require(actor, "job.read")
     async with context.database.read() as session:
         rows = await jobs.listing(session, wanted)
@@ -78,6 +82,7 @@ async def listing(context: Context, actor: Actor, wanted: JobFilter) -> list[Job
 
 
 async def counts(context: Context, actor: Actor) -> dict[str, int]:
+    """Jobs by state, archived ones left out."""
     require(actor, "job.read")
     async with context.database.read() as session:
         return await jobs.count_by_state(session)
@@ -197,8 +202,10 @@ async def open_file(context: Context, actor: Actor, job_id: str, name: str) -> t
 
 
 def resources_of(job: Job) -> Resources:
+    """What a job asked for."""
     return Resources(**job.resources)
 
 
 def priority_of(job: Job) -> Priority:
+    """Its priority as a word."""
     return PRIORITIES[job.priority]

@@ -26,6 +26,7 @@ class EquationOfState:
     problem: str = ""
 
     def chart(self) -> Chart | None:
+        """Energy over volume; None where there is nothing to draw."""
         points = [
             (volume, energy, f"{volume:.3f} Å³: {energy:.8f} Ha")
             for volume, energy in sorted(zip(self.volumes, self.energies, strict=True))

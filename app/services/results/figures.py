@@ -45,6 +45,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class ElectronicFigure:
+    """Bands and densities of states, and the picture of them."""
+
     found: Electronic
     chart: BandChart
 
@@ -64,6 +66,7 @@ class Figures:
 
     @property
     def any(self) -> bool:
+        """Whether there is anything to draw."""
         return bool(self.electronic or self.vibrations or self.equation or self.has_structure)
 
 

@@ -34,6 +34,7 @@ class JobPage:
 
     @property
     def job(self) -> Job:
+        """The row itself."""
         return self.view.job
 
     @property
@@ -43,10 +44,12 @@ class JobPage:
 
     @property
     def resources(self) -> Resources:
+        """What the job asked for."""
         return views.resources_of(self.job)
 
     @property
     def priority(self) -> Priority:
+        """Its priority as a word."""
         return views.priority_of(self.job)
 
 

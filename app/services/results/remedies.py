@@ -57,6 +57,7 @@ class Remedies:
     offers: list[Offer] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
+        """As the REST service answers it."""
         return {
             "code": self.code, "meaning": self.meaning, "advice": list(self.advice),
             "remedies": [

@@ -42,6 +42,7 @@ async def check_workflow(context: ContextDep, actor: ActorDep, body: dict[str, A
 
 @router.get("/workflows/{name}")
 async def get_workflow(context: ContextDep, actor: ActorDep, name: str) -> WorkflowEntry:
+    """One workflow of the library, with its definition."""
     return workflow_entry(await workflow_library.get(context, actor, name))
 
 
