@@ -15,6 +15,9 @@ from tests.support.service import Service
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
+# Other tests share the machine: what is waited for may come late, and nothing here measures time.
+expect.set_options(timeout=30_000)
+
 GONE = (
     "ERR_CONNECTION_",
     "ERR_EMPTY_RESPONSE",

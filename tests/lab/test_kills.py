@@ -16,7 +16,8 @@ from tests.support.service import Service, replayed
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-KILLS_PER_MOMENT = 8
+KILLS_PER_MOMENT = 5
+"""Each finds what the ones before it left: twenty-five by moments that are known, thirty more by chance (`test_workflows`)."""
 
 # $1 is the folder of the signals; the rest runs the real command. `reached` is taken by the first to come.
 _STOP = """
