@@ -165,7 +165,7 @@ def submitted_as(cluster: Cluster, way: Submitter, keys: Mapping[int, Credential
     if credential is None or not credential.private_key or not settings.hostname:
         raise Conflict(
             f"The key with which this job was submitted to {cluster.name} as {username} was removed: nobody watches the job.",
-            hint=f"Make a key for {username} on the page of {cluster.name} and put its public half on the cluster; once "
+            hint=f"Create a key for {username} on the page of {cluster.name} and put its public half on the cluster; once "
             "it is accepted there, the job is watched again.",
         )
     return _personal(cluster, settings, credential)
