@@ -232,7 +232,7 @@ async def test_the_page_says_what_becomes_of_the_jobs(app: FastAPI, sshd: Sshd, 
         zoe = Actor(user.id, "zoe", Role.MEMBER)
         job_id = await submit(context, zoe, "wait")
         await job_in(context, zoe, job_id, "running")
-        assert "1 of your jobs there will not be watched" in (await client.get("/clusters/lab")).text
+        assert "1 of your jobs there will no longer be monitored" in (await client.get("/clusters/lab")).text
         await client.post("/clusters/lab/key", data={"username": "elsewhere"})
         page = (await client.get("/clusters/lab")).text
         assert f"Your earlier key for <code>{sshd.username}</code> is kept" in page and "elsewhere" in page
