@@ -81,6 +81,11 @@ async def renew(session: WriteSession, batch_id: str, state: ItemState) -> None:
     await session.exec(query.values(state=str(state), message=""), execution_options={"synchronize_session": False})
 
 
+async def remove_items(session: WriteSession, batch_id: str) -> None:
+    """Remove all rows of a draft."""
+    await session.exec(delete(BatchItem).where(col(BatchItem.batch_id) == batch_id))
+
+
 async def write_receipts(session: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Set id, state and message of receipts. Only `services.transitions` may do this."""
     if rows:

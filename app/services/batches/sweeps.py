@@ -70,9 +70,7 @@ async def set_sweep(
     sweep, items = await sweep_items(context.templates.get(batch.template_id), axes, how, tolerance, stop=stop)
     async with context.database.write() as session:
         row = await editable(session, actor, batch_id)
-        for item in await batches.items(session, batch_id):
-            await session.delete(item)
-        await session.flush()
+        await batches.remove_items(session, batch_id)
         row.sweep = sweep
         await put_items(session, row, items, "sweep")
     return len(items)

@@ -7,7 +7,7 @@ from functools import partial
 
 from app.db.repositories import clusters, credentials, jobs
 from app.db.repositories.credentials import Submitter
-from app.db.tables import Cluster, Job, now
+from app.db.tables import Job, now
 from app.domain.states import OCCUPYING
 from app.errors import CrystalDeckError, HostKeyChanged, HostKeyUnknown, Unreachable
 from app.events.model import Topic
@@ -54,7 +54,7 @@ async def _login(context: Context, account: Account) -> Login:
     keys, agent, known = await secrets_of(context, account)
     target, jump = await endpoints(context, account)
     async with context.database.read() as session:
-        cluster = await session.get(Cluster, account.cluster_id)
+        cluster = await clusters.by_id(session, account.cluster_id)
     if cluster is None or cluster_settings(cluster) != account.settings:
         raise Unreachable(
             f"The settings of {account.cluster} changed while connecting.",

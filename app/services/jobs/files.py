@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from app.db.repositories import jobs
-from app.db.tables import Cluster, Job, RemoteJob
+from app.db.repositories import clusters, jobs
+from app.db.tables import Job, RemoteJob
 from app.domain.names import safe_path
 from app.domain.people.permissions import Actor
 from app.errors import Conflict, NotFound
@@ -152,7 +152,7 @@ async def _at(context: Context, actor: Actor, job_id: str) -> tuple[BaseRunner, 
     job: Job = await job_of(context, actor, job_id)
     async with context.database.read() as session:
         remote = await jobs.remote(session, job_id)
-        cluster = await session.get(Cluster, job.cluster_id)
+        cluster = await clusters.by_id(session, job.cluster_id)
     if remote is None or cluster is None:
         raise Conflict(f"Job {job_id} has not been submitted to a cluster yet.", hint="Wait until it has begun.")
     account = await account_of_job(context, cluster, job.owner_id, remote)

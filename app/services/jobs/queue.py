@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from app.db.repositories import queue
-from app.db.tables import Cluster, Job, RemoteJob, now
+from app.db.repositories import clusters, queue
+from app.db.tables import Job, RemoteJob, now
 from app.domain.people.permissions import Actor, require
 from app.domain.states import JobState, Priority
 from app.errors import ClusterBroken
@@ -79,7 +79,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     if job.state != JobState.QUEUED:
         return []
     async with context.database.read() as session:
-        cluster = await session.get(Cluster, job.cluster_id)
+        cluster = await clusters.by_id(session, job.cluster_id)
         everywhere = await queue.pause_of_all(session)
         occupying = await queue.count_occupying_by_owner(session, job.cluster_id)
         ahead = await queue.ahead_of(session, job)

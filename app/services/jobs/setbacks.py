@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.db.repositories import batches, workflows
-from app.db.tables import Batch, Cluster, now
+from app.db.repositories import batches, clusters, workflows
+from app.db.tables import Batch, now
 from app.domain.batches import UNFINISHED
 from app.domain.people.permissions import Actor, require
 from app.domain.workflows.states import RunState
@@ -60,7 +60,7 @@ async def tell_run(context: Context, run_id: str, reason: str, final: bool) -> N
 async def tell_cluster(context: Context, cluster_id: int, reason: str) -> None:
     """Show on a cluster why nothing is submitted or looked at there."""
     async with context.database.read() as session:
-        cluster = await session.get(Cluster, cluster_id)
+        cluster = await clusters.by_id(session, cluster_id)
     if cluster is not None:
         await note_problem(context, cluster.name, reason)
 
