@@ -5,6 +5,7 @@ then with a job on the cluster, for comparison. The processor time is that of th
 /proc; statements are counted by SQLAlchemy in the process itself, those that only begin a transaction with them.
 
     python bench/idle.py          the cluster is this machine, without a scheduler
+    python bench/idle.py --ssh    an account behind a real sshd; one job has run there, so that its connection is open
     python bench/idle.py --lab    a real SLURM behind a real sshd; one job has run there, so that its connection is open
 
 Aims where nothing is to do: less than 0.5 % of a core, less than one statement a second.
@@ -26,10 +27,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import asyncssh
 import httpx
 
 from tests.support.lab import Lab
 from tests.support.service import Service, mgo, replayed
+from tests.support.sshd import Sshd
 
 SECONDS = 30.0
 SETTLED = 15.0
@@ -128,12 +131,13 @@ def measure(service: CountedService, name: str) -> bool:
     return fine
 
 
-def run(service: CountedService, job: dict[str, object], long: dict[str, object], *, before: bool) -> bool:
+def run(service: CountedService, cluster: str, before: dict[str, object] | None, long: dict[str, object]) -> None:
     service.add_user()
     service.start()
     try:
-        if before:
-            service.wait(service.submit(job), 120)
+        if before is not None:
+            [job] = service.wait(service.submit(before), 120)
+            print(f"one job has run on {cluster}: {job['state']}")
         print(f"{'':<28} {'core':>9} {'of aim':>7} {'statements/s':>11} {'of aim':>6}")
         fine = measure(service, "nothing to do")
         with open_page(service):
@@ -142,37 +146,65 @@ def run(service: CountedService, job: dict[str, object], long: dict[str, object]
         measure(service, "a job runs")
     finally:
         service.stop()
-    return fine
+    print("both aims are reached while nothing is to do" if fine else "an aim is missed")
 
 
-def main(with_lab: bool) -> None:
-    lab = Lab().start() if with_lab else None
+def here(folder: Path) -> None:
+    """The cluster is this machine."""
+    job = {"template": "scf", "parameters": mgo(), "cluster": "here", "name": "running"}
+    config = f'[clusters.here]\nrunner_type = "local"\ncrystal = "{sleeper(folder)}"\nworkdir = "{folder / "work"}"\n'
+    run(CountedService(folder / "service", config), "here", None, job)
+
+
+def over_ssh(folder: Path) -> None:
+    """The cluster is an account behind a real sshd, without a scheduler."""
+    server = Sshd(folder / "sshd").start()
     try:
-        with tempfile.TemporaryDirectory() as name, programs(Path(name)) as folder:
-            CountedService.programs = folder
-            if lab is not None:
-                config = lab.cluster_table("lab", workdir="idle")
-                service = CountedService(folder / "service", config)
-                fine = run(service, replayed("mgo-scf/main.out", seconds=1), replayed("mgo-scf/main.out", seconds=600),
-                           before=True)  # fmt: skip
-            else:
-                crystal = folder / "crystal"
-                crystal.write_text("#!/bin/sh\nsleep 600\n")
-                crystal.chmod(0o755)
-                config = (
-                    f'[clusters.here]\nrunner_type = "local"\ncrystal = "{crystal}"\nworkdir = "{folder / "work"}"\n'
-                )
-                service = CountedService(folder / "service", config)
-                job = {"template": "scf", "parameters": mgo(), "cluster": "here", "name": "running"}
-                fine = run(service, job, job, before=False)
-            print("both aims are reached while nothing is to do" if fine else "an aim is missed")
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        key.write_private_key(folder / "key")
+        (folder / "key").chmod(0o600)
+        server.allow(key.export_public_key().decode())
+        config = (
+            f'[clusters.far]\nrunner_type = "ssh"\nhostname = "127.0.0.1"\nport = {server.port}\n'
+            f'username = "{server.username}"\nkey_path = "{folder / "key"}"\nhost_key = "{server.fingerprint}"\n'
+            f'crystal = "{sleeper(folder)}"\nworkdir = "idle"\n'
+        )
+        job = {"template": "scf", "parameters": mgo(), "cluster": "far", "name": "running"}
+        short = job | {"parameters": mgo("short"), "name": "short"}
+        run(CountedService(folder / "service", config), "far", short, job)
     finally:
-        if lab is not None:
-            lab.stop()
+        server.stop()
+
+
+def with_slurm(folder: Path) -> None:
+    """The cluster is a real SLURM behind a real sshd."""
+    lab = Lab().start()
+    try:
+        service = CountedService(folder / "service", lab.cluster_table("lab", workdir="idle"))
+        run(service, "lab", replayed("mgo-scf/main.out", seconds=1), replayed("mgo-scf/main.out", seconds=600))
+    finally:
+        lab.stop()
+
+
+def sleeper(folder: Path) -> Path:
+    """A program that runs for ten minutes, unless its deck says that it is short."""
+    program = folder / "crystal"
+    program.write_text('#!/bin/sh\nread title\n[ "$title" = short ] || sleep 600\n')
+    program.chmod(0o755)
+    return program
+
+
+KINDS = {"": here, "--ssh": over_ssh, "--lab": with_slurm}
+
+
+def main(kind: str) -> None:
+    with tempfile.TemporaryDirectory() as name, programs(Path(name)) as folder:
+        CountedService.programs = folder
+        KINDS[kind](folder)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         count_and_serve()
     else:
-        main("--lab" in sys.argv[1:])
+        main(sys.argv[1] if sys.argv[1:] else "")
