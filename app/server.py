@@ -43,6 +43,7 @@ class Server(uvicorn.Server):
         gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Uvicorn's hook: end open streams first, so that the stop is not held up."""
         self._app.state.context.broker.stopping.set()
         super().handle_exit(sig, frame)
 

@@ -10,6 +10,8 @@ from app.errors import Conflict, FieldError, InvalidInput
 
 
 class JobState(StrEnum):
+    """Where a job is in its life; see `TRANSITIONS` for what may follow."""
+
     DRAFT = "draft"
     WAITING = "waiting"
     QUEUED = "queued"
@@ -77,6 +79,8 @@ def check_first(states: Collection[State], what: str, state: State) -> None:
 
 
 class Priority(StrEnum):
+    """How early a waiting job is served; higher priorities always go first."""
+
     URGENT = "urgent"
     HIGH = "high"
     NORMAL = "normal"

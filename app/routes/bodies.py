@@ -85,6 +85,7 @@ class Bodies:
         self._underway: Counter[int] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: refuse a body that is too large, or more of one user than may be in progress."""
         if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return

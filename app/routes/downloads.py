@@ -18,5 +18,6 @@ class OpenedFileResponse(FileResponse):
         super().__init__(f"/proc/self/fd/{file.fileno()}", stat_result=os.fstat(file.fileno()), **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: send the file, then close it."""
         with self._file:
             await super().__call__(scope, receive, send)

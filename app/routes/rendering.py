@@ -62,6 +62,7 @@ def ago(moment: datetime | None) -> str:
 
 
 def file_size(size: int) -> str:
+    """A size in bytes, in the unit that suits it."""
     amount = float(size)
     for unit in ("B", "kB", "MB"):
         if amount < 1000:
@@ -76,6 +77,7 @@ def px(length: float) -> str:
 
 
 def hartree(value: float | None) -> str:
+    """An energy in hartree with eight decimals; empty where there is none."""
     return "" if value is None else f"{value:.8f}"
 
 
@@ -105,6 +107,7 @@ def told(value: Any) -> str:
 
 
 def in_ev(value: float | None) -> str:
+    """An energy in hartree, shown in eV; empty where there is none."""
     return "" if value is None else f"{value * HARTREE_EV:.5f} eV"
 
 
@@ -166,6 +169,7 @@ for _subject in ("icons", "fields", "charts", "decks"):
 
 
 def is_fragment(request: Request) -> bool:
+    """Did htmx ask for a part of a page?"""
     return request.headers.get("hx-request-type") == "partial" or (
         "hx-request" in request.headers and "hx-request-type" not in request.headers
     )
@@ -184,4 +188,5 @@ def page(request: Request, file: str, /, *, part: str = "", status: int = 200, *
 
 
 def render_error(request: Request, error: CrystalDeckError) -> Response:
+    """An error as a page, or as the part that htmx asked for."""
     return page(request, "error.html", part="error_message.html", status=error.status, error=error)

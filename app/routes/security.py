@@ -55,6 +55,7 @@ class Security:
         self._headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if hsts else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: refuse foreign hosts and sites, and add the security headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -26,11 +26,14 @@ class Clock:
     """The time, where a test must be able to let hours pass."""
 
     def now(self) -> datetime:
+        """The current time, in UTC."""
         return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Context:
+    """What all services share: settings, database, connections, workers, and what wakes others."""
+
     settings: Settings
     database: Database
     templates: TemplateLibrary
@@ -60,6 +63,7 @@ class Context:
     """Set when there is something to do that should not wait for the next tick; after a commit, by what the commit says."""
 
     def budget(self, key: CredentialKey) -> Budget:
+        """The budget of requests to the scheduler of one credential."""
         return self.budgets.setdefault(key, Budget())
 
     def job_folder(self, job_id: str) -> Path:

@@ -59,6 +59,7 @@ async def runs(session: ReadSession, *, workflow: str = "", limit: int = 100) ->
 
 
 async def runs_by_id(session: ReadSession, run_ids: Collection[str]) -> dict[str, WorkflowRun]:
+    """Runs by id; ids that no run has are left out."""
     query = select(WorkflowRun).where(col(WorkflowRun.id).in_(list(run_ids)))
     return {run.id: run for run in (await session.exec(query)).all()}
 

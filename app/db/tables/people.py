@@ -11,6 +11,8 @@ from app.db.tables.keys import stored_id
 
 
 class User(SQLModel, table=True):
+    """An account: name, role, and the hash of its password."""
+
     __tablename__ = "users"
 
     id: int = stored_id()

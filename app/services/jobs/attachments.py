@@ -73,6 +73,7 @@ class Gathered:
         return errors
 
     def rows(self, job_id: str, values: Mapping[str, Any]) -> list[JobAttachment]:
+        """Rows that record the attached files of a job; only those of fields that the answers kept."""
         return [
             JobAttachment(
                 job_id=job_id,
@@ -213,6 +214,7 @@ def _kept(context: Context, job_id: str, name: str) -> Path:
 
 
 def upload_path(context: Context, sha256: str) -> Path:
+    """Where the content of an uploaded file is kept."""
     return context.settings.data / "uploads" / sha256[:2] / sha256
 
 

@@ -25,6 +25,8 @@ class QueueAction(BaseModel):
 
 
 class ActionResult(BaseModel):
+    """What an action did to one job, or why it did nothing."""
+
     id: str
     name: str
     done: bool
@@ -41,6 +43,8 @@ class ActionPreview(BaseModel):
 
 
 class PauseRequest(BaseModel):
+    """The cluster to pause or resume (empty: all), and a reason for its users."""
+
     model_config = ConfigDict(extra="forbid")
 
     cluster: str = ""

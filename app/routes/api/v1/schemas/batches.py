@@ -44,6 +44,7 @@ class BatchRowRequest(BaseModel):
     priority: str = ""
 
     def given(self) -> dict[str, Any]:
+        """The row as a table would give it: parameters, `name`, `cluster`, `priority`, `resources.<key>`."""
         own = {"name": self.name, "cluster": self.cluster, "priority": self.priority}
         return self.parameters | own | {f"resources.{key}": value for key, value in self.resources.items()}
 
@@ -68,6 +69,7 @@ class NewBatch(BaseModel):
     dry_run: bool = Field(False, description="Only report how many rows it would be, with the first of them.")
 
     def request(self) -> batch_creation.BatchRequest:
+        """The batch that the services are asked for."""
         given = self.model_dump(exclude={"rows", "sweep", "dry_run"})
         sweep = self.sweep
         return batch_creation.BatchRequest(
@@ -87,6 +89,8 @@ class BatchPreviewAnswer(BaseModel):
 
 
 class BatchEntry(BaseModel):
+    """One batch in a list."""
+
     id: str
     name: str
     owner: str
@@ -127,6 +131,7 @@ class BatchDetail(BaseModel):
 
 
 async def batch_detail(view: BatchView) -> BatchDetail:
+    """A batch as its route answers."""
     batch = view.batch
     return BatchDetail(
         **batch.model_dump(include={"id", "name", "state", "busy", "remark"}), owner=view.owner, template=batch.template_id,

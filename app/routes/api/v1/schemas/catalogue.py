@@ -9,12 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class RenderRequest(BaseModel):
+    """Parameters of a template to render."""
+
     model_config = ConfigDict(extra="forbid")
 
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class TemplateSummary(BaseModel):
+    """One template in a list."""
+
     id: str
     title: str
     description: str
@@ -53,6 +57,8 @@ class StoredReference(BaseModel):
 
 
 class BasisText(BaseModel):
+    """A basis set in CRYSTAL format, with its name and source."""
+
     model_config = ConfigDict(extra="forbid")
 
     name: str
@@ -61,6 +67,8 @@ class BasisText(BaseModel):
 
 
 class BasisVersion(BaseModel):
+    """A stored version of a basis set."""
+
     name: str
     version: int
     elements: list[str]
@@ -80,5 +88,7 @@ class TemplateTexts(BaseModel):
 
 
 class TemplateVersion(BaseModel):
+    """A stored version of a template."""
+
     id: str
     version: int

@@ -13,6 +13,8 @@ from app.services.context import Context
 
 
 class ClusterSummary(BaseModel):
+    """One cluster in a list."""
+
     name: str
     runner_type: str
     hostname: str
@@ -50,6 +52,7 @@ class ClusterChange(BaseModel):
 
 
 def cluster_summary(view: ClusterView) -> ClusterSummary:
+    """A cluster as lists answer."""
     return ClusterSummary(
         name=view.cluster.name, runner_type=view.settings.runner_type, hostname=view.settings.hostname,
         default_partition=view.settings.default_partition, problem=view.broken or view.cluster.problem,
@@ -58,6 +61,7 @@ def cluster_summary(view: ClusterView) -> ClusterSummary:
 
 
 def cluster_detail(context: Context, view: ClusterView) -> ClusterDetail:
+    """A cluster with its settings, as its route answers."""
     name = view.cluster.name
     return ClusterDetail(
         **cluster_summary(view).model_dump(), settings=view.settings.model_dump(mode="json", exclude=set(LOCAL_KEYS)),

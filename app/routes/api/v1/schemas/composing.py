@@ -18,6 +18,8 @@ class DeckText(BaseModel):
 
 
 class DeckFinding(BaseModel):
+    """One finding of the deck checker; lines count from 1."""
+
     line: int
     severity: Literal["error", "warning", "note"]
     keyword: str
@@ -26,6 +28,8 @@ class DeckFinding(BaseModel):
 
 
 class TextbookEntry(BaseModel):
+    """A textbook crystal with the structure parameters of a template."""
+
     id: str
     label: str
     parameters: dict[str, Any]

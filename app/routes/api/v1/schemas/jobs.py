@@ -26,10 +26,13 @@ class NewJob(BaseModel):
     draft: bool = False
 
     def request(self) -> JobRequest:
+        """The job that the services are asked for."""
         return JobRequest(**vars(self))
 
 
 class JobSummary(BaseModel):
+    """One job in a list; energies in hartree."""
+
     id: str
     name: str
     owner: str
@@ -71,6 +74,8 @@ class SchedulerFacts(BaseModel):
 
 
 class EventEntry(BaseModel):
+    """One entry of a job's history."""
+
     at: datetime
     from_state: str
     to_state: str
@@ -79,6 +84,8 @@ class EventEntry(BaseModel):
 
 
 class FileEntry(BaseModel):
+    """One kept file of a job; sizes in bytes."""
+
     name: str
     size: int
     sha256: str
@@ -96,6 +103,8 @@ class AttachmentEntry(BaseModel):
 
 
 class JobDetail(JobSummary):
+    """One job with its history, files and results."""
+
     parent: str | None
     parameters: dict[str, Any]
     template_revision: str
@@ -113,11 +122,14 @@ class JobDetail(JobSummary):
 
 
 class JobPage(BaseModel):
+    """One page of the list of jobs, with the cursor of the next."""
+
     jobs: list[JobSummary]
     cursor: str
 
 
 def summary(row: JobRow) -> JobSummary:
+    """A job as lists answer."""
     job = row.job
     return JobSummary(
         **job.model_dump(include=_SAME), owner=row.owner, cluster=row.cluster, template=job.template_id,
@@ -142,6 +154,7 @@ _SAME = {
 
 
 def detail(view: JobView) -> JobDetail:
+    """A job as its route answers."""
     job, remote = view.job, view.remote
     return JobDetail(
         **summary(view.row).model_dump() | {"tags": view.tags},

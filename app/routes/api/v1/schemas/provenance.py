@@ -46,6 +46,8 @@ class PassedEntry(BaseModel):
 
 
 class LineageAnswer(BaseModel):
+    """Connected jobs, what passed between them, and uploaded files."""
+
     jobs: list[OriginEntry]
     passed: list[PassedEntry]
     uploads: dict[str, str]
@@ -53,6 +55,7 @@ class LineageAnswer(BaseModel):
 
 
 def lineage_answer(found: Lineage) -> LineageAnswer:
+    """A lineage as its routes answer."""
     listed = [
         OriginEntry(
             id=job_id, name=one.job.name, state=one.job.state, person=one.person, cluster=one.cluster, hostname=one.hostname,

@@ -37,6 +37,7 @@ class ComparisonTable(BaseModel):
 
 
 def study_table(study: Study) -> StudyTable:
+    """A convergence study as the comparison answers."""
     return StudyTable(
         parameter=study.key, of=study.name, unit=study.quantity.unit, values=study.values, differences=study.differences,
         tolerance=study.tolerance, reached=study.reached or None,
@@ -44,6 +45,7 @@ def study_table(study: Study) -> StudyTable:
 
 
 def comparison_table(found: Comparison) -> ComparisonTable:
+    """A comparison as its route answers."""
     return ComparisonTable(
         jobs=[row.job.id for row in found.rows], differing=dict(found.differing), energies=found.energies,
         per_atom=found.per_atom, relative=found.relative, relative_per_atom=found.relative_per_atom,

@@ -30,6 +30,8 @@ class NewRun(BaseModel):
 
 
 class RunSummary(BaseModel):
+    """One run in a list."""
+
     id: str
     name: str
     workflow: str
@@ -60,6 +62,8 @@ class TaskEntry(BaseModel):
 
 
 class StepEntry(BaseModel):
+    """One step of a run with its tasks."""
+
     name: str
     title: str
     state: str
@@ -122,6 +126,7 @@ class Rerun(BaseModel):
 
 
 def run_summary(run: WorkflowRun, owner: str, states: list[tuple[str, str]]) -> RunSummary:
+    """A run as lists answer."""
     return RunSummary(
         id=run.id, name=run.name, workflow=run.workflow, version=run.version, owner=owner, state=run.state,
         remark=run.remark, steps=dict(states), created_at=run.created_at, ended_at=run.ended_at,
@@ -138,6 +143,7 @@ def _task(one: TaskView) -> TaskEntry:
 
 
 def run_detail(view: RunView) -> RunDetail:
+    """A run as its route answers."""
     run = view.run
     steps = [
         StepEntry(

@@ -49,6 +49,7 @@ class CheckedWorkflow(BaseModel):
 
 
 def workflow_entry(entry: Entry) -> WorkflowEntry:
+    """A workflow of the library as its routes answer."""
     spec = entry.spec
     return WorkflowEntry(
         name=spec.name, title=spec.heading, description=spec.description, version=entry.version, author=entry.author,
@@ -57,6 +58,7 @@ def workflow_entry(entry: Entry) -> WorkflowEntry:
 
 
 def checked_workflow(checked: Checked) -> CheckedWorkflow:
+    """A checked definition as its route answers."""
     steps = []
     for name in checked.order:
         wired = checked.wired.get(name)
