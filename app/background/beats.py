@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from app.events.model import Topic
 
 RESTED = 60.0
-"""Seconds after which work that rests looks again though no event was told."""
+"""Seconds after which resting work looks again without an event."""
 Work = Callable[[], Awaitable[bool]]
 """Looks for something to do and starts it; returns whether it is to be called again at its pace."""
 

@@ -84,7 +84,7 @@ class Broker:
     async def subscribe(self, last_id: int | None = None) -> AsyncIterator[asyncio.Queue[Event]]:
         """A queue of all events from now on; with `last_id`, of those after it too, or a resync where some are gone."""
         queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
-        # First it hears what is told from now on, then what was told before is put in front: no event falls between.
+        # It is subscribed first, then earlier events are put in front: no event falls between the two.
         self._subscribers[queue] = last_id or 0
         try:
             if last_id is not None:

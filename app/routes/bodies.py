@@ -171,7 +171,7 @@ def _refuse_fields(body: bytes) -> None:
 
 
 def refuse_json(body: bytes) -> None:
-    """Look through JSON before it is parsed; what is no JSON is left to the parser.
+    """Look through JSON before it is parsed; what is not JSON is left to the parser.
 
     Raises:
         TooLarge: names the limit.

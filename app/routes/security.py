@@ -5,7 +5,7 @@ carry that name in `Host`, so only the service's own names are answered.
 
 Cross-site requests are refused without tokens, by the algorithm of Filippo Valsorda that Go's CrossOriginProtection and
 Datasette use: safe methods pass; a bearer token without cookie passes; else `Sec-Fetch-Site` must be same-origin or none;
-where the browser sends none, `Origin` must match the host; where neither is there, the client is no browser.
+where the browser sends none, `Origin` must match the host; where neither is there, the client is not a browser.
 """
 
 from __future__ import annotations

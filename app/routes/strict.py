@@ -54,7 +54,7 @@ def number_of(text: object) -> int | None:
     """The number of objects that a page showed and a person confirmed; None where none was.
 
     Raises:
-        InvalidInput: it is no number.
+        InvalidInput: it is not a number.
     """
     if not text:
         return None

@@ -136,7 +136,7 @@ async def compare(
 
 
 def _studied_key(rows: Sequence[JobRow], differing: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """The only parameter of the calculation that differs between jobs of one template; empty where there is no such one."""
+    """The only parameter of the calculation that differs between jobs of one template; empty where none or several do."""
     own = [key for key, _ in differing if any(key in row.job.parameters for row in rows) and key != "title"]
     return own[0] if len(own) == 1 and len({row.job.template_id for row in rows}) == 1 else ""
 

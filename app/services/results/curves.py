@@ -37,7 +37,7 @@ async def convergence(
     job = await job_of(context, actor, job_id)
     output = output_of(context, job)
     if output is None:
-        # Nothing has come yet: there are no curves, which is no error for somebody who waits for them.
+        # Nothing has been printed yet: there are no curves, which is not an error for a page that waits for them.
         growing = JobState(job.state) not in TERMINAL
         return {"job": job_id, "output": None, "growing": growing, **_answer(OutputReader(), [], scf, since, points)}
     found = await context.readings.ask(

@@ -109,7 +109,7 @@ async def surface(context: Context, actor: Actor, job_id: str, name: str) -> tup
     """A cube file, coarser where it is large, and the value that encloses most of what it shows.
 
     Raises:
-        NotFound: no such file. InvalidInput: it is no cube file, or too large.
+        NotFound: no such file. InvalidInput: it is not a cube file, or too large.
     """
     file, row = await jobs.open_file(context, actor, job_id, name)
     file.close()

@@ -31,13 +31,13 @@ async def act(
 
 @router.post("/queue/pause", status_code=204)
 async def pause(context: ContextDep, actor: ActorDep, body: PauseRequest) -> None:
-    """Hand over nothing more to a cluster, or to any; what runs goes on."""
+    """Pause submission to one cluster, or to all; running jobs continue."""
     await queue.pause(context, actor, body.cluster, body.reason)
 
 
 @router.post("/queue/resume", status_code=204)
 async def resume(context: ContextDep, actor: ActorDep, body: PauseRequest) -> None:
-    """Hand over again."""
+    """Resume submission."""
     await queue.resume(context, actor, body.cluster)
 
 

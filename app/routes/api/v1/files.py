@@ -1,4 +1,4 @@
-"""Files over REST: those of jobs, here and on the cluster, and uploads that jobs take along."""
+"""Files over REST: those of jobs, here and on the cluster, and uploads to send with jobs."""
 
 from __future__ import annotations
 
