@@ -229,12 +229,14 @@ if __name__ == "__main__":
 
 
 def test_a_killed_service_leaves_no_process_behind(tmp_path: Path) -> None:
-    program = tmp_path / "service.py"
+    program, errors = tmp_path / "service.py", tmp_path / "errors"
     program.write_text(SERVICE)
-    service = subprocess.Popen([sys.executable, program, REPOSITORY], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with errors.open("w") as words:
+        service = subprocess.Popen([sys.executable, program, REPOSITORY], stdout=subprocess.PIPE, stderr=words)
     with service:
         assert service.stdout is not None
         found = {int(text) for text in service.stdout.readline().split()}
-        assert found and all(map(_alive, found))
+        assert found, errors.read_text()
+        assert all(map(_alive, found))
         service.kill()
-    wait_until(lambda: not any(map(_alive, found)), "the end of the workers", 20)
+    wait_until(lambda: not any(map(_alive, found)), "the end of the workers")
