@@ -50,7 +50,7 @@ def test_fifty_five_structures_and_a_restart_in_the_middle(page: Page, service: 
     page.click("text=Back")
     assert serious(page) == []
     page.click(f"button:has-text('Submit {NUMBER} jobs')")
-    ended = re.compile(r"(1[0-9]|[2-4][0-9]) of 56 ended")
+    ended = re.compile(r"(1[0-9]|[2-4][0-9]) of 56\s+ended")
     expect(page.locator("#summary")).to_contain_text(ended, timeout=60000)
     service.kill()
     service.start()
