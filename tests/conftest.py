@@ -15,9 +15,12 @@ from tests.support import beside, reference, skipping
 from tests.support import lab as lab_module
 from tests.support.cheap import cheap_passwords, read_once
 from tests.support.databases import new_sqlite
-from tests.support.lab import Lab
+from tests.support.lab import REPOSITORY, Lab
 from tests.support.postgres import Postgres, binaries
 from tests.support.service import Service, replayed
+
+ABOUT_DATABASES = ("background", "db", "events")
+"""Rooms of tests whose subject differs between SQLite and PostgreSQL."""
 
 
 def refuse_or_skip(reason: str) -> None:
@@ -170,6 +173,18 @@ def _database(request: pytest.FixtureRequest, tmp_path: Path, *, migrated: bool)
         return new_sqlite(file) if migrated else f"sqlite:///{file}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.new_database(migrated=migrated)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measuring doubles the time of a test. It is done on both databases where they are the subject, else on SQLite alone."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and "postgresql" in callspec.params.values() and _room(item) not in ABOUT_DATABASES:
+            item.add_marker("no_cover")
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(REPOSITORY / "tests").parts[0]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
