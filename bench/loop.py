@@ -156,10 +156,11 @@ async def polls(until: float, into: list[float], client: httpx.AsyncClient) -> N
     before: datetime | None = None
     while time.monotonic() < until:
         [cluster] = (await client.get("/api/v1/clusters")).json()
-        now = datetime.fromisoformat(cluster["checked_at"])
-        if before is not None and now != before:
-            into.append((now - before).total_seconds() * 1000)
-        before = now
+        if cluster["checked_at"]:
+            now = datetime.fromisoformat(cluster["checked_at"])
+            if before is not None and now != before:
+                into.append((now - before).total_seconds() * 1000)
+            before = now
         await asyncio.sleep(0.1)
 
 
