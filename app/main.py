@@ -43,7 +43,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
         await cluster_changes.sync_configuration(context)
         await context.broker.start()
         # They load what they need beside the start.
-        await asyncio.to_thread(context.workers.processes.start)
+        context.workers.processes.start()
         background = Background(context)
         await background.start()
         try:

@@ -21,6 +21,8 @@ from tests.support.service import Service, replayed
 
 ABOUT_DATABASES = ("background", "db", "events")
 """Rooms of tests whose subject differs between SQLite and PostgreSQL."""
+CLOSING_SECONDS = 240
+"""The longest that closing may take what a failed test, or the whole run, had opened."""
 
 
 def refuse_or_skip(reason: str) -> None:
@@ -84,10 +86,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Together(config, log)
 
 
-def pytest_unconfigure() -> None:
-    """A thread that never ends must not keep the finished run from ending: tell where it stands, and fail."""
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(report: pytest.CollectReport | pytest.TestReport) -> None:
+    """pytest forgets its own watch over a test once that has failed; what is closed afterwards may still hang."""
+    if report.when != "collect":
+        faulthandler.dump_traceback_later(CLOSING_SECONDS, exit=True, file=sys.__stderr__)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A thread that never ends must not keep the finished run from ending: tell where it stands, and fail.
+
+    A worker of pytest-xdist is ended by the process that started it, once the other has finished too.
+    """
     sys.stdout.flush()
-    faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(CLOSING_SECONDS, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")

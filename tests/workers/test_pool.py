@@ -129,6 +129,18 @@ async def test_a_process_that_dies_idle_is_replaced(workers: Workers) -> None:
     assert await asyncio.gather(*(workers.run(user, pid) for user in (1, 2, 3)))
 
 
+async def test_a_kill_at_whatever_moment_costs_nobody_an_answer(workers: Workers) -> None:
+    for moment in range(12):
+        os.kill(await workers.run(1, pid), signal.SIGKILL)
+        await asyncio.sleep(moment / 100)
+        assert await asyncio.wait_for(workers.run(1, pid), 25)
+
+
+async def test_a_large_question_to_a_process_that_dies_holds_nobody_up(workers: Workers) -> None:
+    os.kill(await workers.run(1, pid), signal.SIGKILL)
+    assert await asyncio.wait_for(workers.run(1, len, bytes(20 << 20)), 25) == 20 << 20
+
+
 def _alive(process: int) -> bool:
     try:
         return "(zombie)" not in Path(f"/proc/{process}/status").read_text()
