@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import asyncssh
 import httpx
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, mgo, replayed
-from tests.support.sshd import Sshd
+from tests.support.machines.sshd import Sshd
 
 SECONDS = 30.0
 SETTLED = 15.0

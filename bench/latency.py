@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, replayed
 
 NUMBER = 20

@@ -22,7 +22,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from app.crystal.outputs.reader import OutputReader  # noqa: E402
 from app.crystal.outputs.series import Series  # noqa: E402
-from tests.support.oracles import NotInstalled, environment  # noqa: E402
+from tests.support.session.oracles import NotInstalled, environment  # noqa: E402
 
 ROUNDS = 15
 """Of each file the best of so many: the first one fills caches."""

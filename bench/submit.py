@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, replayed
 
 ROUNDS = 3

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import beside, reference, skipping
-from tests.support import lab as lab_module
-from tests.support.cheap import cheap_passwords, read_once
 from tests.support.databases import new_sqlite
-from tests.support.lab import REPOSITORY, Lab
-from tests.support.postgres import Postgres, binaries
+from tests.support.machines import lab as lab_module
+from tests.support.machines.lab import REPOSITORY, Lab
+from tests.support.machines.postgres import Postgres, binaries
 from tests.support.service import Service, replayed
+from tests.support.session import beside, reference, skipping
+from tests.support.session.cheap import cheap_passwords, read_once
 
 ABOUT_DATABASES = ("background", "db", "events")
 """Rooms of tests whose subject differs between SQLite and PostgreSQL."""
@@ -81,7 +81,7 @@ def pytest_testnodedown(node: object) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """How tests are shared among processes."""
-    from tests.support.together import Together
+    from tests.support.session.together import Together
 
     return Together(config, log)
 

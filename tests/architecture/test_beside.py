@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import beside
+from tests.support.session import beside
 
 
 @pytest.mark.parametrize(

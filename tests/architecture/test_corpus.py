@@ -32,7 +32,7 @@ def test_every_case_is_written_or_computed_and_told_of() -> None:
 
 def test_only_the_recorded_tests_know_what_lies_beside_the_project() -> None:
     """All others would fail, or be skipped, in a stranger's clone."""
-    allowed = {"tests/support/reference.py", "tests/architecture/test_corpus.py"}
+    allowed = {"tests/support/session/reference.py", "tests/architecture/test_corpus.py"}
     for path in sorted((REPOSITORY / "tests").rglob("*.py")):
         name = str(path.relative_to(REPOSITORY))
         if name.startswith("tests/recorded/") or name in allowed:

@@ -9,7 +9,7 @@ import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.lab import REPOSITORY
+from tests.support.machines.lab import REPOSITORY
 
 PARTS = ("service", "build", "preview", "basis", "dev")
 BASE = {"service": (), "build": (), "preview": ("service",), "basis": ("service",), "dev": PARTS[:-1]}

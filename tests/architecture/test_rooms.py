@@ -8,13 +8,11 @@ from statistics import median
 
 import pytest
 
-from tests.support.lab import REPOSITORY
+from tests.support.machines.lab import REPOSITORY
 
 LONGEST = 450
 MIDDLE = 150
 MOST_MODULES = 15
-CROWDED = {"tests/support": 25}
-"""Folders that hold more: what tests of all rooms borrow."""
 
 
 def modules(root: str) -> dict[Path, int]:
@@ -39,4 +37,4 @@ def test_half_of_the_modules_are_short() -> None:
 def test_no_folder_is_crowded(root: str) -> None:
     """Divide it into rooms that are named after what happens in them."""
     counted = Counter(str(path.parent) for path in modules(root))
-    assert not {name: count for name, count in counted.items() if count > CROWDED.get(name, MOST_MODULES)}
+    assert not {name: count for name, count in counted.items() if count > MOST_MODULES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import skipping
+from tests.support.session import skipping
 
 
 def skipped(wasxfail: bool = False) -> pytest.TestReport:

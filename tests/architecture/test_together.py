@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tests.support.together import TOGETHER
+from tests.support.session.together import TOGETHER
 
 TESTS = Path(__file__).resolve().parents[1]
 ONE_PROCESS = ("tests/lab/", "tests/browser/")
@@ -38,10 +38,12 @@ def test_tests_that_share_a_fixture_of_a_module_stay_together() -> None:
     apart = set()
     for path in TESTS.rglob("*.py"):
         for name in lasting(path):
-            for user in [str(path.relative_to(TESTS.parent))] if path.name != "conftest.py" else users(name, path.parent):
+            for user in (
+                [str(path.relative_to(TESTS.parent))] if path.name != "conftest.py" else users(name, path.parent)
+            ):
                 if not user.startswith((*TOGETHER, *ONE_PROCESS)):
                     apart.add(f"{user}: {name}")
-    assert apart == set(), "name the file in tests/support/together.py"
+    assert apart == set(), "name the file in tests/support/session/together.py"
 
 
 def test_every_place_is_there() -> None:

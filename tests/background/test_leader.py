@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.background.leader import LeaderLock
 from app.db.engine import Database
 from app.settings import Settings
-from tests.support.postgres import Postgres
+from tests.support.machines.postgres import Postgres
 from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]

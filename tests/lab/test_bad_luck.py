@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, replayed
 from tests.support.waiting import wait_until
 

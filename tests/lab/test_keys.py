@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import PASSWORD, Service, replayed
 
 pytestmark = pytest.mark.lab

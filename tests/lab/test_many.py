@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, replayed
 
 pytestmark = pytest.mark.lab

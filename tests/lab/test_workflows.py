@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from crystaldeck import Failed, Server, Workflow, WorkflowStep
 
-from tests.support.lab import Lab
+from tests.support.machines.lab import Lab
 from tests.support.service import Service, mgo, quick
 from tests.support.waiting import wait_until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.reference import RECORDED
+from tests.support.session.reference import RECORDED
 
 HERE = Path(__file__).parent
 STANDS_FOR_ALL = "test_presence.py"

@@ -56,4 +56,6 @@ def test_every_mutation_is_caught_at_its_line(recorded: Path) -> None:
 def test_a_shell_cannot_hold_more_than_it_can(recorded: Path) -> None:
     deck = (recorded / "c14-mgo-hf-scf/mgo.d12").read_text()
     found = errors(deck.replace(" 0  0  8  2.  1.", " 0  0  8  3.  1."))
-    assert any(finding.line == 11 and "3. electrons in a shell that holds at most 2" in str(finding) for finding in found)
+    assert any(
+        finding.line == 11 and "3. electrons in a shell that holds at most 2" in str(finding) for finding in found
+    )

@@ -14,7 +14,7 @@ from app.crystal.outputs.results import SCHEMA_VERSION, Results
 from app.crystal.properties.bands import OCCUPIED, read_bands
 from app.crystal.properties.dos import read_dos
 from app.crystal.properties.fort25 import read_blocks
-from tests.support.reference import cases, compared, reference
+from tests.support.session.reference import cases, compared, reference
 
 FAILED = {"c17-nio-afm-maxcycle", "c17-one-cycle", "c14-fe-scf-failed", "c17-mackinawite-opt-failed", "c17-elastic-failed",
           "c17-itol-error", "c09-fe50-no-fort9"}  # fmt: skip

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from tests.support.reference import RECORDED
+from tests.support.session.reference import RECORDED
 
 
 def test_every_recorded_file_is_there_and_as_it_was() -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.crystal.decks.reading import read_deck
 from app.crystal.decks.rewriting import CannotRewrite, write_deck
 from tests.support.meaning import assert_keeps_its_meaning, role_of
-from tests.support.reference import RECORDED
+from tests.support.session.reference import RECORDED
 
 DECKS = sorted(path for pattern in ("*/*.d12", "*/*.d3", "*/INPUT") for path in RECORDED.glob(pattern))
 

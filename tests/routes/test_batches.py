@@ -20,6 +20,7 @@ TITLE = "replay mgo-scf/main.out seconds=0.1"
 
 async def until(client: httpx.AsyncClient, batch_id: str, state: str) -> dict[str, Any]:
     """The batch once it is in a state, nothing is left to do, and its jobs have ended."""
+
     def ready(batch: dict[str, Any]) -> bool:
         jobs = {row["job_state"] for row in batch["rows"]} - {None}
         return batch["state"] == state and not batch["busy"] and jobs <= {"completed", "failed", "cancelled"}

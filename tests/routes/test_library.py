@@ -63,9 +63,7 @@ async def test_a_template_is_made_used_changed_and_removed(app: FastAPI) -> None
     assert (await ada.get("/new/my_scf")).status_code == 404
 
 
-async def test_a_wrong_template_is_not_saved_and_says_why(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wrong_template_is_not_saved_and_says_why(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = await log_in(app)
     for wrong, words in (
         ({"template__toml": "id = ["}, "cannot be read"),

@@ -23,7 +23,7 @@ from app.services.context import Context, make_context
 from app.services.people import accounts
 from app.settings import Settings, load_settings
 from tests.support import databases
-from tests.support.ports import free_port
+from tests.support.machines.ports import free_port
 from tests.support.waiting import wait_until
 
 PASSWORD = "a long enough password"

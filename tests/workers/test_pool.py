@@ -17,7 +17,7 @@ import pytest
 from app.errors import InvalidInput, LimitReached, WorkStopped
 from app.workers.pool import MAX_ANSWER, MAX_QUESTION, Processes, Workers
 from app.workers.turns import Turns
-from tests.support.lab import REPOSITORY
+from tests.support.machines.lab import REPOSITORY
 from tests.support.waiting import wait_until
 
 MEMORY = 700 << 20

@@ -193,9 +193,9 @@ def test_faults_are_named_with_line_and_remedy(old: str, new: str, line: int, wo
 def test_a_shell_cannot_hold_more_than_it_can() -> None:
     deck = (CORPUS / "decks/magnesia.d12").read_text()
     found = errors(deck.replace("0 0 8  2.  1.", "0 0 8  3.  1."))
-    assert any(finding.line == 11 and "3. electrons in a shell that holds at most 2" in str(finding) for finding in found), (
-        found
-    )
+    assert any(
+        finding.line == 11 and "3. electrons in a shell that holds at most 2" in str(finding) for finding in found
+    ), found
 
 
 def test_files_that_a_deck_reads_are_missed() -> None:

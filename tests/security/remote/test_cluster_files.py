@@ -34,8 +34,8 @@ from app.transport.ssh import Endpoint, Login, SSHTransport, connect
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
 from tests.support.jobs import ended_job, job_in
+from tests.support.machines.sshd import BINARY, Sshd
 from tests.support.service import mgo
-from tests.support.sshd import BINARY, Sshd
 
 SECRET = b"the service's secret\n"
 JOB = "ada/job-abcdefghij"

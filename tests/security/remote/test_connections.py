@@ -27,8 +27,8 @@ from app.settings import ClusterSettings
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, running, settings_for
 from tests.support.jobs import job_in
+from tests.support.machines.sshd import BINARY, Sshd
 from tests.support.service import mgo
-from tests.support.sshd import BINARY, Sshd
 from tests.support.waiting import until
 
 Start = Callable[..., AbstractAsyncContextManager[FastAPI]]

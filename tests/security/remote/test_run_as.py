@@ -23,9 +23,9 @@ from app.services.upkeep import doctor
 from app.settings import ClusterSettings
 from app.transport.local import LocalTransport
 from tests.conftest import refuse_or_skip
-from tests.support import accounts
 from tests.support.app import make_actor, running, settings_for
 from tests.support.jobs import job_in
+from tests.support.machines import accounts
 from tests.support.service import mgo
 from tests.support.waiting import until
 

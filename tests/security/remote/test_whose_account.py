@@ -28,8 +28,8 @@ from app.settings import ClusterSettings
 from app.transport.host_keys import fingerprint
 from tests.conftest import refuse_or_skip
 from tests.support.app import make_actor, make_client, running, settings_for
+from tests.support.machines.sshd import BINARY, Sshd
 from tests.support.service import TERMINAL, mgo
-from tests.support.sshd import BINARY, Sshd
 from tests.support.waiting import until
 
 

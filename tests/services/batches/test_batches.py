@@ -176,7 +176,9 @@ async def test_a_sweep_stops_by_itself_once_it_has_converged(start: Callable[...
             await batch_sweeps.set_sweep(
                 context, ada, batch.id, [("shrink", "2, 4"), ("a", "4.1, 4.2")], tolerance=1e-4, stop=True
             )
-        count = await batch_sweeps.set_sweep(context, ada, batch.id, [("shrink", "2..24 step 2")], tolerance=1e-4, stop=True)
+        count = await batch_sweeps.set_sweep(
+            context, ada, batch.id, [("shrink", "2..24 step 2")], tolerance=1e-4, stop=True
+        )
         assert count == 12
         view = await checked(context, ada, batch)
         assert view.corners == [1, 12] and view.counts == {"ready": 12}

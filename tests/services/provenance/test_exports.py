@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import refuse_or_skip
-from tests.support import oracles
+from tests.support.session import oracles
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "crystal"
+RECORDED = Path(__file__).resolve().parents[4] / "shared" / "data" / "crystal"
 """Beside the project, not in it."""
 TABLE: dict[str, Counter[str]] = {}
 """By recorded file: names of the reference values, and how many numbers each held."""

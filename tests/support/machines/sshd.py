@@ -14,8 +14,8 @@ from pathlib import Path
 
 import asyncssh
 
-from tests.support.lab import _listens
-from tests.support.ports import free_port
+from tests.support.machines.lab import _listens
+from tests.support.machines.ports import free_port
 from tests.support.waiting import wait_until
 
 BINARY = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")

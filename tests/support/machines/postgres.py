@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.databases import migrate
-from tests.support.ports import free_port
+from tests.support.machines.ports import free_port
 from tests.support.waiting import wait_until
 
 ROOT = Path("/usr/lib/postgresql")

@@ -1,6 +1,6 @@
 """Programs of others that judge what we write, each in an environment of its own: their dependencies must not meet ours.
 
-    python -m tests.support.oracles aiida crates
+    python -m tests.support.session.oracles aiida crates
 
 makes these environments, which `scripts/test` does in the background while other tests run.
 """
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.lab import REPOSITORY
+from tests.support.machines.lab import REPOSITORY
 
 FOLDER = REPOSITORY / ".oracles"
 PACKAGES = {

@@ -21,12 +21,12 @@ from pathlib import Path
 import asyncssh
 
 from tests.support.corpus import CORPUS
-from tests.support.ports import free_port
+from tests.support.machines.ports import free_port
 from tests.support.waiting import wait_until
 
 USERS = ("alice", "bob")
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sshd", "sacctmgr")
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def missing() -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.lab import REPOSITORY
+from tests.support.machines.lab import REPOSITORY
 
 BESIDE = str(REPOSITORY.parent / "shared")
 OPENING = ("open", "os.listdir", "os.scandir", "os.chdir", "subprocess.Popen", "sqlite3.connect")
