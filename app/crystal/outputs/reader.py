@@ -6,15 +6,15 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
-from app.crystal.outputs.geometry import GeometrySection
 from app.crystal.outputs.marks import marked_lines, rules_of
-from app.crystal.outputs.responses import ResponseSection
 from app.crystal.outputs.results import Progress, Results
-from app.crystal.outputs.scf import ScfSection
+from app.crystal.outputs.sections.geometry import GeometrySection
+from app.crystal.outputs.sections.responses import ResponseSection
+from app.crystal.outputs.sections.scf import ScfSection
+from app.crystal.outputs.sections.verdict import VerdictSection
+from app.crystal.outputs.sections.vibrations import VibrationSection
 from app.crystal.outputs.series import Series
 from app.crystal.outputs.sheet import Sheet
-from app.crystal.outputs.verdict import VerdictSection
-from app.crystal.outputs.vibrations import VibrationSection
 
 _SECTIONS = (VerdictSection, ScfSection, GeometrySection, VibrationSection, ResponseSection)
 """In the order in which they hear of a line; they finish in the opposite one."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
-from app.crystal.outputs.marks import NUMBER
+from app.crystal.outputs.shapes.words import NUMBER
 
 MAX_CYCLES = 20_000
 """SCF cycles that are kept with their numbers; of older SCFs only the end stays."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.crystal.outputs.results import BandSummary
+from app.crystal.outputs.facts.electrons import BandSummary
 
 _HEAD = re.compile(r"#\s*NKPT\s+(\d+)\s+NBND\s+(\d+)\s+NSPIN\s+(\d+)")
 _PANEL = re.compile(r"#\s+(\d+)\s+(\S.*?)\s*$")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from app.crystal.files import BAND_FILE, ERROR_FILE, JOB_LOG
 from app.crystal.outputs.diagnosis import diagnose
+from app.crystal.outputs.facts.electrons import BandSummary
 from app.crystal.outputs.reader import OutputReader
-from app.crystal.outputs.results import BandSummary, Results
+from app.crystal.outputs.results import Results
 from app.crystal.properties.bands import BandError, read_bands
 from app.db.tables import Job
 from app.domain.verdict import ProgramWord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.crystal.outputs.results import Atom, Geometry, Optimization
+from app.crystal.outputs.facts.geometry import Atom, Geometry, Optimization
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
 from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 

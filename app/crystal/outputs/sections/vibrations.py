@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from app.crystal.outputs.marks import NUMBER, find_mark
-from app.crystal.outputs.results import IMAGINARY_CM1, Mode, Thermodynamics
+from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, Mode, Thermodynamics
+from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.series import MAX_VECTOR_ROWS, PhononPoint
+from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 
 _DISPLACEMENT_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")

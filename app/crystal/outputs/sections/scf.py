@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from app.crystal.constants import HARTREE_EV
-from app.crystal.outputs.marks import NUMBER
-from app.crystal.outputs.results import Populations
+from app.crystal.outputs.facts.electrons import Populations
 from app.crystal.outputs.series import NOTHING
+from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, number
 
 _EDGE = re.compile(rf"BANDS -[^;]*; *K +(\d+); EIG *({NUMBER})")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from app.crystal.outputs.marks import NUMBER
-from app.crystal.outputs.results import Dielectric, Elasticity, EnergyVolume
+from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
+from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, finite_number
 
 _COMPONENT = re.compile(rf"^ +0\.000 +(?P<axes>[XYZ]{{2}}) +{NUMBER} +{NUMBER} +(?P<value>{NUMBER})")

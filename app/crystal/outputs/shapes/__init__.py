@@ -1,0 +1,13 @@
+"""How lines of an output look that say something: for each kind how it begins, and its pattern. One module per subject.
+
+Line shapes were taken from published outputs of CRYSTAL06 to CRYSTAL23.
+"""
+
+from __future__ import annotations
+
+from app.crystal.outputs.shapes import geometry, responses, scf, verdict, vibrations
+
+SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
+    **scf.SHAPES, **geometry.SHAPES, **vibrations.SHAPES, **responses.SHAPES, **verdict.SHAPES,
+}  # fmt: skip
+"""Kind of line → how it begins, and its pattern. The first kind that fits is taken."""
