@@ -31,8 +31,8 @@ import asyncssh
 import httpx
 
 from tests.support.machines.lab import Lab
-from tests.support.service import Service, mgo, replayed
 from tests.support.machines.sshd import Sshd
+from tests.support.service import Service, mgo, replayed
 
 SECONDS = 30.0
 SETTLED = 15.0
