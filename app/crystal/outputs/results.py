@@ -16,7 +16,7 @@ from app.crystal.outputs.facts.geometry import Geometry, Optimization
 from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
 from app.crystal.outputs.facts.vibrations import Mode, Thermodynamics
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass
