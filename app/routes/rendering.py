@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import places
 from app.crystal.constants import HARTREE_EV
-from app.crystal.outputs.results import Results
+from app.crystal.outputs.stored import with_all_fields
 from app.domain.people.permissions import can
 from app.domain.resources import format_walltime
 from app.domain.states import Priority
@@ -24,6 +24,7 @@ from app.domain.sweeps import label
 from app.domain.templates.fields import FieldSpec
 from app.errors import CrystalDeckError
 from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
+from app.routes.tables import atom_table, formatted, number_table
 
 # A misspelt name is an error, not an empty cell.
 pages = Jinja2Templates(
@@ -81,14 +82,6 @@ def hartree(value: float | None) -> str:
     return "" if value is None else f"{value:.8f}"
 
 
-_NO_RESULTS = Results().as_dict()
-
-
-def with_all_fields(stored: dict[str, Any]) -> dict[str, Any]:
-    """The results read from an output as they are stored, with None for what an older reader did not know."""
-    return _NO_RESULTS | stored
-
-
 def told(value: Any) -> str:
     """A computed value as people read it: numbers with the digits that mean something, lists by their members."""
     if value is None:
@@ -104,6 +97,11 @@ def told(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {told(entry)}" for key, entry in value.items())
     return str(value)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 warning`, `2 warnings`; the plural is named where it is not made with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def in_ev(value: float | None) -> str:
@@ -137,7 +135,9 @@ def lights(spec: FieldSpec) -> str:
 
 pages.env.filters |= {
     "ago": ago,
+    "counted": counted,
     "file_size": file_size,
+    "formatted": formatted,
     "hartree": hartree,
     "px": px,
     "results": with_all_fields,
@@ -160,10 +160,12 @@ pages.env.globals |= {
     "lineage_nodes": lineage_nodes,
     "priorities": list(Priority),
     "lights": lights,
+    "number_table": number_table,
+    "atom_table": atom_table,
 }
 _UI = SimpleNamespace()
 pages.env.globals["ui"] = _UI
-for _subject in ("icons", "fields", "charts", "decks"):
+for _subject in ("icons", "fields", "charts", "decks", "results"):
     _macros = pages.env.get_template(f"macros/{_subject}.html").module
     vars(_UI).update({name: macro for name, macro in vars(_macros).items() if not name.startswith("_")})
 

@@ -1,0 +1,131 @@
+"""The part of a job's page that shows its results: every subject, outputs of every kind, and what an older reader left."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import is_dataclass
+from types import SimpleNamespace
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+from app.crystal.outputs.facts.responses import Elasticity
+from app.crystal.outputs.reader import read_output
+from app.crystal.outputs.results import Results
+from app.crystal.outputs.stored import with_all_fields
+from app.routes.rendering import pages
+from app.services.results.remedies import Remedies
+from tests.support.corpus import CORPUS
+
+OUTPUTS = sorted(CORPUS.glob("*/*.out*"))
+
+
+def shown(*outputs: tuple[str, dict[str, Any]]) -> str:
+    """The results of a job's outputs as its page shows them."""
+    results = [
+        SimpleNamespace(output=name, verdict=stored.get("verdict", "completed"), results=stored)
+        for name, stored in outputs
+    ]
+    view = SimpleNamespace(results=results, main_result=results[0].results if results else {})
+    return pages.env.get_template("jobs/results.html").render(view=view, remedies=Remedies())
+
+
+def words(html: str) -> str:
+    """The text alone, with single spaces."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def cells(html: str) -> list[list[str]]:
+    """The rows of all tables."""
+    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    return [[words(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in rows]
+
+
+@pytest.mark.parametrize("path", OUTPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_results_of_every_output_can_be_shown(path: Any) -> None:
+    stored = read_output(path.read_bytes()).as_dict()
+    html = shown((path.name, stored))
+    assert stored["verdict"] in words(html)
+    if stored["energy_total"] is not None:
+        assert f"{stored['energy_total']:.8f} Ha" in words(html)
+    for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
+        assert len({len(row) for row in cells(table)}) == 1, table
+
+
+def test_an_empty_document_of_an_older_reader_can_be_shown() -> None:
+    assert "Verdict" in shown(("a.out", {"verdict": "failed"}))
+    assert shown().strip() == ""
+
+
+def bare(hint: Any) -> Any:
+    """A part, or a list of one part, without any of its fields; None for what is no part."""
+    if is_dataclass(hint):
+        return {}
+    for inner in get_args(hint):
+        if (part := bare(inner)) is not None and get_origin(hint) is not dict:
+            return [part] if get_origin(hint) is list else part
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name, hint in get_type_hints(Results).items() if bare(hint) is not None])
+def test_a_part_that_lacks_all_its_fields_can_be_shown(name: str) -> None:
+    """As an older reader wrote it before the part had any of the fields of now."""
+    assert "Verdict" in shown(("a.out", {name: bare(get_type_hints(Results)[name])}))
+
+
+def test_charges_without_a_geometry_are_shown_by_the_number_of_the_atom() -> None:
+    html = shown(("a.out", {"populations": {"charges": [1.25, None], "spins": []}}))
+    assert cells(html) == [["Atom", "Charge / |e|"], ["1", "+1.2500"], ["2", "–"]]
+
+
+def test_charges_and_spins_stand_beside_their_atoms() -> None:
+    atoms = [{"number": 26, "symbol": "FE"}, {"number": 8, "symbol": "O"}]
+    populations = {"charges": [1.5, -1.5], "spins": [3.6, 0.25]}
+    html = shown(("a.out", {"populations": populations, "geometry": {"atoms": atoms}}))
+    assert cells(html)[1:] == [["1 FE", "+1.5000", "+3.6000"], ["2 O", "-1.5000", "+0.2500"]]
+
+
+def test_a_long_table_says_what_it_leaves_out() -> None:
+    html = shown(("a.out", {"populations": {"charges": [0.5] * 230}}))
+    assert len(cells(html)) == 201 and "The first 200 of 230 rows" in words(html)
+
+
+def test_a_column_without_any_value_is_left_out() -> None:
+    states = [{"temperature": 298.15, "pressure": 0.1, "gibbs_energy": -1.5}]
+    html = shown(("a.out", {"thermodynamics": states}))
+    assert cells(html) == [["T / K", "p / MPa", "EL+E0+ET+PV−TS / Ha"], ["298.15", "0.1", "-1.50000000"]]
+
+
+def test_a_tensor_names_its_axes_and_its_unit() -> None:
+    constants = [[300.0 if row == column else 100.0 for column in range(6)] for row in range(6)]
+    html = shown(("a.out", {"elasticity": {"constants": constants, "bulk_modulus": 166.667}}))
+    assert cells(html)[0] == ["GPa", "xx", "yy", "zz", "yz", "xz", "xy"]
+    assert cells(html)[2][:3] == ["yy", "100.00", "300.00"]
+    assert "Elastic constants, bulk modulus 166.67 GPa" in words(html)
+
+
+def test_one_warning_is_not_called_warnings() -> None:
+    assert "1 warning " in words(shown(("a.out", {"warnings": ["WARNING **** SYMM"]})))
+    assert "2 warnings" in words(shown(("a.out", {"warnings": ["a", "b"]})))
+
+
+def test_each_output_shows_its_own_values() -> None:
+    html = shown(
+        ("main.out", {"verdict": "completed", "energy_total": -1.0}),
+        ("bands.outp", {"verdict": "failed", "dielectric": {"electronic": [[2.0, 0, 0], [0, 2.0, 0], [0, 0, 2.0]]}}),
+    )
+    assert html.count('id="energy"') == 1
+    assert words(html).index("bands.outp") < words(html).index("Dielectric tensor")
+
+
+def test_stored_results_get_the_fields_of_now_in_all_depths() -> None:
+    filled = with_all_fields({"elasticity": {"bulk_modulus": 5.0}, "modes": [{"first": 1}], "geometry": None})
+    assert filled["elasticity"] == {**vars(Elasticity()), "bulk_modulus": 5.0}
+    assert filled["modes"][0]["first"] == 1 and filled["modes"][0]["raman_intensity"] is None
+    assert filled["modes"][0]["frequency_cm1"] is None
+    assert filled["geometry"] is None and filled["populations"] is None and filled["thermodynamics"] == []
+
+
+def test_what_is_stored_completely_stays_as_it_is() -> None:
+    stored = read_output((CORPUS / "mgo-scf" / "main.out").read_bytes()).as_dict()
+    assert with_all_fields(stored) == stored
