@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType
@@ -22,8 +22,7 @@ def with_all_fields(stored: Mapping[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _Field:
     name: str
-    default: Any
-    """Called for a new value."""
+    default: Callable[[], Any]
     part: type | None
     """The dataclass in it, if any: by itself, or as the members of a list."""
 
@@ -34,10 +33,10 @@ def _fields(owner: type) -> tuple[_Field, ...]:
     return tuple(_Field(field.name, _default(field), _part(hints[field.name])) for field in fields(owner))
 
 
-def _default(field: Any) -> Any:
+def _default(field: Any) -> Callable[[], Any]:
     if field.default_factory is not MISSING:
-        part = field.default_factory
-        return (lambda: asdict(part())) if is_dataclass(part) else part
+        make: Callable[[], Any] = field.default_factory
+        return (lambda: asdict(make())) if is_dataclass(make) else make
     value = None if field.default is MISSING else field.default
     return lambda: value
 
