@@ -11,10 +11,10 @@ from typing import Any, Literal
 from app.crystal.constants import HARTREE_EV
 from app.crystal.files import is_fort25
 from app.crystal.properties.bands import BandError, Bands, read_bands
+from app.crystal.properties.crgra import read_stretches
 from app.crystal.properties.dos import Dos, DosError, projection_names, read_dos
-from app.crystal.properties.fort25 import bands_of as fort25_bands
-from app.crystal.properties.fort25 import dos_of as fort25_dos
-from app.crystal.properties.fort25 import read_blocks
+from app.crystal.properties.fort25 import latest_bands, latest_dos
+from app.crystal.properties.paths import name_nodes
 from app.domain.drawing.bands import WINDOW, BandChart, BandSet, DosLine, electronic_chart, overlaid_chart
 from app.domain.drawing.charts import Chart, line_chart
 from app.domain.drawing.tabular import as_csv
@@ -130,41 +130,65 @@ class Source:
 
 
 def read(source: Source) -> Electronic:
-    """What the files hold; what cannot be read is among the problems."""
-    band_file, dos_file = source.band_file, source.dos_file
+    """What the files hold; what cannot be read, and what they hold beside it, is among the problems."""
     problems: list[str] = []
-    bands, dos = None, None
-    if band_file is not None:
-        try:
-            text = _text(band_file)
-            bands = fort25_bands(read_blocks(text)) if is_fort25(band_file.name) else read_bands(text)
-        except (ValueError, OSError) as error:
-            if not (is_fort25(band_file.name) and isinstance(error, BandError)):
-                problems.append(f"{band_file.name}: {error}")
-    if dos_file is not None:
-        try:
-            text = _text(dos_file)
-            dos = fort25_dos(read_blocks(text)) if is_fort25(dos_file.name) else read_dos(text)
-        except (ValueError, OSError) as error:
-            if not (is_fort25(dos_file.name) and isinstance(error, DosError)):
-                problems.append(f"{dos_file.name}: {error}")
+    bands = _bands(source.band_file, problems) if source.band_file is not None else None
+    dos = _dos(source.dos_file, problems) if source.dos_file is not None else None
     if dos is not None and dos.fermi is None:
         # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
         dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(source.fort25))
         if dos.fermi is None:
-            problems.append(
-                f"{dos_file.name if dos_file else ''}: its energies are absolute, and no file gives the Fermi energy"
-            )
+            name = source.dos_file.name if source.dos_file else ""
+            problems.append(f"{name}: its energies are absolute, and no file gives the Fermi energy")
             dos = None
     return Electronic(
         source.job_id,
         source.name,
         bands,
-        _nodes(bands, source.deck) if bands is not None else [],
+        name_nodes(bands, source.deck, _bands_beside(source)) if bands is not None else [],
         dos,
         _names(dos, projection_names(source.deck, source.symbols)) if dos is not None else [],
         problems=problems,
     )
+
+
+def _bands(file: Path, problems: list[str]) -> Bands | None:
+    try:
+        if not is_fort25(file.name):
+            return read_bands(_text(file))
+        latest = latest_bands(read_stretches(_text(file)))
+    except (ValueError, OSError) as error:
+        # A fort.25 may well hold densities alone.
+        if not (is_fort25(file.name) and isinstance(error, BandError) and error.absent):
+            problems.append(f"{file.name}: {error}")
+        return None
+    if latest.note:
+        problems.append(f"{file.name}: {latest.note}")
+    return latest.value
+
+
+def _dos(file: Path, problems: list[str]) -> Dos | None:
+    try:
+        if not is_fort25(file.name):
+            return read_dos(_text(file))
+        latest = latest_dos(read_stretches(_text(file)))
+    except (ValueError, OSError) as error:
+        if not (is_fort25(file.name) and isinstance(error, DosError) and error.absent):
+            problems.append(f"{file.name}: {error}")
+        return None
+    if latest.note:
+        problems.append(f"{file.name}: {latest.note}")
+    return latest.value
+
+
+def _bands_beside(source: Source) -> Bands | None:
+    """The bands of the fort.25 beside a BAND.DAT: it tells the points of the path also where that does not."""
+    if source.fort25 is None or source.fort25 == source.band_file:
+        return None
+    try:
+        return latest_bands(read_stretches(_text(source.fort25))).value
+    except (ValueError, OSError):
+        return None
 
 
 def draw_chart(electronic: Electronic, window: tuple[float, float] | None = None) -> BandChart | None:
@@ -184,26 +208,20 @@ def as_table(electronic: Electronic, kind: Literal["bands", "dos"]) -> str:
 
 def _fermi(fort25: Path | None) -> float | None:
     """The Fermi energy that a fort.25 tells, where there is one."""
-    try:
-        return read_blocks(_text(fort25))[0].fermi if fort25 is not None else None
-    except (ValueError, OSError, IndexError):
+    if fort25 is None:
         return None
+    try:
+        stretches = read_stretches(_text(fort25))
+    except (ValueError, OSError):
+        return None
+    blocks = [block for stretch in stretches for block in stretch.blocks if block.subject == "electrons"]
+    # Of several runs, which may be of different calculations, the last counts as everywhere.
+    return blocks[-1].fermi if blocks else None
 
 
 def _text(path: Path) -> str:
     with open_regular(path) as file:
         return file.read().decode("utf-8", "replace")
-
-
-def _nodes(bands: Bands, deck: str) -> list[tuple[float, str]]:
-    """Nodes of the path with the names that the title of BAND gives them: `G-X-U|K-G`."""
-    lines = deck.split("\n")
-    place = next((index for index, line in enumerate(lines) if line.strip() == "BAND"), len(lines))
-    title = (lines[place + 1].split() or [""])[0] if place + 1 < len(lines) else ""
-    labels = [{"G": "Γ"}.get(part, part) for part in title.split("-")]
-    if len(labels) == len(bands.nodes):
-        return [(at, label) for (at, _), label in zip(bands.nodes, labels, strict=True)]
-    return bands.nodes
 
 
 def _names(dos: Dos, wanted: Sequence[str]) -> list[str]:
@@ -251,14 +269,16 @@ def overlay(sources: Sequence[Source]) -> Overlaid:
     """Bands along the path of the first job that has any, and total densities of states."""
     spectra = [read(source) for source in sources]
     with_bands = [spectrum for spectrum in spectra if spectrum.bands is not None and len(spectrum.nodes) > 1]
-    same = [spectrum for spectrum in with_bands if spectrum.path == with_bands[0].path]
+    # Points that nobody names may be any.
+    alike = [spectrum.path == with_bands[0].path and all(spectrum.path) for spectrum in with_bands]
+    same = [spectrum for spectrum, along in zip(with_bands, alike, strict=True) if along]
     chart = overlaid_chart([spectrum.band_set() for spectrum in same]) if len(same) > 1 else None
     dense = [spectrum for spectrum in spectra if spectrum.dos is not None]
     lines = [(spectrum.name, _density(spectrum)) for spectrum in dense]
     return Overlaid(
         chart,
         [spectrum.job_id for spectrum in same],
-        [spectrum.name for spectrum in with_bands if spectrum.path != with_bands[0].path],
+        [spectrum.name for spectrum, along in zip(with_bands, alike, strict=True) if not along],
         line_chart(lines, "E − E_F / eV", "DOS / (states/eV/cell)") if len(lines) > 1 else None,
         [spectrum.job_id for spectrum in dense],
     )

@@ -24,6 +24,11 @@ OCCUPIED = 1e-5
 class BandError(ValueError):
     """The file is no BAND.DAT, or is cut."""
 
+    def __init__(self, words: str, *, absent: bool = False) -> None:
+        super().__init__(words)
+        self.absent = absent
+        """The file is whole, and holds other things."""
+
 
 @dataclass(frozen=True)
 class Bands:
@@ -32,8 +37,10 @@ class Bands:
     distances: np.ndarray
     energies: np.ndarray
     nodes: list[tuple[float, str]]
-    """Ends of the path's lines: distance, and the point as `(i,j,k)/shrink` or a letter."""
+    """Ends of the path's lines: distance, and the point as `(i,j,k)/shrink` or a letter, which may say nothing: see `paths`."""
     fermi: float | None
+    subject: str = "electrons"
+    """Or `phonons`: those are wavenumbers in cm⁻¹, and have no Fermi energy."""
 
     def summary(self) -> BandSummary:
         """Edges and mean energies on the absolute scale of the calculation, hartree."""

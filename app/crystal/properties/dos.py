@@ -18,6 +18,11 @@ MAX_NUMBERS = 5_000_000
 class DosError(ValueError):
     """The file is no DOSS.DAT, or is cut."""
 
+    def __init__(self, words: str, *, absent: bool = False) -> None:
+        super().__init__(words)
+        self.absent = absent
+        """The file is whole, and holds other things."""
+
 
 @dataclass(frozen=True)
 class Dos:

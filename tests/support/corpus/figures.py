@@ -68,10 +68,15 @@ def band_blocks(path: Path, spins: Sequence[Model], fermi: float, state: int = 0
     """The bands of fort.25: a block for each line, energies on the absolute scale."""
     lines = []
     for model in spins:
-        for segment, points in path.parts:
-            rows = [[energy + fermi for energy in model(point)] for point in points]
-            flat = [energy for row in rows for energy in row]
-            edges, ends = (min(flat), max(flat)), (*segment.start, *segment.end)
+        parts = [
+            (segment, [[energy + fermi for energy in model(point)] for point in points])
+            for segment, points in path.parts
+        ]
+        # Every segment tells the range of all of them.
+        every = [energy for _, rows in parts for row in rows for energy in row]
+        edges = (min(every), max(every))
+        for segment, rows in parts:
+            flat, ends = [energy for row in rows for energy in row], (*segment.start, *segment.end)
             lines += _block(state, "BAND", len(rows[0]), len(rows), path.step(segment), fermi, edges, ends, flat)
     return "\n".join(lines) + "\n"
 
@@ -88,6 +93,14 @@ def dos_blocks(
                 state, "DOSS", 1, len(values), step, fermi, (0.0, energies[0] + fermi), (number, 5, 0, 0, 0, 0), shown
             )
     return "\n".join(lines) + "\n"
+
+
+def block(
+    state: int, kind: str, rows: int, columns: int, step: float, fermi: float,
+    second: tuple[float, float], integers: Sequence[int], values: Sequence[float],
+) -> str:  # fmt: skip
+    """One block of fort.25: `state` is 0 or 2 for a closed shell, 1 or 3 for an open one."""
+    return "\n".join(_block(state, kind, rows, columns, step, fermi, second, integers, values)) + "\n"
 
 
 def _block(
