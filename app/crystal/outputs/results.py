@@ -13,10 +13,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from app.crystal.outputs.facts.electrons import BandSummary, Populations
 from app.crystal.outputs.facts.geometry import Geometry, Optimization
+from app.crystal.outputs.facts.properties import WaveFunction
 from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
 from app.crystal.outputs.facts.vibrations import Mode, Thermodynamics
 
 SCHEMA_VERSION = 3
+WAVE_FUNCTION = "wave function"
+"""Kind of the energy that properties repeats: of the SCF that made its wave function."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Results:
     dielectric: Dielectric | None = None
     elasticity: Elasticity | None = None
     energy_volume: EnergyVolume | None = None
+    wave_function: WaveFunction | None = None
     bands: BandSummary | None = None
     wall_time_s: float | None = None
     normal_end: bool = False
@@ -67,6 +71,11 @@ class Results:
     remedy: str | None = None
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def own_energy(self) -> float | None:
+        """The energy that this output computed: properties repeats that of the wave function, without all corrections."""
+        return None if self.energy_kind == WAVE_FUNCTION else self.energy_total
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which knows no NaN and no infinity: what was not finite is unknown."""

@@ -181,7 +181,7 @@ async def _keep_results(session: WriteSession, read: dict[str, dict[str, Results
             if row is None:
                 row = JobResult(job_id=job_id, output=output, verdict="", results={})
                 fresh.append(row)
-            row.verdict, row.energy_total, row.gap_ev = results.verdict, results.energy_total, results.gap_ev
+            row.verdict, row.energy_total, row.gap_ev = results.verdict, results.own_energy, results.gap_ev
             row.preview, row.results = results.preview, results.as_dict()
     await insert_rows(session, fresh)
 

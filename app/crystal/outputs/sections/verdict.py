@@ -8,6 +8,9 @@ from app.crystal.outputs.diagnosis import diagnose
 from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sheet import Section, Sheet, keep, number
 
+_NO_TITLE = re.compile(r" *PROCESS +\d+ +OF +\d+ +WORKING| *(?:INFORMATION|WARNING) \*{4}")
+"""What parallel programs print before the title."""
+
 
 class VerdictSection(Section):
     """Banner, end line, errors and warnings."""
@@ -16,6 +19,8 @@ class VerdictSection(Section):
         super().__init__(sheet)
         self._starts = self._ends = 0
         self._test_only = False
+        self._boxed, self._candidate = False, ""
+        """Whether a rule was printed since the start, and the words below it."""
 
     # -- identity ----------------------------------------------------------------------------------------------
 
@@ -44,15 +49,33 @@ class VerdictSection(Section):
     def on_started(self, match: re.Match[str], line: str) -> None:
         """A program has begun; the title of its deck follows."""
         self._starts += 1
+        self._boxed, self._candidate = False, ""
         self.sheet.table = self._row_title if self._starts == 1 else None
 
     def _row_title(self, line: str) -> bool:
-        """The first words after the start; properties puts them into a box, or finds nothing to begin with."""
-        if (mark := find_mark(line)) and mark[0] == "error":
+        """The first words after the start, but for those of the processes and of the program itself.
+
+        properties prints the title in a box, above its own name; where that is not its second line, the first is no title.
+        """
+        mark = find_mark(line)
+        if mark and mark[0] in ("error", "ended", "started"):
             return False
-        if line.strip(" *\n"):
+        if self._candidate:
+            if mark and mark[0] == "properties":
+                self.sheet.results.title = self._candidate
+            return False
+        if not line.strip(" *\n"):
+            self._boxed |= "****" in line
+            return True
+        if _NO_TITLE.match(line):
+            return True
+        if not self._boxed:
             self.sheet.results.title = line.strip()
             self.sheet.table = None
+            return True
+        if mark:
+            return False
+        self._candidate = line.strip()
         return True
 
     def on_ended(self, match: re.Match[str], line: str) -> None:
