@@ -165,7 +165,7 @@ pages.env.globals |= {
 }
 _UI = SimpleNamespace()
 pages.env.globals["ui"] = _UI
-for _subject in ("icons", "fields", "charts", "decks", "results"):
+for _subject in ("icons", "fields", "forms", "tables", "charts", "decks", "results"):
     _macros = pages.env.get_template(f"macros/{_subject}.html").module
     vars(_UI).update({name: macro for name, macro in vars(_macros).items() if not name.startswith("_")})
 

@@ -85,6 +85,12 @@ class Draft:
         ticks = {k: self.values.get(k, "") for k, f in fields.items() if f.type in ("boolean", "multichoice")}
         return filled | ticks
 
+    @property
+    def import_failed(self) -> bool:
+        """Whether the error is about the structure that was to be imported."""
+        fields = self.error.fields if self.error is not None else []
+        return any(one.field in ("structure.file", "structure.tolerance") for one in fields)
+
     def with_error(self, error: CrystalDeckError) -> Draft:
         """The same form with an error to show."""
         return replace(self, error=error, asked=True)
