@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.crystal.constants import BOHR, HARTREE_EV
+from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
 from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
 from app.crystal.elements import atomic_number, minimal_basis_size
@@ -63,6 +64,10 @@ def facts_of(values: Mapping[str, Any], supplies: Supplies, names: set[str]) -> 
     structure = geometry.structure
     facts: dict[str, Any] = {"geometry": geometry, "structure": structure}
     facts |= _method(values) | _basis(values, supplies, structure)
+    try:
+        check_atoms(values, geometry, expand_ranges)
+    except AtomError as wrong:
+        raise Wrong(wrong.error) from wrong
     _check_spins(values, geometry)
     if "first_band" in names:
         facts |= _band_range(geometry, values, supplies)
@@ -89,7 +94,7 @@ def _method(values: Mapping[str, Any]) -> dict[str, Any]:
     functional = values.get("functional")
     if functional is None:
         return {"functional_keyword": None}
-    if values.get("dispersion", "none") == "none":
+    if values.get("dispersion", "none") in ("none", "own"):
         return {"functional_keyword": functional}
     if functional not in D3_FUNCTIONALS:
         known = ", ".join(D3_FUNCTIONALS)
@@ -153,11 +158,7 @@ def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
     if not rows or geometry.atoms is None or structure is None:
         return
     spins = {row["atom"]: row["spin"] for row in rows}
-    if beyond := [atom for atom in spins if atom > geometry.atoms]:
-        raise Wrong(
-            FieldError("atomspin", f"names atom {beyond[0]}, but the cell has only {geometry.atoms}", str(beyond[0]))
-        )
-    if geometry.supercell or geometry.external:
+    if geometry.supercell or geometry.external or rebuilds_cell(values):
         return
     start = 1
     for number, count in enumerate(structure.multiplicities, start=1):

@@ -84,6 +84,18 @@ def test_text_is_never_escaped() -> None:
         ({"atoms": []}, "atoms", "1 to 1000 rows"),
         ({"basis_set": "STO-3G", "atoms": [["Cs", 0, 0, 0], ["I", 0.5, 0.5, 0.5]]}, "basis_set", "does not cover Cs"),
         ({"method": "DFT", "functional": "PBESOL0", "dispersion": "D3"}, "dispersion", "parametrised only for"),
+        ({"ghosts": "3"}, "ghosts", "names atom 3, but the cell has only 2"),
+        ({"ghosts": "2-1"}, "ghosts", "not a range"),
+        ({"eigshift": [[3, 1, 1, 0.3, 0]]}, "eigshift", "names atom 3"),
+        (
+            {"basis_kind": "explicit", "basis_text": BASIS, "occupations": [[1, "2/8"]]},
+            "occupations",
+            "2 occupations, but its basis set has 3 shells",
+        ),
+        ({"spin": True, "spinlock": 2, "betalock": 9}, "betalock", "cannot be locked together"),
+        ({"spin_orbit": True}, "basis_kind", "pseudopotentials with spin–orbit terms"),
+        ({"method": "DFT", "functional": "own", "dispersion": "D3"}, "dispersion", "parametrised only for"),
+        ({"method": "DFT", "dispersion": "own"}, "d3_s8", "is required"),
         ({"basis_kind": "explicit", "basis_text": "12 3\x00"}, "basis_text", "control characters"),
     ],
 )
@@ -239,7 +251,7 @@ def test_presets_of_templates_are_valid_answers(tmp_path: Path) -> None:
     for template in LIBRARY.all():
         if template.spec.id == "raw":
             continue
-        assert [preset.id for preset in template.spec.presets] == ["fast", "balanced", "tight"]
+        assert [preset.id for preset in template.spec.presets][:3] == ["fast", "balanced", "tight"]
         for preset in template.spec.presets:
             values = {
                 key: value for key, value in preset.values.items() if template.spec.id != "molecule" or key not in _NET
