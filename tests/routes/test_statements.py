@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.db.tables import Job, JobEvent, JobFile, JobResult, RemoteJob, Session, User, now
+from app.db.tables import Job, JobAttachment, JobEvent, JobFile, JobResult, RemoteJob, Session, User, now
 from app.domain.people.permissions import Actor, Role
 from app.domain.people.secrets import digest
 from app.domain.workflows.definition import read_workflow
@@ -78,6 +78,16 @@ class Site:
             JobFile(job_id=job.id, name=job.outputs[0], size=9, sha256="x", role="output"),
             JobResult(job_id=job.id, output=job.outputs[0], verdict=state, energy_total=-270.0, results=held),
         )  # fmt: skip
+
+
+    async def leaves_on_the_same_wave_function(self, job: Job, name: str, data: bytes) -> None:
+        """A file that a job left, which took along the wave function of an earlier job."""
+        (self.context.job_folder(job.id) / "files" / name).write_bytes(data)
+        left = JobFile(job_id=job.id, name=name, size=len(data), sha256="y", role="data")
+        taken = JobAttachment(
+            job_id=job.id, field="wavefunction", name="fort.9", sha256="z", size=9, source="job:abcdef/fort.9"
+        )
+        await self.put(job, "completed", left, taken)
 
 
 @pytest.fixture
@@ -151,6 +161,25 @@ async def test_the_end_of_a_job_costs_its_page_few_statements_with_figures(site:
     )
     assert len(sent) <= MOST, "\n".join(sent)
     assert loads(sent, *HEAVY) == []
+
+
+async def test_bands_beside_the_densities_of_another_job_cost_no_more(site: Site) -> None:
+    """The job left bands alone; another one, on the same wave function, left densities of states: figures show both."""
+    bands, densities = await site.job("bands"), await site.job("densities")
+    await site.runs(bands)
+    page = await page_of(site, bands)
+    for job, name, path in (
+        (densities, "DOSS.DAT", CORPUS / "mgo-dos" / "main.DOSS"),
+        (bands, "BAND.DAT", CORPUS / "mgo-bands" / "main.BAND"),
+    ):
+        await site.ends(job)
+        await site.leaves_on_the_same_wave_function(job, name, path.read_bytes())
+    names = names_of_all([told(Topic.PROGRESS, bands, cycle=9), told(Topic.JOB, bands, state="completed")], bands.id)
+    texts, sent = await heard(site, page, *names)
+    [figures] = [text for text in texts if "figure-electronic" in text]
+    assert "DOS / (states/eV/cell)" in figures and f'href="/jobs/{densities.id}"' in figures
+    assert len(sent) <= MOST, "\n".join(sent)
+    assert loads(sent, "script", "parameters") == []
 
 
 async def test_a_failure_costs_no_more_though_remedies_need_the_parameters(site: Site) -> None:

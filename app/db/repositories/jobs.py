@@ -400,28 +400,23 @@ async def file_names(session: ReadSession, job_ids: Collection[str]) -> dict[str
     return found
 
 
-async def decks_and_results(
-    session: ReadSession, job_ids: Collection[str]
-) -> dict[str, tuple[dict[str, str], list[dict[str, Any]]]]:
-    """The decks of jobs and what was read from their outputs, by job id."""
-    query = (
-        select(Job.id, Job.decks, JobResult.results)
-        .join(JobResult, col(JobResult.job_id) == col(Job.id), isouter=True)
-        .where(col(Job.id).in_(list(job_ids)))
-        .order_by(col(JobResult.id))
-    )
-    found: dict[str, tuple[dict[str, str], list[dict[str, Any]]]] = {}
-    for job_id, decks, held in (await session.exec(query)).all():
-        results = found.setdefault(job_id, (dict(decks), []))[1]
-        if held is not None:
-            results.append(dict(held))
-    return found
-
-
 async def results(session: ReadSession, job_id: str) -> list[JobResult]:
     """What was read from each output of a job, in the order in which they were written."""
     query = select(JobResult).where(JobResult.job_id == job_id).order_by(col(JobResult.id))
     return list((await session.exec(query)).all())
+
+
+async def with_results(session: ReadSession, job_id: str) -> tuple[Job, list[JobResult]] | None:
+    """A job without decks, script and parameters, and what was read from its outputs, in the order they were written."""
+    query = (
+        select(Job, JobResult)
+        .join(JobResult, col(JobResult.job_id) == col(Job.id), isouter=True)
+        .where(Job.id == job_id)
+        .order_by(col(JobResult.id))
+        .options(*LIGHT)
+    )
+    rows = (await session.exec(query)).all()
+    return (rows[0][0], [result for _, result in rows if result is not None]) if rows else None
 
 
 async def older_results(session: ReadSession, version: int, limit: int) -> list[JobResult]:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 
 from app.db.sessions import ReadSession, WriteSession
-from app.db.tables import FormDraft, JobAttachment, JobFile, LibraryBasis, LibraryTemplate, StoredFile, now
+from app.db.tables import FormDraft, JobAttachment, LibraryBasis, LibraryTemplate, StoredFile, now
 
 
 async def stamp(session: ReadSession) -> tuple[int, int]:
@@ -63,23 +63,6 @@ async def attachments_of(session: ReadSession, job_ids: Collection[str]) -> dict
         for row in (await session.exec(query)).all():
             found.setdefault(row.job_id, []).append(row)
     return found
-
-
-async def sibling_with_file(session: ReadSession, job_id: str, name: str, left: Sequence[str]) -> str:
-    """The newest other job that took along the same file under this name and left one of the files `left`; empty: none."""
-    own = select(JobAttachment.source).where(JobAttachment.job_id == job_id, JobAttachment.name == name)
-    query = (
-        select(JobAttachment.job_id)
-        .join(JobFile, col(JobFile.job_id) == col(JobAttachment.job_id))
-        .where(
-            JobAttachment.name == name,
-            JobAttachment.job_id != job_id,
-            col(JobAttachment.source).in_(own),
-            col(JobFile.name).in_(left),
-        )
-        .order_by(col(JobAttachment.id).desc())
-    )
-    return (await session.exec(query)).first() or ""
 
 
 async def taken_from(session: ReadSession, job_ids: Collection[str]) -> list[JobAttachment]:

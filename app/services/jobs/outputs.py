@@ -13,7 +13,7 @@ from app.domain.states import TERMINAL, JobState
 from app.errors import NotFound
 from app.library.kept import find, is_inside
 from app.services.context import Context
-from app.services.jobs.existing import existing_job
+from app.services.jobs.existing import existing_job, no_job
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,13 @@ async def record_of(context: Context, actor: Actor, job_id: str) -> Record:
     Raises:
         NotFound: no such job.
     """
-    job = await job_of(context, actor, job_id)
+    require(actor, "job.read")
     async with context.database.read() as session:
-        return Record(job, await jobs.files(session, job_id), await jobs.results(session, job_id))
+        stored = await jobs.with_results(session, job_id)
+        if stored is None:
+            raise no_job(job_id)
+        job, results = stored
+        return Record(job, await jobs.files(session, job_id), results)
 
 
 async def main_output(context: Context, actor: Actor, job_id: str) -> Output:

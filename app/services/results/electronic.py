@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from app.crystal.files import BAND_FILES, DOS_FILE, DOS_FILES, WAVEFUNCTION
-from app.db.repositories import jobs, library
+from app.db.repositories import jobs, spectra
+from app.db.repositories.spectra import JobSpectra
 from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
 from app.domain.people.permissions import Actor
@@ -29,20 +30,19 @@ async def electronic(context: Context, actor: Actor, job_id: str, *, dos_of: str
     """
     job = await job_of(context, actor, job_id)
     own = (await sources_of(context, [job])).get(job_id)
-    found = await _read(context, actor.user_id, job, own)
+    found = await _read(context, actor.user_id, own) if own else Electronic(job_id, job.name)
     return await _beside(context, actor, found, dos_of)
 
 
 async def of_record(context: Context, actor: Actor, record: Record) -> Electronic | None:
     """The same for a job that was read already; None: it left none of both."""
-    job = record.job
-    if not _has_any(context, job.id, record.names):
+    job_id = record.job.id
+    if not _has_any(context, job_id, record.names):
         return None
     async with context.database.read() as session:
-        decks, results = (await jobs.decks_and_results(session, [job.id]))[job.id]
-    own = _source(context, job, record.names, results, decks)
+        own = _source(context, (await spectra.of_jobs(session, [job_id]))[job_id])
     try:
-        return await _beside(context, actor, await _read(context, actor.user_id, job, own), "")
+        return await _beside(context, actor, await _read(context, actor.user_id, own), "") if own else None
     except NotFound:
         return None
 
@@ -53,12 +53,13 @@ async def _beside(context: Context, actor: Actor, found: Electronic, dos_of: str
     Raises:
         NotFound: there is neither.
     """
-    other = dos_of
-    if not other and found.bands is not None and found.dos is None:
+    other: Source | None = None
+    if dos_of and dos_of != found.job_id:
+        other = (await sources_of(context, [await job_of(context, actor, dos_of)])).get(dos_of)
+    elif not dos_of and found.bands is not None and found.dos is None:
         other = await _companion(context, found.job_id)
-    if other and other != found.job_id:
-        job = await job_of(context, actor, other)
-        beside = await _read(context, actor.user_id, job, (await sources_of(context, [job])).get(other))
+    if other is not None:
+        beside = await _read(context, actor.user_id, other)
         if beside.dos is not None:
             found = replace(
                 found,
@@ -73,15 +74,13 @@ async def _beside(context: Context, actor: Actor, found: Electronic, dos_of: str
     return found
 
 
-async def shown(context: Context, user: int, job: Job, source: Source) -> Electronic | None:
+async def shown(context: Context, user: int, source: Source) -> Electronic | None:
     """What can be drawn of a job, if anything."""
-    found = await _read(context, user, job, source)
+    found = await _read(context, user, source)
     return found if found.bands is not None or found.dos is not None else None
 
 
-async def _read(context: Context, user: int, job: Job, source: Source | None) -> Electronic:
-    if source is None:
-        return Electronic(job.id, job.name)
+async def _read(context: Context, user: int, source: Source) -> Electronic:
     return await context.workers.run(user, read, source, room=ROOM)
 
 
@@ -92,32 +91,24 @@ async def sources_of(context: Context, rows: Sequence[Job]) -> dict[str, Source]
     """
     async with context.database.read() as session:
         names = await jobs.file_names(session, [job.id for job in rows])
-        leaving = [job for job in rows if _has_any(context, job.id, names.get(job.id, []))]
-        if not leaving:
-            return {}
-        stored = await jobs.decks_and_results(session, [job.id for job in leaving])
-    found = {}
-    for job in leaving:
-        decks, results = stored[job.id]
-        if (source := _source(context, job, names[job.id], results, decks)) is not None:
-            found[job.id] = source
-    return found
+        leaving = [job.id for job in rows if _has_any(context, job.id, names.get(job.id, []))]
+        stored = await spectra.of_jobs(session, leaving) if leaving else {}
+    sources = ((job_id, _source(context, stored[job_id])) for job_id in leaving)
+    return {job_id: source for job_id, source in sources if source is not None}
 
 
 def _has_any(context: Context, job_id: str, names: Sequence[str]) -> bool:
     return any(first_of(context, job_id, names, wanted) is not None for wanted in (BAND_FILES, DOS_FILES))
 
 
-def _source(
-    context: Context, job: Job, names: Sequence[str], results: Sequence[Mapping[str, Any]], decks: Mapping[str, str]
-) -> Source | None:
-    band_file = first_of(context, job.id, names, BAND_FILES)
-    dos_file = first_of(context, job.id, names, DOS_FILES)
+def _source(context: Context, job: JobSpectra) -> Source | None:
+    band_file = first_of(context, job.id, job.files, BAND_FILES)
+    dos_file = first_of(context, job.id, job.files, DOS_FILES)
     if band_file is None and dos_file is None:
         return None
-    deck = next((text for name, text in decks.items() if name.endswith(".d3")), "")
-    fort25 = first_of(context, job.id, names, DOS_FILES[2:])
-    return Source(job.id, job.name, deck, band_file, dos_file, fort25, _symbols(results))
+    deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
+    fort25 = first_of(context, job.id, job.files, DOS_FILES[2:])
+    return Source(job.id, job.name, deck, band_file, dos_file, fort25, _symbols(job.results))
 
 
 async def chart(
@@ -143,7 +134,8 @@ def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     return {}
 
 
-async def _companion(context: Context, job_id: str) -> str:
-    """Another job that took along the same wave function and left a density of states; empty: none."""
+async def _companion(context: Context, job_id: str) -> Source | None:
+    """Of another job that took along the same wave function and left a density of states."""
     async with context.database.read() as session:
-        return await library.sibling_with_file(session, job_id, WAVEFUNCTION, (DOS_FILE,))
+        sibling = await spectra.of_sibling(session, job_id, WAVEFUNCTION, (DOS_FILE,))
+    return _source(context, sibling) if sibling is not None else None

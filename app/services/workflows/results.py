@@ -37,7 +37,7 @@ async def figures(context: Context, actor: Actor, view: RunView) -> list[Figure]
         for task in step.tasks:
             if task.job is None or task.job.id not in sources or len(drawn_figures) >= MOST:
                 continue
-            drawn = await electronic.shown(context, actor.user_id, task.job, sources[task.job.id])
+            drawn = await electronic.shown(context, actor.user_id, sources[task.job.id])
             chart = await electronic.chart(context, actor.user_id, drawn) if drawn is not None else None
             if drawn is not None and chart is not None:
                 name = step.spec.heading if len(step.tasks) == 1 else f"{step.spec.heading} {task.task.number + 1}"
