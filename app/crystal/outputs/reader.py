@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from app.crystal.outputs.marks import marked_lines, rules_of
 from app.crystal.outputs.results import Progress, Results
+from app.crystal.outputs.sections.analyses import AnalysisSection
 from app.crystal.outputs.sections.geometry import GeometrySection
 from app.crystal.outputs.sections.properties import PropertiesSection
 from app.crystal.outputs.sections.responses import ResponseSection
@@ -17,7 +18,9 @@ from app.crystal.outputs.sections.vibrations import VibrationSection
 from app.crystal.outputs.series import Series
 from app.crystal.outputs.sheet import Sheet
 
-_SECTIONS = (VerdictSection, ScfSection, GeometrySection, VibrationSection, ResponseSection, PropertiesSection)
+_SECTIONS = (
+    VerdictSection, ScfSection, GeometrySection, VibrationSection, ResponseSection, PropertiesSection, AnalysisSection,
+)  # fmt: skip
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
 _MAX_TAIL = 65536

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from app.crystal.outputs.facts.electrons import BandSummary, Populations
 from app.crystal.outputs.facts.geometry import Geometry, Optimization
-from app.crystal.outputs.facts.properties import WaveFunction
+from app.crystal.outputs.facts.properties import CriticalPoint, Diffraction, WaveFunction
 from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
 from app.crystal.outputs.facts.vibrations import Mode, Thermodynamics
 
@@ -60,6 +60,8 @@ class Results:
     elasticity: Elasticity | None = None
     energy_volume: EnergyVolume | None = None
     wave_function: WaveFunction | None = None
+    critical_points: list[CriticalPoint] | None = None
+    diffraction: Diffraction | None = None
     bands: BandSummary | None = None
     wall_time_s: float | None = None
     normal_end: bool = False

@@ -21,6 +21,8 @@ MAX_FRAME_ATOMS = 100_000
 MAX_POINTS = 5_000
 MAX_VECTOR_ROWS = 60_000
 """Lines of displacements that are kept: those of cells of some 200 atoms."""
+MAX_DIFFRACTION = 20_000
+"""Rows of a powder pattern."""
 NOTHING = float("nan")
 
 
@@ -147,6 +149,8 @@ class Series:
     phonons: list[PhononPoint] = field(default_factory=list)
     vector_rows: list[str] = field(default_factory=list)
     """Displacements of the modes at Γ, as they were printed."""
+    diffraction: list[tuple[float, float, float, float]] = field(default_factory=list)
+    """A powder pattern: 2θ in degrees; intensities bare, with Lorentz and polarisation factors, and with thermal motion too."""
     phonon_shrink: list[int] = field(default_factory=list)
     """Three shrinking factors of the phonons' k points; empty where they were not printed."""
     tolerance: float | None = None

@@ -17,7 +17,8 @@ from app.crystal.properties.bands import MAX_NUMBERS
 _HEAD = re.compile(
     r"^-%-(?P<state>\d)(?P<kind>[A-Z]{4})(?P<rows>[ \d]{5})(?P<columns>[ \d]{5})(?P<numbers>.{36})", re.MULTILINE
 )
-_WIDTH = 12
+WIDTH = 12
+"""Characters of a number."""
 _INTEGER_WIDTH = 5
 _NO_LETTER = re.compile(r"(?<=\d)(?=[+-]\d{3}$)")
 """An exponent of three digits pushes its letter out: `1.00000-100`."""
@@ -84,19 +85,14 @@ def read_stretches(text: str, kinds: tuple[str, ...] = CURVES) -> list[Stretch]:
     Raises:
         ValueError: the file is none of this kind, or not as large as any that the program writes.
     """
-    heads = list(_HEAD.finditer(text))
-    if not heads:
-        raise ValueError("it contains no Crgra2006 block")
-    if len(heads) > _MAX_BLOCKS:
-        raise ValueError(f"{len(heads)} blocks are implausible")
-    ends = [head.start() for head in heads[1:]] + [len(text)]
     stretches: list[Stretch] = []
     blocks: list[Block] = []
     numbers = 0
-    for head, end in zip(heads, ends, strict=True):
+    end = 0
+    for head, lines in split_blocks(text):
+        end = head.end()
         if head["kind"] not in kinds:
             continue
-        lines = text[head.end() : end].removeprefix("\r").removeprefix("\n").splitlines()
         block = _block(head, lines)
         if block is None:
             stretches.append(Stretch(blocks, head["kind"], _integers_or_none(lines)))
@@ -107,9 +103,27 @@ def read_stretches(text: str, kinds: tuple[str, ...] = CURVES) -> list[Stretch]:
             raise ValueError(f"more than {MAX_NUMBERS} values are implausible")
         blocks.append(block)
     # The last line may be the beginning of a head.
-    rest = _CUT_HEAD.search(text, heads[-1].end())
+    rest = _CUT_HEAD.search(text, end)
     kind = next((kind for kind in kinds if rest and kind.startswith(rest[1])), "")
     return [*stretches, Stretch(blocks, kind)]
+
+
+def split_blocks(text: str) -> list[tuple[re.Match[str], list[str]]]:
+    """The head of each block, of whatever kind, and the lines behind it.
+
+    Raises:
+        ValueError: there is none, or there are far too many.
+    """
+    heads = list(_HEAD.finditer(text))
+    if not heads:
+        raise ValueError("it contains no Crgra2006 block")
+    if len(heads) > _MAX_BLOCKS:
+        raise ValueError(f"{len(heads)} blocks are implausible")
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return [
+        (head, text[head.end() : end].removeprefix("\r").removeprefix("\n").splitlines())
+        for head, end in zip(heads, ends, strict=True)
+    ]
 
 
 def _block(head: re.Match[str], lines: list[str]) -> Block | None:
@@ -119,11 +133,11 @@ def _block(head: re.Match[str], lines: list[str]) -> Block | None:
         raise ValueError(f"{rows} × {columns} values are implausible")
     wanted = rows * columns
     last = 2 + -(-wanted // 6)
-    if len(lines) < last or len(lines[last - 1].rstrip()) < _WIDTH * ((wanted - 1) % 6 + 1):
+    if len(lines) < last or len(lines[last - 1].rstrip()) < WIDTH * ((wanted - 1) % 6 + 1):
         return None
-    _, step, fermi = _numbers(head["numbers"])
-    edges, integers = _numbers(lines[0]), _integers(lines[1])
-    values = np.array([value for line in lines[2:last] for value in _numbers(line)])
+    _, step, fermi = numbers_of(head["numbers"])
+    edges, integers = numbers_of(lines[0]), _integers(lines[1])
+    values = np.array([value for line in lines[2:last] for value in numbers_of(line)])
     if len(values) != wanted or len(edges) != 2 or len(integers) != 6:
         raise ValueError("a block has not as many numbers as its head says")
     return Block(head["kind"], rows, columns, step, fermi, edges[0], edges[1], integers, values, int(head["state"]))
@@ -152,8 +166,13 @@ def _integers_or_none(lines: list[str]) -> list[int] | None:
     return integers if len(integers) == 6 else None
 
 
-def _numbers(line: str) -> list[float]:
-    parts = [line[place : place + _WIDTH].strip() for place in range(0, len(line.rstrip()), _WIDTH)]
+def numbers_of(line: str) -> list[float]:
+    """Numbers of twelve characters each, which may touch each other.
+
+    Raises:
+        ValueError
+    """
+    parts = [line[place : place + WIDTH].strip() for place in range(0, len(line.rstrip()), WIDTH)]
     try:
         values = [float(_NO_LETTER.sub("E", part.replace("D", "E"))) for part in parts if part]
     except ValueError as error:
