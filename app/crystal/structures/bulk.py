@@ -340,8 +340,8 @@ def refuse_many(count: int) -> None:
         raise StructureError("atoms", f"give more than {MAX_ATOMS} atoms in the primitive cell (the limit)")
 
 
-def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
-    """Atoms (fractional coordinates, in the order given) with another one, or an image of one, closer than `SHORTEST_BOND`.
+def crowded(positions: Matrix, lattice: Matrix, dimension: int, shortest: float = SHORTEST_BOND) -> list[int]:
+    """Atoms (fractional coordinates, in the order given) with another one, or an image of one, closer than `shortest` (Å).
 
     A tree finds them in a time that hardly grows faster than their number. Atoms that come within d of each other differ by at
     most d / h in a coordinate, h being the distance of the lattice planes: so many images beyond the cell's faces are enough.
@@ -353,7 +353,7 @@ def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
 
     wrapped = positions.copy()
     wrapped[:, :dimension] -= np.floor(wrapped[:, :dimension])
-    reach = SHORTEST_BOND * np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    reach = shortest * np.linalg.norm(np.linalg.inv(lattice), axis=0)
     points = wrapped
     for axis in range(dimension):
         # In a cell so flat an atom is near its own image, so every atom is reported already.
@@ -362,7 +362,7 @@ def crowded(positions: Matrix, lattice: Matrix, dimension: int) -> list[int]:
         shifted = np.concatenate([points + step * np.eye(3)[axis] for step in steps])
         inside = (shifted[:, axis] >= -reach[axis]) & (shifted[:, axis] <= 1 + reach[axis])
         points = shifted[inside]
-    near = cKDTree(points @ lattice).query_ball_point(wrapped @ lattice, SHORTEST_BOND, return_length=True)
+    near = cKDTree(points @ lattice).query_ball_point(wrapped @ lattice, shortest, return_length=True)
     return [int(index) for index in np.flatnonzero(near > 1)]
 
 

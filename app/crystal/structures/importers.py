@@ -1,7 +1,7 @@
 """Structures from files: CIF, POSCAR, extended XYZ, fort.34 and CRYSTAL outputs become a crystal in CRYSTAL's own setting.
 
-ASE reads the foreign formats; spglib finds the symmetry, within a tolerance that the user sees. Files come from anywhere:
-they are limited in size and in atoms, and what is wrong with one is said in words.
+gemmi reads CIFs (`cif`), ASE the other foreign formats; spglib finds the symmetry, within a tolerance that the user sees. Files
+come from anywhere: they are limited in size and in atoms, and what is wrong with one is said in words.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import spglib
 import spglib.error
+from spglib import SpglibDataset
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.outputs.reader import read_output
@@ -31,6 +32,7 @@ from app.crystal.structures.bulk import (
     setting_of,
     tidy_fraction,
 )
+from app.crystal.structures.cif.reading import Content, read_cif
 from app.crystal.structures.flatten import flatten, low_dimensional_parameters
 from app.crystal.structures.fort34 import VACUUM, External, read_fort34, refuse_impossible
 from app.crystal.structures.geometries import DIMENSIONS
@@ -60,6 +62,10 @@ class Imported:
     tolerance: float
     atoms_in_file: int
     notes: tuple[str, ...] = ()
+    block: str = ""
+    """The data block of a CIF that was read."""
+    blocks: tuple[str, ...] = ()
+    """Those of a CIF that hold structures."""
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -118,6 +124,7 @@ def read_structure(
     *,
     kind: str = "",
     symmetry: bool = True,
+    block: str = "",
 ) -> Imported:
     """The structure in a file.
 
@@ -126,6 +133,7 @@ def read_structure(
         kind: crystal, slab (the third vector is vacuum), polymer (periodic along the first) or molecule; empty: as the
             file says.
         symmetry: False lists every atom without symmetry, as magnetic orders and defects need it.
+        block: data block of a CIF that holds several structures; empty: the first.
 
     Raises:
         StructureError: names the field at fault, and why.
@@ -138,6 +146,8 @@ def read_structure(
     if not text.strip():
         raise StructureError("file", "is empty")
     form = file_format or guess_format(name, text)
+    if form == "cif":
+        return _from_cif(read_cif(text, block), name, tolerance, kind, symmetry)
     return _imported(_read(data, text, form), name, form, tolerance, kind, symmetry)
 
 
@@ -182,6 +192,34 @@ def _imported(external: External, name: str, form: str, tolerance: float, kind: 
     return Imported(structure, title, FORMATS[form], symbol, tolerance, len(external.numbers), tuple(notes))
 
 
+def _from_cif(content: Content, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
+    cell = content.cell
+    if symmetry and DIMENSIONS.get(kind, 3) == 3:
+        bulk, symbol = standardise(cell.lattice, cell.numbers, cell.positions, tolerance)
+        bulk.check()
+        notes = [*content.remarks, *_group_remarks(content.group, bulk.space_group, symbol)]
+        title = _title(name, cell.numbers, symbol)
+        count = len(cell.numbers) * cell.copies
+        read = Imported(bulk, title, FORMATS["cif"], symbol, tolerance, count, tuple(notes))
+    else:
+        numbers, places = content.whole
+        if len(numbers) > MAX_ATOMS:
+            raise StructureError("file", f"has {len(numbers)} atoms; at most {MAX_ATOMS} are allowed")
+        refuse_impossible(content.lattice, numbers, places @ content.lattice)
+        whole = External(
+            3, _triples(content.lattice), tuple(numbers), _triples(places @ content.lattice), content.remarks
+        )
+        read = _imported(whole, name, "cif", tolerance, kind, symmetry)
+    return replace(read, block=content.block, blocks=content.blocks)
+
+
+def _group_remarks(declared: int, found: int, symbol: str) -> list[str]:
+    """Where the atoms have another symmetry than the file says."""
+    if not declared or declared == found:
+        return []
+    return [f"the file says space group {declared}, its atoms have {symbol} ({found}) within the tolerance"]
+
+
 def _read(data: bytes, text: str, form: str) -> External:
     """Vectors and atoms of a file in any of the formats."""
     if form == "output":
@@ -219,7 +257,7 @@ def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            atoms = ase.io.read(io.StringIO(text), format=kind, index=0 if kind == "cif" else -1)
+            atoms = ase.io.read(io.StringIO(text), format=kind, index=-1)
         except Exception as error:
             # ASE's readers raise whatever a malformed file makes them stumble over.
             reason_of_ase = str(error).split("\n")[0][:150]
@@ -229,14 +267,7 @@ def _by_ase(text: str, kind: str) -> tuple[Atoms, list[str]]:
         raise StructureError("file", f"contains no atoms that could be read as {FORMATS[kind]}")
     if len(atoms) > MAX_ATOMS:
         raise StructureError("file", f"has {len(atoms)} atoms; at most {MAX_ATOMS} are allowed")
-    for site in (atoms.info.get("occupancy") or {}).values():
-        if any(abs(share - 1) > 1e-3 for share in site.values()) or len(site) > 1:
-            raise StructureError("file", f"has a partly occupied site ({_share(site)}); create an ordered model first")
     return atoms, sorted({str(warning.message).split("\n")[0][:200] for warning in caught})
-
-
-def _share(site: dict[str, float]) -> str:
-    return ", ".join(f"{element} {share:g}" for element, share in site.items())
 
 
 def _from_output(data: bytes) -> External:
@@ -285,7 +316,9 @@ def standardise(lattice: Matrix, numbers: Sequence[int], positions: Matrix, tole
         first = spglib.get_symmetry_dataset(cell, symprec=tolerance)
         assert first is not None
         group = int(first.number)
-        dataset = spglib.get_symmetry_dataset(cell, symprec=tolerance, hall_number=setting_of(group))
+        dataset: SpglibDataset | None = first
+        if int(first.hall_number) != setting_of(group):
+            dataset = spglib.get_symmetry_dataset(cell, symprec=tolerance, hall_number=setting_of(group))
         assert dataset is not None
     except (spglib.error.SpglibError, AssertionError) as error:
         raise StructureError(

@@ -131,10 +131,10 @@ PARTLY = PARTLY.replace("Mg1 Mg 0", "Mg1 Mg 0.5 0").replace("O1 O 0.5", "O1 O 1.
 def test_a_cif_becomes_a_crystal() -> None:
     found = read_structure(MGO.encode(), "mgo.cif")
     assert (found.group, found.structure.cell[0], found.symbol) == (225, 4.21, "Fm-3m")
-    assert sorted(zip(found.structure.numbers, found.structure.positions, strict=True)) == [
-        (8, (0.5, 0.0, 0.0)),
-        (12, (0.0, 0.0, 0.0)),
-    ]
+    (oxygen, place), magnesium = sorted(zip(found.structure.numbers, found.structure.positions, strict=True))
+    assert magnesium == (12, (0.0, 0.0, 0.0))
+    # Any of the images of one half along an edge.
+    assert oxygen == 8 and set(place) <= {0.0, 0.5} and sum(place) % 1 == 0.5
     assert found.title.startswith("MgO Fm-3m") and found.atoms_in_file == 8
 
 
@@ -182,7 +182,7 @@ def test_files_of_the_program_are_read() -> None:
         (b"\x00\xff" * 500, "a.cif", "file", "cannot be read as CIF|contains no atoms"),
         (b"hello world", "notes.txt", "file", "not in a known format"),
         (b"data_x\n_cell_length_a 4.2\n", "a.cif", "file", "cannot be read|contains no"),
-        (MGO.replace("4.21", "nan").encode(), "a.cif", "file", "not finite"),
+        (MGO.replace("4.21", "nan").encode(), "a.cif", "file", "_cell_length_a is 'nan'"),
         (PARTLY.encode(), "a.cif", "file", "partly occupied"),
         (b"2\n\nH 0 0 0\nH 0 0 0.1\n", "h2.xyz", "atoms", "come within"),
         (b"9 1 1\n1 0 0\n0 1 0\n0 0 1\n0\n1\n1 0 0 0\n", "fort.34", "file", "dimension 9"),

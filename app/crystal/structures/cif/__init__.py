@@ -1,0 +1,1 @@
+"""CIF: what a file says, and the crystal that it describes."""

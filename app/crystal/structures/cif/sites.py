@@ -1,0 +1,158 @@
+"""The sites of a data block: elements, coordinates with their digits, and whether each is fully occupied."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.crystal.structures.bulk import Matrix, StructureError
+from app.crystal.structures.cif.elements import element_of
+from app.crystal.structures.cif.syntax import UNKNOWN, Block
+from app.crystal.structures.cif.values import read_number
+
+MOST = 20_000
+"""Rows of one table of sites."""
+_COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
+_MULTIPLICITY = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
+FULL = 1e-3
+"""Share by which an occupancy may miss 1."""
+_NAMED = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One row of the table. `reach` is how far each exact coordinate may be from the one that is written."""
+
+    label: str
+    number: int
+    place: Matrix
+    reach: Matrix
+    multiplicity: int = 0
+    """As the file declares it for its cell; 0: not declared."""
+
+
+@dataclass(frozen=True)
+class Sites:
+    """All sites with coordinates, and what was remarked on the way."""
+
+    rows: tuple[Site, ...]
+    remarks: tuple[str, ...]
+
+
+def read_sites(block: Block, declared: Set[str]) -> Sites:
+    """The sites of a block.
+
+    Raises:
+        StructureError: a site is partly occupied, or has no element or no coordinates that can be read.
+    """
+    columns = [block.columns.get(name, []) for name in _COORDINATES]
+    count = len(columns[0])
+    if not count or any(len(column) != count for column in columns):
+        raise StructureError("file", _without_coordinates(block))
+    if count > MOST:
+        raise StructureError("file", f"lists {count} sites; at most {MOST} are read")
+    remarks: list[str] = []
+    rows = _occupied(block, count, remarks)
+    sites = []
+    bare = []
+    doubts: dict[str, None] = {}
+    for at in rows:
+        label, kind = _cell(block, "_atom_site_label", at), _cell(block, "_atom_site_type_symbol", at)
+        texts = [column[at].strip() for column in columns]
+        number, doubt = element_of(kind, label, declared)
+        if doubt:
+            doubts[doubt] = None
+        if all(text in UNKNOWN for text in texts):
+            bare.append((label or kind, number))
+            continue
+        sites.append(_site(label or kind, number, texts, _multiplicity(block, at)))
+    _say_bare(bare, remarks)
+    remarks += list(doubts)[:_NAMED]
+    _say_hydrogens(block, sites, remarks)
+    if not sites:
+        raise StructureError("file", "has no site with coordinates")
+    return Sites(tuple(sites), tuple(remarks))
+
+
+def _without_coordinates(block: Block) -> str:
+    if block.column("_atom_site_cartn_x"):
+        return "gives Cartesian coordinates only; fractional ones (_atom_site_fract_x, _y, _z) are needed"
+    if block.column("_atom_site_aniso_label"):
+        return "lists displacement parameters of its atoms, and no coordinates"
+    return "contains no atoms: it has no _atom_site_fract_x, _y, _z"
+
+
+def _cell(block: Block, name: str, at: int) -> str:
+    column = block.columns.get(name, [])
+    text = column[at].strip() if at < len(column) else ""
+    return "" if text in UNKNOWN else text
+
+
+def _multiplicity(block: Block, at: int) -> int:
+    text = next((text for name in _MULTIPLICITY if (text := _cell(block, name, at))), "")
+    return int(text) if text.isdigit() and len(text) < 4 else 0
+
+
+def _occupied(block: Block, count: int, remarks: list[str]) -> list[int]:
+    """Rows that are atoms; dummies and empty sites are left out."""
+    rows, partly, dummies, empty, unknown = [], [], [], [], 0
+    for at in range(count):
+        name = _cell(block, "_atom_site_label", at) or _cell(block, "_atom_site_type_symbol", at) or f"row {at + 1}"
+        if _cell(block, "_atom_site_calc_flag", at).lower() in ("dum", "dummy"):
+            dummies.append(name)
+            continue
+        text = _cell(block, "_atom_site_occupancy", at)
+        unknown += not text and bool(block.columns.get("_atom_site_occupancy"))
+        share = read_number(text or "1")
+        if share is None or not -FULL <= share.value <= 1.01:
+            raise StructureError("file", f"gives the occupancy {text[:20]!r} for site {name[:20]}")
+        if share.value <= 1e-9:
+            empty.append(name)
+        elif abs(share.value - 1) > max(FULL, 0.0101 if share.value > 1 else 0):
+            partly.append(f"{name[:20]} {share.value:g}")
+        else:
+            rows.append(at)
+    if partly:
+        more = f" and {len(partly) - _NAMED} more" if len(partly) > _NAMED else ""
+        raise StructureError("file", f"has partly occupied sites ({', '.join(partly[:_NAMED])}{more})")
+    for names, words in ((dummies, "are dummies and"), (empty, "have the occupancy 0 and")):
+        if names:
+            remarks.append(f"{_list(names)} {words} were left out")
+    if unknown:
+        remarks.append(f"{unknown} site{'s have' if unknown > 1 else ' has'} no occupancy (? or .): taken as full")
+    return rows
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(name[:20] for name in names[:_NAMED])}{more}"
+
+
+def _site(label: str, number: int, texts: list[str], multiplicity: int) -> Site:
+    numbers = [read_number(text) for text in texts]
+    for text, value in zip(texts, numbers, strict=True):
+        if value is None:
+            raise StructureError("file", f"gives the coordinate {text[:20]!r} for site {label[:20]}")
+    known = [value for value in numbers if value is not None]
+    place, reach = np.array([value.value for value in known]), np.array([value.reach for value in known])
+    if not np.isfinite(place).all() or np.abs(place).max() > 1000:
+        raise StructureError("file", f"places site {label[:20]} far outside the cell")
+    return Site(label, number, place, reach, multiplicity)
+
+
+def _say_bare(bare: list[tuple[str, int]], remarks: list[str]) -> None:
+    heavy = [label for label, number in bare if number != 1]
+    if heavy:
+        raise StructureError("file", f"gives no coordinates for {_list(heavy)}")
+    if bare:
+        remarks.append(f"the hydrogens {_list([label for label, _ in bare])} have no coordinates: add them")
+
+
+def _say_hydrogens(block: Block, sites: list[Site], remarks: list[str]) -> None:
+    """Hydrogens that the file counts at other atoms and lists nowhere."""
+    counts = [_cell(block, "_atom_site_attached_hydrogens", at) for at in range(len(block.columns[_COORDINATES[0]]))]
+    total = sum(int(text) for text in counts if text.isdigit() and len(text) < 3)
+    if total and not any(site.number == 1 for site in sites):
+        remarks.append(f"{total} hydrogens attached to listed atoms have no coordinates: add them")
