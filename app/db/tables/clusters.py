@@ -41,6 +41,8 @@ class Cluster(SQLModel, table=True):
     polled_at: datetime | None = None
     partitions: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     """Its partitions with their limits, as the scheduler last told them; see `domain.resources.Partition`."""
+    program: str = ""
+    """Name and release of its CRYSTAL, as the program last told them, such as `CRYSTAL23 1.0.1`; empty: not known."""
     paused: str = ""
     """Who paused it, and why, in words; empty: it takes jobs."""
     removed_at: datetime | None = None

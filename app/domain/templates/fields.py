@@ -50,11 +50,14 @@ class Choice(BaseModel):
     value: str
     label: str = ""
     group: str = ""
+    since: int = Field(
+        default=0, ge=0, le=99, description="Year of the first CRYSTAL that knows it; 0: all that are in use."
+    )
 
     @property
     def text(self) -> str:
         """What the page shows for it."""
-        return self.label or self.value
+        return f"{self.label or self.value}{f' (CRYSTAL{self.since:02})' if self.since else ''}"
 
 
 class Column(BaseModel):
@@ -80,6 +83,9 @@ class FieldSpec(BaseModel):
     label: str
     help: str = ""
     keyword: str = Field("", description="The CRYSTAL keyword that the field writes.")
+    since: int = Field(
+        default=0, ge=0, le=99, description="Year of the first CRYSTAL that knows it; 0: all that are in use."
+    )
     unit: str = ""
     group: str = "General"
     advanced: bool = False

@@ -91,6 +91,9 @@ class TemplateSpec(BaseModel):
     author: str = ""
     version: str = "1"
     crystal_versions: tuple[str, ...] = Field(("17", "23"), description="Programs that read these decks.")
+    since: int = Field(
+        default=0, ge=0, le=99, description="Year of the first CRYSTAL that can run it; 0: all that are in use."
+    )
     produces: tuple[Product, ...] = Field((), description="Files that later jobs can read, by role.")
     files: tuple[TemplateFile, ...] = Field(min_length=1, max_length=MAX_FILES)
     fields: tuple[FieldSpec, ...] = Field(max_length=MAX_FIELDS)

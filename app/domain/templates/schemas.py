@@ -62,6 +62,7 @@ def _property(field: FieldSpec) -> dict[str, Any]:
         "default-from": field.default_from,
         "choices-from": field.choices_from,
         "sweepable": field.sweepable,
+        "since": field.since,
         "role": field.role,
         "staged-as": field.staged_as,
     }

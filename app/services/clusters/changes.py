@@ -43,6 +43,7 @@ async def sync_configuration(context: Context) -> None:
         for name, settings in context.settings.clusters.items():
             check_cluster(name, settings)
             row = await clusters.by_name(session, name) or Cluster(name=name)
+            _forget_program(row, settings)
             _forget_keys(row, settings)
             row.settings = settings.model_dump(mode="json")
             session.add(row)
@@ -155,6 +156,7 @@ async def edit(
             key for key, value in new.items() if stored.get(key, ClusterSettings.model_fields[key].default) != value
         )
         await _refuse_moving(session, row, before, settings)
+        _forget_program(row, settings)
         _forget_keys(row, settings)
         row.settings, row.problem = new, ""
         session.add(row)
@@ -265,3 +267,10 @@ def _forget_keys(row: Cluster, settings: ClusterSettings) -> None:
         row.host_key = row.offered_key = ""
     if before.get("proxy_jump", "") != settings.proxy_jump:
         row.proxy_host_key = row.offered_key = ""
+
+
+def _forget_program(row: Cluster, settings: ClusterSettings) -> None:
+    """Other set-up lines or another executable may be another CRYSTAL: the next test or output tells which."""
+    before = row.settings if isinstance(row.settings, dict) else {}
+    if any(before.get(key, "") != getattr(settings, key) for key in ("crystal", "setup")):
+        row.program = ""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import PurePosixPath
 
+from app.crystal.outputs.reader import read_output
 from app.db.repositories import clusters
 from app.db.tables import now
 from app.domain.people.permissions import Actor, require
+from app.domain.templates.releases import release_of
 from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.batch_systems import Check, step
 from app.services.clusters.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.clusters.host_trust import endpoints
-from app.services.clusters.registry import ClusterView, get, keep_partitions
+from app.services.clusters.registry import ClusterView, get, keep_partitions, keep_program
 from app.services.clusters.remote_accounts import Account, account_of
 from app.services.context import Context
 from app.transport.host_keys import fingerprint
@@ -53,6 +57,7 @@ async def _check_steps(context: Context, actor: Actor, view: ClusterView) -> lis
         checks.append(Check("login", True, runner.transport.where))
         stage = "commands"
         checks += await _probe_account(context, account)
+        checks += await _probe_program(context, account)
         checks += await runner.probe()
         await keep_partitions(context, account.cluster, await runner.partitions())
         await note_problem(context, account.cluster, "")
@@ -80,6 +85,29 @@ async def _probe_account(context: Context, account: Account) -> list[Check]:
         if name in ("workdir", "program"):
             checks.append(Check(name, word == "ok", f"{settings.workdir}: {detail}" if name == "workdir" else detail))
     return checks
+
+
+async def _probe_program(context: Context, account: Account) -> list[Check]:
+    """Which CRYSTAL it is, by its own banner. A wrapper script is not run: it might submit something."""
+    words = account.settings.crystal.split()
+    if len(words) != 1 or not _PROGRAM.fullmatch(PurePosixPath(words[0]).name):
+        return [Check("release", True, "not read from a wrapper; the outputs of jobs will tell it")]
+    runner = await runner_for(context, account)
+    done = await runner.transport.run(step("probe_program"), [account.settings.setup, words[0]], timeout=60)
+    program = read_output(done.stdout[:_BANNER]).program_version or ""
+    if release_of(program) is None:
+        return [Check("release", True, "the program did not tell it here; the outputs of jobs will")]
+    async with context.database.write() as session:
+        row = await clusters.by_name(session, account.cluster)
+        if row is not None:
+            await keep_program(session, row.id, program)
+    return [Check("release", True, program)]
+
+
+_PROGRAM = re.compile(r"(?:MPP|P)?crystal(?:OMP)?(?:\d\d)?(?:\.(?:x|exe))?", re.IGNORECASE)
+"""Names of CRYSTAL's own executables."""
+_BANNER = 16_000
+"""Bytes of the output in which the banner stands."""
 
 
 async def test_in_background(context: Context, actor: Actor, name: str) -> None:

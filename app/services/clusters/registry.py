@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.db.repositories import clusters, credentials, jobs
-from app.db.sessions import ReadSession
+from app.db.sessions import ReadSession, WriteSession
 from app.db.tables import Cluster, Credential
 from app.domain.names import CLUSTER_NAME
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Partition
 from app.domain.states import OCCUPYING
+from app.domain.templates.releases import release_of
 from app.errors import FieldError, InvalidInput, NotFound
 from app.services.clusters.remote_accounts import legible_settings, needs_own_key
 from app.services.context import Context
 from app.settings import ClusterSettings
 from app.transport.environment import account_name
 from app.transport.host_keys import fingerprint
+
+MAX_PROGRAM = 80
+"""Characters of a program's name and release."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,14 @@ async def _views(session: ReadSession, actor: Actor, rows: Sequence[Cluster]) ->
 def first_usable(views: Sequence[ClusterView]) -> ClusterView | None:
     """What a form begins with."""
     return next((view for view in views if not view.broken), None)
+
+
+async def keep_program(session: WriteSession, cluster_id: int, program: str) -> None:
+    """Remember which CRYSTAL a cluster runs; answers that need a later one are then refused before anything is queued."""
+    row = await clusters.by_id(session, cluster_id)
+    if row is not None and release_of(program) is not None and row.program != program:
+        row.program = program[:MAX_PROGRAM]
+        session.add(row)
 
 
 async def keep_partitions(context: Context, name: str, partitions: Sequence[Partition]) -> None:

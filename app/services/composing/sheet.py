@@ -10,6 +10,7 @@ from app.domain.differences import difference
 from app.domain.names import remote_name, suggest_name
 from app.domain.people.permissions import Actor, require
 from app.domain.resources import Resources, read_resources
+from app.domain.templates.releases import Demand, unproved
 from app.errors import ClusterBroken, FieldError, InvalidInput, NotFound
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
@@ -22,7 +23,7 @@ from app.services.composing.forms import Draft, with_resources
 from app.services.context import Context
 from app.services.jobs import views as jobs
 from app.services.jobs.attachments import NamedFile, gather, offers
-from app.services.jobs.creation import check_fits
+from app.services.jobs.creation import check_fits, check_release
 from app.services.jobs.estimates import Advice, advise
 from app.services.running.packages import job_script
 
@@ -47,6 +48,8 @@ class Sheet:
     chosen: ClusterView | None = None
     standing: Standing = field(default_factory=Standing)
     abilities: list[str] = field(default_factory=list)
+    unproved: list[Demand] = field(default_factory=list)
+    """Answers that need a release of CRYSTAL which the chosen cluster may not have: its own is not known."""
 
     @property
     def findings(self) -> int:
@@ -93,6 +96,7 @@ async def sheet(context: Context, actor: Actor, draft: Draft) -> Sheet:
         chosen=chosen,
         standing=await reviews.standing(context, actor, draft.template),
         abilities=reviews.abilities(draft.template),
+        unproved=unproved(spec, rendering.values, chosen.cluster.program) if chosen else [],
     )
 
 
@@ -137,6 +141,7 @@ def _script(chosen: ClusterView | None, rendering: Rendering, draft: Draft) -> t
         if chosen is None or not rendering.decks:
             return "", []
         check_fits(chosen.cluster, resources)
+        check_release(chosen.cluster, rendering)
         name = remote_name(draft.name or suggest_name(str(rendering.values.get("title", ""))), "id")
         return job_script(chosen.settings, name, "token", list(written_roles(rendering.decks)), resources), []
     except ClusterBroken as error:

@@ -21,6 +21,7 @@ from app.domain.people.permissions import Actor, require
 from app.domain.resources import Partition, Resources, read_resources
 from app.domain.states import JobState, read_priority
 from app.domain.templates.metadata import refuse
+from app.domain.templates.releases import too_old
 from app.errors import CrystalDeckError, FieldError, InvalidInput
 from app.library.drafting import Wanted
 from app.library.templates import Rendering
@@ -187,6 +188,7 @@ async def queue_prepared(
     beginnings = []
     async for new in with_pauses(prepared):
         cluster = targets[new.request.cluster]
+        check_release(cluster, new.rendering)
         first = JobState.DRAFT if new.request.draft else JobState.QUEUED
         beginnings.append(NewJob(_job(actor, new, cluster, batch), first, "Created."))
     created = [beginning.job for beginning in beginnings]
@@ -229,6 +231,13 @@ def _job(actor: Actor, prepared: Prepared, cluster: Cluster, batch: str | None) 
 def new_job_id() -> str:
     """Short and unique: it is part of the job's name on the cluster."""
     return base64.b32encode(secrets.token_bytes(8)).decode().lower()[:SHORT_ID]
+
+
+def check_release(cluster: Cluster, rendering: Rendering) -> None:
+    """Raise InvalidInput when an answer needs a later CRYSTAL than the cluster is known to run."""
+    spec = rendering.template.spec
+    if wrong := too_old(spec, rendering.values, cluster.program, cluster.name):
+        raise refuse(spec.id, wrong)
 
 
 def check_fits(cluster: Cluster, resources: Resources) -> None:

@@ -19,6 +19,7 @@ from app.domain.verdict import Marker, SchedulerWord, conclude
 from app.errors import CrystalDeckError
 from app.library.kept import is_inside
 from app.runners.base import BaseRunner, Handle, Listing, RemoteFile, parse_marker
+from app.services.clusters.registry import keep_program
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
 from app.services.running.fetching import Fetcher, kept_folder
@@ -138,6 +139,8 @@ class Finisher:
             await _keep_results(
                 session, {end.job.id: outputs for end, outputs in zip(endings, read, strict=True)}, moved
             )
+            for cluster_id, program in _programs(endings, read).items():
+                await keep_program(session, cluster_id, program)
 
     def _read(self, ended: Sequence[Job]) -> list[dict[str, Results]]:
         return [read_outputs(job, kept_folder(self._context, job.id)) for job in ended]
@@ -154,6 +157,16 @@ class Finisher:
                 fresh.append(row)
             row.size, row.sha256, row.role, row.fetched_at = file.size, file.sha256, role_of(file.name), now()
         await insert_rows(session, fresh)
+
+
+def _programs(endings: Sequence[Ended], read: Sequence[dict[str, Results]]) -> dict[int, str]:
+    """The CRYSTAL that each cluster runs, by the last output of its wave-function program."""
+    return {
+        end.job.cluster_id: results.program_version
+        for end, outputs in zip(endings, read, strict=True)
+        for name, results in outputs.items()
+        if name.endswith(".out") and results.program_version and not results.preview
+    }
 
 
 def _verdict(row: Job, end: Ended, outputs: dict[str, Results]) -> Move:

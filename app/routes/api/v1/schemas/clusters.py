@@ -19,6 +19,7 @@ class ClusterSummary(BaseModel):
     runner_type: str
     hostname: str
     default_partition: str
+    program: str
     problem: str
     checked_at: datetime | None
     jobs: int
@@ -55,7 +56,8 @@ def cluster_summary(view: ClusterView) -> ClusterSummary:
     """A cluster as lists answer."""
     return ClusterSummary(
         name=view.cluster.name, runner_type=view.settings.runner_type, hostname=view.settings.hostname,
-        default_partition=view.settings.default_partition, problem=view.broken or view.cluster.problem,
+        default_partition=view.settings.default_partition, program=view.cluster.program,
+        problem=view.broken or view.cluster.problem,
         checked_at=view.cluster.polled_at, jobs=view.active_jobs,
     )  # fmt: skip
 
