@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.db import migrations
 from app.domain.jobs import JobFilter
 from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
+from app.library.corpus import Entry
 from app.library.templates import TemplateLibrary
 from app.services.clusters import changes as cluster_changes
 from app.services.clusters import checks as cluster_checks
@@ -31,6 +33,7 @@ from app.services.jobs.selections import chosen
 from app.services.people import accounts
 from app.services.upkeep import doctor as checkups
 from app.services.upkeep import master_key as keys
+from app.services.upkeep.corpus import corpus_table, examined
 from app.settings import load_settings
 from app.transport import vault
 
@@ -295,6 +298,28 @@ def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Pr
     for key, value in results.items():
         if value not in (None, [], False) and key != "geometry":
             typer.echo(f"{key:<16} {value}")
+
+
+@app.command()
+def corpus(
+    folder: Annotated[Path, typer.Argument(help="A folder of decks, outputs and structures.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Limit of time for one file, s.")] = 60.0,
+    memory: Annotated[int, typer.Option(min=512, help="Limit of memory for one file, MiB.")] = 2048,
+) -> None:
+    """Read all decks, outputs and structures below a folder; exit status 1 if what is read is not what is printed.
+
+    Exit status 2: nothing disagrees, but some files could not be examined within the limits.
+    """
+
+    async def examine() -> list[Entry]:
+        return [entry async for entry in examined(folder, min(4, os.cpu_count() or 1), memory, seconds)]
+
+    entries = asyncio.run(examine())
+    typer.echo(json.dumps([entry.as_dict() for entry in entries], indent=2) if as_json else corpus_table(entries))
+    wrong = sum(1 for entry in entries if entry.disagrees)
+    if wrong or not all(entry.examined for entry in entries):
+        raise typer.Exit(1 if wrong else 2)
 
 
 @app.command()
