@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import places
 from app.crystal.constants import HARTREE_EV
+from app.crystal.outputs.stability import judge_stability
 from app.crystal.outputs.stored import with_all_fields
 from app.domain.people.permissions import can
 from app.domain.resources import format_walltime
@@ -24,7 +25,7 @@ from app.domain.sweeps import label
 from app.domain.templates.fields import FieldSpec
 from app.errors import CrystalDeckError
 from app.routes.graph_nodes import edge_words, lineage_nodes, run_nodes, step_nodes
-from app.routes.tables import atom_table, formatted, number_table
+from app.routes.tables import atom_table, flat_rows, formatted, number_table
 
 # A misspelt name is an error, not an empty cell.
 pages = Jinja2Templates(
@@ -138,6 +139,8 @@ pages.env.filters |= {
     "counted": counted,
     "file_size": file_size,
     "formatted": formatted,
+    "flat_rows": flat_rows,
+    "stability": judge_stability,
     "hartree": hartree,
     "px": px,
     "results": with_all_fields,

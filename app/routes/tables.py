@@ -41,6 +41,11 @@ def number_table(columns: Sequence[Column], rows: Sequence[Any]) -> Table:
     )
 
 
+def flat_rows(rows: Sequence[Mapping[str, Any]], *fields: str) -> list[list[Any]]:
+    """The fields of each row side by side; one that is a list, or a tensor by rows, takes a place for each of its numbers."""
+    return [[part for field in fields for part in _parts(row[field])] for row in rows]
+
+
 def atom_table(atoms: Sequence[Mapping[str, Any]] | None, columns: Sequence[AtomColumn]) -> Table:
     """A row for each atom, named by its number and symbol. A column without values is left out; a vector takes three."""
     split = [narrow for column in columns for narrow in _by_axis(column)]
@@ -48,6 +53,10 @@ def atom_table(atoms: Sequence[Mapping[str, Any]] | None, columns: Sequence[Atom
     rows = [[_name(atoms or (), place), *(_at(values, place) for _, values, _ in split)] for place in range(total)]
     numbered = [(heading, place, pattern) for place, (heading, _, pattern) in enumerate(split, 1)]
     return number_table([("Atom", 0, ""), *numbered], rows)
+
+
+def _parts(value: Any) -> list[Any]:
+    return [part for inner in value for part in _parts(inner)] if isinstance(value, list | tuple) else [value]
 
 
 def _value(row: Any, field: str | int) -> Any:

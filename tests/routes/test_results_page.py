@@ -104,6 +104,40 @@ def test_a_tensor_names_its_axes_and_its_unit() -> None:
     assert "Elastic constants, bulk modulus 166.67 GPa" in words(html)
 
 
+def test_phonons_of_a_supercell_name_their_own_cell_and_energy() -> None:
+    text = words(
+        shown(("a.out", {"phonon_cell": {"atoms": 2, "multiple": 8, "energy": -275.25}, "energy_total": -2202.0}))
+    )
+    assert "2 atoms a supercell of 8 was computed" in text
+    assert "Electronic energy of this cell -275.25000000 Ha" in text
+
+
+def test_fields_charges_and_longitudinal_modes_are_tables() -> None:
+    unit = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    polarisation = {
+        "polarizability": unit, "responses": [{"frequency_ev": 0.0}, {"frequency_ev": 2.5, "dielectric": unit}],
+        "chi2_unit": "PM/V",
+        "second_order": [{"component": "XXZ", "beta": 1.5, "chi2": -2.5}],
+        "born_charges": [{"atom": 1, "symbol": "Mg", "charge": 1.0, "tensor": unit}],
+        "oscillator_strengths": [{"mode": 4, "tensor": unit}],
+    }  # fmt: skip
+    mode = {"first": 4, "last": 6, "frequency_cm1": 250.5, "shift_cm1": 80.25, "directions": [[0.0, 0.0, 1.0]]}
+    scattering = {
+        "first": 1,
+        "last": 1,
+        "frequency_cm1": 99.5,
+        "raman_intensity": 5.0,
+        "raman_crystal": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    }
+    html = shown(("a.out", {"polarisation": polarisation, "longitudinal_modes": [mode], "modes": [scattering]}))
+    rows = cells(html)
+    assert next(row for row in rows if "Mg" in row)[:5] == ["1", "Mg", "+1.0000", "+1.0000", "+0.0000"]
+    assert ["XXZ", "1.5000", "-2.5000"] in rows and ["Component", "β / a.u.", "χ(2) / PM/V"] in rows
+    assert ["4", "6", "250.5000", "80.250"] in rows and ["4", "6", "0.0000", "0.0000", "1.0000"] in rows
+    assert ["1", "1", "99.5000", "1.00", "2.00", "3.00", "4.00", "5.00", "6.00"] in rows
+    assert "Response at 2.5 eV" in words(html) and "Response at 0 eV" not in words(html)
+
+
 def test_one_warning_is_not_called_warnings() -> None:
     assert "1 warning " in words(shown(("a.out", {"warnings": ["WARNING **** SYMM"]})))
     assert "2 warnings" in words(shown(("a.out", {"warnings": ["a", "b"]})))

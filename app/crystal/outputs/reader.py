@@ -9,18 +9,34 @@ from __future__ import annotations
 from app.crystal.outputs.marks import marked_lines, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
+from app.crystal.outputs.sections.dispersion import DispersionSection
 from app.crystal.outputs.sections.geometry import GeometrySection
+from app.crystal.outputs.sections.phonon_cell import PhononCellSection
+from app.crystal.outputs.sections.polarisation import PolarisationSection
 from app.crystal.outputs.sections.properties import PropertiesSection
+from app.crystal.outputs.sections.raman import RamanSection
 from app.crystal.outputs.sections.responses import ResponseSection
 from app.crystal.outputs.sections.scf import ScfSection
+from app.crystal.outputs.sections.thermodynamics import ThermodynamicsSection
 from app.crystal.outputs.sections.verdict import VerdictSection
 from app.crystal.outputs.sections.vibrations import VibrationSection
 from app.crystal.outputs.series import Series
 from app.crystal.outputs.sheet import Sheet
 
 _SECTIONS = (
-    VerdictSection, ScfSection, GeometrySection, VibrationSection, ResponseSection, PropertiesSection, AnalysisSection,
-)  # fmt: skip
+    VerdictSection,
+    ScfSection,
+    ThermodynamicsSection,
+    PhononCellSection,
+    RamanSection,
+    VibrationSection,
+    DispersionSection,
+    GeometrySection,
+    ResponseSection,
+    PolarisationSection,
+    PropertiesSection,
+    AnalysisSection,
+)
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
 _MAX_TAIL = 65536

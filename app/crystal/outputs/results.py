@@ -13,9 +13,18 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from app.crystal.outputs.facts.electrons import BandSummary, Populations
 from app.crystal.outputs.facts.geometry import Geometry, Optimization
+from app.crystal.outputs.facts.polarisation import Dielectric, Polarisation
 from app.crystal.outputs.facts.properties import CriticalPoint, Diffraction, WaveFunction
-from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
-from app.crystal.outputs.facts.vibrations import Mode, Thermodynamics
+from app.crystal.outputs.facts.responses import Elasticity, EnergyVolume
+from app.crystal.outputs.facts.vibrations import (
+    Dispersion,
+    IsotopicMass,
+    LongitudinalMode,
+    Mode,
+    PhononCell,
+    RamanConditions,
+    Thermodynamics,
+)
 
 SCHEMA_VERSION = 3
 WAVE_FUNCTION = "wave function"
@@ -54,9 +63,16 @@ class Results:
     frequencies_cm1: list[list[float]] | None = None
     modes: list[Mode] | None = None
     imaginary_modes: int | None = None
+    """At Γ; those of other k points are counted in `dispersion`."""
+    longitudinal_modes: list[LongitudinalMode] = field(default_factory=list)
+    dispersion: Dispersion | None = None
+    phonon_cell: PhononCell | None = None
+    isotopes: list[IsotopicMass] = field(default_factory=list)
+    raman_conditions: RamanConditions | None = None
     zero_point_energy: float | None = None
     thermodynamics: list[Thermodynamics] = field(default_factory=list)
     dielectric: Dielectric | None = None
+    polarisation: Polarisation | None = None
     elasticity: Elasticity | None = None
     energy_volume: EnergyVolume | None = None
     wave_function: WaveFunction | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
 
+from app.crystal.outputs.facts.geometry import Geometry
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.series import Series
 
@@ -24,6 +25,8 @@ class Sheet:
     table: Row | None = None
     spin: str = ""
     """The spin that the lines which follow speak of: alpha, beta, or none."""
+    cells: dict[int, Callable[[], Geometry]] = field(default_factory=dict)
+    """How many atoms a printed cell has → the last one of this size."""
     frequencies_asked: bool = False
     in_frequencies: bool = False
     """The SCFs at displaced geometries have begun: their energies are not results."""

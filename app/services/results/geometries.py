@@ -71,7 +71,7 @@ async def as_xyz(context: Context, actor: Actor, job_id: str) -> str:
 
 
 async def vibration(context: Context, actor: Actor, job_id: str, mode: int) -> dict[str, Any]:
-    """The last geometry, and how far each atom moves in a mode: x y z in Å, scaled so that the farthest moves 1 Å.
+    """The cell of the vibrations, and how far each atom moves in a mode: x y z in Å, scaled so that the farthest moves 1 Å.
 
     Raises:
         NotFound: no such job, or its output holds no such mode.
@@ -87,7 +87,8 @@ async def vibration(context: Context, actor: Actor, job_id: str, mode: int) -> d
 
 def _vibration(reader: OutputReader, mode: int) -> dict[str, Any] | None:
     results, modes = reader.results(), reader.series.vibrations()
-    geometry = results.geometry
+    cell = results.phonon_cell
+    geometry = (cell.geometry if cell else None) or results.geometry
     if geometry is None or not 1 <= mode <= len(modes) or len(modes[mode - 1]) != 3 * len(geometry.atoms):
         return None
     vectors = np.array(modes[mode - 1]).reshape(-1, 3)

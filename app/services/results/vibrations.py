@@ -177,8 +177,10 @@ def _name(point: PhononPoint, shrink: Sequence[int]) -> str:
 
 
 def _reciprocal(reader: OutputReader) -> np.ndarray:
-    """Reciprocal vectors as rows, of the primitive cell."""
-    geometry = reader.results().geometry
+    """Reciprocal vectors as rows, of the cell that the phonons belong to: k points count in them."""
+    results = reader.results()
+    cell = results.phonon_cell
+    geometry = (cell.geometry if cell else None) or results.geometry
     try:
         rows = lattice_vectors(geometry.primitive_cell) if geometry and geometry.primitive_cell else np.eye(3)
         return np.array(np.linalg.inv(rows).T)

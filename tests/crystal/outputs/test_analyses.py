@@ -68,7 +68,9 @@ def test_a_pattern_is_bounded_and_ends_where_it_is_none() -> None:
     reader.feed(paper.text.encode())
     assert len(reader.series.diffraction) == MAX_DIFFRACTION
     for row in ("   10.0  1.0  *****  3.0", "  999.0  1.0  2.0  3.0", " NaN 1.0 2.0 3.0", " 1.0 2.0"):
-        text = f"    2THETA    INTENS  INTENS-LP INTENS-LP-DW\n\n   12.0  1.0  2.0  3.0\n{row}\n   14.0  1.0  2.0  3.0\n"
+        text = (
+            f"    2THETA    INTENS  INTENS-LP INTENS-LP-DW\n\n   12.0  1.0  2.0  3.0\n{row}\n   14.0  1.0  2.0  3.0\n"
+        )
         reader = OutputReader()
         reader.feed(text.encode())
         assert reader.series.diffraction == [(12.0, 1.0, 2.0, 3.0)], row

@@ -167,6 +167,7 @@ TOLD: dict[str, dict[str, Any]] = {
         "dielectric": {
             "electronic": [[1.9123 if i == j else 0.0 for j in range(3)] for i in range(3)],
             "vibrational": [[0.34567 if i == j else 0.0 for j in range(3)] for i in range(3)],
+            "static": None, "from_input": None, "refractive_indices": [1.382859] * 3,
         },
         "frequencies_cm1": [
             [1, 3, 0.0], [4, 6, 71.2345], [7, 8, 79.5432], [9, 11, 103.1111], [12, 13, 118.2222], [14, 14, 121.3333],

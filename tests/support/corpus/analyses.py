@@ -61,7 +61,11 @@ def transport(
 ) -> str:  # fmt: skip
     """One of BOLTZTRA's files; `spins` hold a tensor for each temperature and potential."""
     open_shell = len(spins) - 1
-    lines = [f"# {open_shell} {TITLES[unit]} in {unit}", "# Mu (eV), T (K), N(#carriers), tensor", "# Volume (cm^3) 1.25E-22"]
+    lines = [
+        f"# {open_shell} {TITLES[unit]} in {unit}",
+        "# Mu (eV), T (K), N(#carriers), tensor",
+        "# Volume (cm^3) 1.25E-22",
+    ]
     for number, tensors in enumerate(spins):
         if number:
             lines.append("# Beta")

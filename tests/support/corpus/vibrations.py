@@ -68,12 +68,13 @@ def modes(paper: Paper, found: Sequence[Mode], intensities: bool = True) -> None
     first = 1
     for mode in found:
         shown = f" {mode.ir} ({mode.intensity if intensities else 0.0:9.2f})   {mode.raman}"
-        paper.line(f"{_row(first, mode.count, mode.frequency)}  ({mode.irrep:<3})  {shown}")
+        paper.line(f"{row(first, mode.count, mode.frequency)}  ({mode.irrep:<3})  {shown}")
         first += mode.count
     paper.line()
 
 
-def _row(first: int, count: int, frequency: float) -> str:
+def row(first: int, count: int, frequency: float) -> str:
+    """How a row of modes begins: numbers, eigenvalue, cm⁻¹, THz."""
     value = math.copysign((frequency * _CM1) ** 2, frequency)
     return f"{first:5d}-{first + count - 1:4d} {scientific(value, 4, 13)} {frequency:11.4f} {frequency / _THZ:9.4f}"
 
@@ -127,7 +128,7 @@ def dispersion(paper: Paper, shrink: int, points: Sequence[tuple[tuple[int, ...]
                 "             (HARTREE**2)   (CM**-1)     (THZ)",
             )
         for branch, frequency in enumerate(frequencies, start=1):
-            paper.line(f"{_row(branch, 1, frequency)}  (  1)")
+            paper.line(f"{row(branch, 1, frequency)}  (  1)")
         paper.line()
 
 

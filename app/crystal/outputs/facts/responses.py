@@ -1,4 +1,4 @@
-"""Answers to strain, fields and changes of volume."""
+"""Answers to strain and changes of volume."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ class Elasticity:
     shear_modulus: float | None = None
     youngs_modulus: float | None = None
     poisson_ratio: float | None = None
-
-
-@dataclass
-class Dielectric:
-    """Dielectric tensors, 3 × 3, Cartesian, relative to vacuum: of the electrons, and what vibrations add at rest."""
-
-    electronic: list[list[float]] | None = None
-    vibrational: list[list[float]] | None = None
 
 
 @dataclass

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from app.crystal.outputs.facts.geometry import Atom, Geometry, Optimization
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
 from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
+
+_MAX_SIZES = 4
+"""Cells of different sizes that are kept."""
 
 
 class GeometrySection(Section):
@@ -22,8 +27,7 @@ class GeometrySection(Section):
     def finish(self) -> None:
         """Take over the last geometry that was printed, and the last point of the optimisation."""
         geometry = self._geometry
-        atoms = (atom for row in self._rows if (atom := read_atom(row)) is not None)
-        geometry.atoms = [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in atoms]
+        geometry.atoms = _atoms(self._rows)
         self.sheet.results.geometry = geometry if geometry.primitive_cell or geometry.atoms else None
         self._finish_optimization()
 
@@ -103,7 +107,16 @@ class GeometrySection(Section):
         if line.startswith(" ****"):
             return True
         self._keep_frame()
+        self._keep_cell()
         return False
+
+    def _keep_cell(self) -> None:
+        """The last geometry of each size: phonons of a supercell belong to an earlier, smaller one."""
+        geometry, rows, cells = self._geometry, self._rows, self.sheet.cells
+        cells.pop(len(rows), None)
+        cells[len(rows)] = lambda: replace(geometry, atoms=_atoms(rows))
+        if len(cells) > _MAX_SIZES:
+            del cells[next(iter(cells))]
 
     def _keep_frame(self) -> None:
         """The geometry for the wave function is that of the first point; the final one repeats the last point's."""
@@ -148,3 +161,8 @@ class GeometrySection(Section):
         self.sheet.results.energy_total = optimization.energy
         if not optimization.converged:
             self.sheet.complain(line)
+
+
+def _atoms(rows: Sequence[str]) -> list[Atom]:
+    found = (atom for row in rows if (atom := read_atom(row)) is not None)
+    return [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in found]

@@ -1,16 +1,14 @@
-"""How a crystal answers: elastic constants, dielectric tensors, energy over volume."""
+"""How a crystal answers: elastic constants, energy over volume."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
 
-from app.crystal.outputs.facts.responses import Dielectric, Elasticity, EnergyVolume
+from app.crystal.outputs.facts.responses import Elasticity, EnergyVolume
 from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, finite_number
 
-_COMPONENT = re.compile(rf"^ +0\.000 +(?P<axes>[XYZ]{{2}}) +{NUMBER} +{NUMBER} +(?P<value>{NUMBER})")
-_ROW_OF_THREE = re.compile(rf"^ +({NUMBER}) +({NUMBER}) +({NUMBER}) *$")
 _VOLUME_ROW = re.compile(rf"^ +(?P<volume>\d+\.\d+) +(?P<energy>{NUMBER})")
 _ELASTIC_WIDTH = 9
 _AVERAGE_WIDTH = 8
@@ -18,7 +16,7 @@ _AVERAGES = ("K_V", "G_V", "K_R", "G_R", "bulk_modulus", "shear_modulus", "young
 
 
 class ResponseSection(Section):
-    """What ELASTCON, CPHF, INTENS and EOS print."""
+    """What ELASTCON and EOS print."""
 
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
@@ -80,44 +78,6 @@ class ResponseSection(Section):
         if self.sheet.results.elasticity is None:
             self.sheet.results.elasticity = Elasticity()
         return self.sheet.results.elasticity
-
-    # -- dielectric tensors ------------------------------------------------------------------------------------
-
-    def on_dielectric(self, match: re.Match[str], line: str) -> None:
-        """The table of the electronic dielectric tensor follows."""
-        self._dielectric().electronic = None
-        self.sheet.table = self._row_component
-
-    def _row_component(self, line: str) -> bool:
-        match = _COMPONENT.match(line)
-        tensor = self._dielectric().electronic
-        if match is None:
-            return tensor is None and not line.startswith((" TTT", " ***"))
-        if tensor is None:
-            tensor = self._dielectric().electronic = [[0.0] * 3 for _ in range(3)]
-        i, j = ("XYZ".index(axis) for axis in match["axes"])
-        tensor[i][j] = tensor[j][i] = float(match["value"])
-        return True
-
-    def on_vib_dielectric(self, match: re.Match[str], line: str) -> None:
-        """The table of the vibrational dielectric tensor follows."""
-        self._rows = []
-        self.sheet.table = self._row_vibrational
-
-    def _row_vibrational(self, line: str) -> bool:
-        match = _ROW_OF_THREE.match(line)
-        if match is None:
-            return not line.strip() and not self._rows
-        self._rows.append([float(value) for value in match.groups()])
-        if len(self._rows) == 3:
-            self._dielectric().vibrational = self._rows
-            self.sheet.table = None
-        return True
-
-    def _dielectric(self) -> Dielectric:
-        if self.sheet.results.dielectric is None:
-            self.sheet.results.dielectric = Dielectric()
-        return self.sheet.results.dielectric
 
     # -- equation of state -------------------------------------------------------------------------------------
 

@@ -1,38 +1,41 @@
-"""Frequencies with their irreps and intensities, phonon branches, displacements of the modes, thermodynamics."""
+"""Frequencies with their irreps and intensities, transverse and longitudinal, and displacements of the modes."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections import Counter
+from dataclasses import replace
 
-from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, Mode, Thermodynamics
+from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, IsotopicMass, LongitudinalMode, Mode
 from app.crystal.outputs.marks import find_mark
-from app.crystal.outputs.series import MAX_VECTOR_ROWS, PhononPoint
+from app.crystal.outputs.series import MAX_VECTOR_ROWS
 from app.crystal.outputs.shapes.words import NUMBER
-from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
+from app.crystal.outputs.sheet import Section, Sheet, number
 
 _DISPLACEMENT_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")
-_MODE_ROW = re.compile(
+MODE_ROW = re.compile(
     rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})(?: +{NUMBER})?"
-    rf"(?: +\((?P<irrep>[^)]*)\))?(?: +(?P<ir>[AI]) +\( *(?P<i>{NUMBER}) *\) +(?P<raman>[AI]))?"
+    rf"(?: +\((?P<irrep>[^)]*)\))?(?: +(?P<ir>[AI])(?: +\( *(?P<i>{NUMBER}) *\))?(?: +(?P<raman>[AI]))?)?"
 )
-_BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
-_RAMAN_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +\([^)]*\) +(\S+) +(\S+) +(\S+) *$")
-_FUNCTION = re.compile(rf"^ (?P<name>EL|E0|ET|PV|TS|EL\+E0\+ET\+PV-TS|ENTROPY|HEAT CAPACITY) *: *(?P<value>{NUMBER})")
-_FIELDS = {
-    "ET": "thermal_energy", "PV": "pressure_volume", "TS": "temperature_entropy",
-    "EL+E0+ET+PV-TS": "gibbs_energy", "ENTROPY": "entropy", "HEAT CAPACITY": "heat_capacity",
-}  # fmt: skip
+_LONGITUDINAL_ROW = re.compile(
+    rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})(?: +{NUMBER})? +\((?P<irrep>[^)]*)\)"
+    rf"(?: *(?P<i>{NUMBER}) +(?P<shift>{NUMBER}) +{NUMBER})?"
+)
+_DIRECTION = re.compile(rf"^ *(?P<irrep>[A-Za-z]\S*) +(?P<place>{NUMBER} +{NUMBER} +{NUMBER}) *$")
+_MASS = re.compile(r"\d+ +([A-Z]{1,2}) +(\d+\.\d+)")
 
 
 class VibrationSection(Section):
-    """What FREQCALC prints."""
+    """What FREQCALC prints at Γ."""
 
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._modes: list[Mode] = []
-        self._raman: dict[int, float] = {}
-        self._first_vectors = True
+        self._longitudinal: list[LongitudinalMode] = []
+        self._in_longitudinal = self._has_rows = False
+        self._directions: dict[str, list[list[float]]] = {}
+        self._masses: Counter[tuple[str, float]] = Counter()
+        self._has_vectors = False
 
     def on_freq_asked(self, match: re.Match[str], line: str) -> None:
         """The deck asks for frequencies."""
@@ -55,64 +58,77 @@ class VibrationSection(Section):
             self.sheet.progress.step += 1
         return True
 
-    # -- frequencies -------------------------------------------------------------------------------------------
+    def on_isotopes(self, match: re.Match[str], line: str) -> None:
+        """The masses that were taken for the atoms follow."""
+        self._masses = Counter()
+        self.sheet.table = self._row_masses
+
+    def _row_masses(self, line: str) -> bool:
+        found = _MASS.findall(line)
+        self._masses.update((symbol, float(mass)) for symbol, mass in found)
+        return bool(found) or (not line.strip() and not self._masses)
+
+    # -- transverse --------------------------------------------------------------------------------------------
+
+    def on_hessian(self, match: re.Match[str], line: str) -> None:
+        """An explanation of the modes that follow: transverse ones."""
+        self._in_longitudinal = False
 
     def on_modes(self, match: re.Match[str], line: str) -> None:
-        """A table of modes follows, at Γ or at the point of the dispersion named before."""
-        waiting = self.sheet.series.phonons and not self.sheet.series.phonons[-1].frequencies
-        if waiting:
-            self.sheet.table = self._row_phonon
+        """A table of modes at Γ follows; those of the longitudinal ones have shifts. Other k points are of `dispersion`."""
+        self._has_rows = False
+        if self._in_longitudinal or "SHIFTS" in line:
+            self.sheet.table = self._row_longitudinal
         elif not self.sheet.series.phonons:
             # A later table, for instance with intensities, says the same and more.
             self._modes = []
             self.sheet.table = self._row_mode
 
-    def on_dispersion(self, match: re.Match[str], line: str) -> None:
-        """A k point of the phonon dispersion, with its weight."""
-        place = [int(part) for part in match["dk"].split()]
-        self.sheet.series.phonons.append(PhononPoint(place, number(match["dw"])))
-        self.sheet.table = self._row_phonon
-
-    def on_shrinks(self, match: re.Match[str], line: str) -> None:
-        """The shrinking factors in which k points of the dispersion are given."""
-        self.sheet.series.phonon_shrink = [int(match[name]) for name in ("is1", "is2", "is3")]
-
     def _row_mode(self, line: str) -> bool:
-        match = _MODE_ROW.match(line)
+        match = MODE_ROW.match(line)
         if match is None:
             return not self._modes and not find_mark(line)
-        self._modes.append(_mode(match))
+        self._modes.append(mode_of(match))
         return True
 
-    def _row_phonon(self, line: str) -> bool:
-        phonons = self.sheet.series.phonons
-        match = _BRANCH_ROW.match(line)
-        if match is None:
-            return not phonons[-1].frequencies and not find_mark(line)
-        phonons[-1].frequencies.extend([number(match[3])] * (int(match[2]) - int(match[1]) + 1))
-        if len(phonons) == 1 and (whole := _MODE_ROW.match(line)):
-            self._modes.append(_mode(whole))
-        return True
+    # -- longitudinal ------------------------------------------------------------------------------------------
 
-    def on_raman(self, match: re.Match[str], line: str) -> None:
-        """The table of Raman intensities follows."""
-        self.sheet.table = self._row_raman
+    def on_longitudinal(self, match: re.Match[str], line: str) -> None:
+        """Longitudinal optical modes follow."""
+        self._in_longitudinal = True
 
-    def _row_raman(self, line: str) -> bool:
-        match = _RAMAN_ROW.match(line)
+    def on_lo_directions(self, match: re.Match[str], line: str) -> None:
+        """The directions of the longitudinal modes follow, by irrep."""
+        self._directions = {}
+        self.sheet.table = self._row_direction
+
+    def _row_direction(self, line: str) -> bool:
+        if match := _DIRECTION.match(line):
+            place = [number(part) for part in match["place"].split()]
+            self._directions.setdefault(match["irrep"], []).append(place)
+            return True
+        return not self._directions and not find_mark(line)
+
+    def _row_longitudinal(self, line: str) -> bool:
+        match = _LONGITUDINAL_ROW.match(line)
         if match is None:
-            return not self._raman and not find_mark(line)
-        # What could not be computed is printed as NaN or stars.
-        with suppress(ValueError):
-            self._raman[int(match[1])] = finite_number(match[3])
+            return not self._has_rows and not find_mark(line)
+        self._has_rows = True
+        mode = LongitudinalMode(
+            int(match[1]), int(match[2]), number(match[3]), match["irrep"].strip() or None,
+            number(match["i"]) if match["i"] else None, number(match["shift"]) if match["shift"] else None,
+        )  # fmt: skip
+        if mode not in self._longitudinal:
+            self._longitudinal.append(mode)
         return True
 
     # -- displacements -----------------------------------------------------------------------------------------
 
     def on_vectors(self, match: re.Match[str], line: str) -> None:
-        """The eigenvectors follow; the first table is kept."""
-        if self._first_vectors:
-            self._first_vectors = False
+        """The eigenvectors follow; the first table at Γ is kept."""
+        phonons = self.sheet.series.phonons
+        if not self._has_vectors and not (phonons and any(phonons[-1].coordinates)):
+            self._has_vectors = True
             self.sheet.table = self._row_vector
 
     def _row_vector(self, line: str) -> bool:
@@ -124,43 +140,39 @@ class VibrationSection(Section):
             rows.append(line)
         return True
 
-    # -- thermodynamics ----------------------------------------------------------------------------------------
-
-    def on_thermodynamics(self, match: re.Match[str], line: str) -> None:
-        """The table of zero-point contributions follows."""
-        self.sheet.table = self._row_function
-
-    def on_conditions(self, match: re.Match[str], line: str) -> None:
-        """Thermodynamic functions at a temperature in K and a pressure in MPa follow."""
-        self.sheet.results.thermodynamics.append(Thermodynamics(number(match["kelvin"]), number(match["mpa"])))
-        self.sheet.table = self._row_function
-
-    def _row_function(self, line: str) -> bool:
-        match = _FUNCTION.match(line)
-        if match is None:
-            return not find_mark(line)
-        value, states = number(match["value"]), self.sheet.results.thermodynamics
-        if match["name"] == "E0":
-            self.sheet.results.zero_point_energy = value
-        elif states and match["name"] in _FIELDS:
-            setattr(states[-1], _FIELDS[match["name"]], value)
-        return True
+    # -- the end -----------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Join modes, intensities and eigenvectors."""
+        """Modes, with intensities only where they were computed."""
         results = self.sheet.results
-        if not self._modes:
+        results.isotopes = [
+            IsotopicMass(name.capitalize(), mass, count) for (name, mass), count in self._masses.items()
+        ]
+        for longitudinal in self._longitudinal:
+            longitudinal.directions = self._directions.get(longitudinal.irrep or "", [])
+        results.longitudinal_modes = list(self._longitudinal)
+        if self._modes:
+            results.modes = list(self._modes)
+        if results.modes is None:
             return
-        for mode in self._modes:
-            mode.raman_intensity = self._raman.get(mode.first)
-        results.modes = list(self._modes)
-        results.frequencies_cm1 = [[mode.first, mode.last, mode.frequency_cm1] for mode in self._modes]
+        if not _intensities_computed(results.modes):
+            # More rows may follow, so what was read stays as it is.
+            results.modes = [replace(mode, ir_intensity=None) for mode in results.modes]
+        results.frequencies_cm1 = [[mode.first, mode.last, mode.frequency_cm1] for mode in results.modes]
         results.imaginary_modes = sum(
-            mode.last - mode.first + 1 for mode in self._modes if mode.frequency_cm1 < IMAGINARY_CM1
+            mode.last - mode.first + 1 for mode in results.modes if mode.frequency_cm1 < IMAGINARY_CM1
         )
 
 
-def _mode(match: re.Match[str]) -> Mode:
+def _intensities_computed(modes: list[Mode]) -> bool:
+    """Without INTENS the column is there, and holds zeros for active modes too; translations have none in any case."""
+    return any(mode.ir_intensity for mode in modes) or not any(
+        mode.ir_active and abs(mode.frequency_cm1) > -IMAGINARY_CM1 for mode in modes
+    )
+
+
+def mode_of(match: re.Match[str]) -> Mode:
+    """The mode of a row of `MODE_ROW`."""
     active = {"A": True, "I": False}
     irrep = (match["irrep"] or "").strip()
     return Mode(

@@ -5,10 +5,16 @@ Line shapes were taken from published outputs of CRYSTAL06 to CRYSTAL23.
 
 from __future__ import annotations
 
-from app.crystal.outputs.shapes import analyses, geometry, properties, responses, scf, verdict, vibrations
+from app.crystal.outputs.shapes import analyses, geometry, polarisation, properties, responses, scf, verdict, vibrations
 
 SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
-    **scf.SHAPES, **geometry.SHAPES, **vibrations.SHAPES, **responses.SHAPES, **properties.SHAPES, **analyses.SHAPES,
+    **scf.SHAPES,
+    **geometry.SHAPES,
+    **vibrations.SHAPES,
+    **responses.SHAPES,
+    **polarisation.SHAPES,
+    **properties.SHAPES,
+    **analyses.SHAPES,
     **verdict.SHAPES,
-}  # fmt: skip
+}
 """Kind of line → how it begins, and its pattern. The first kind that fits is taken."""

@@ -1,0 +1,75 @@
+"""Phonons at k points: their branches, and what is imaginary away from Γ."""
+
+from __future__ import annotations
+
+import re
+
+from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, Dispersion, Mode
+from app.crystal.outputs.marks import find_mark
+from app.crystal.outputs.sections.vibrations import MODE_ROW, mode_of
+from app.crystal.outputs.series import PhononPoint
+from app.crystal.outputs.sheet import Section, Sheet, number
+
+
+class DispersionSection(Section):
+    """What FREQCALC prints with DISPERSI."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        super().__init__(sheet)
+        self._at_gamma: list[Mode] = []
+        self._gamma: PhononPoint | None = None
+
+    def on_shrinks(self, match: re.Match[str], line: str) -> None:
+        """The shrinking factors in which k points of the dispersion are given."""
+        self.sheet.series.phonon_shrink = [int(match[name]) for name in ("is1", "is2", "is3")]
+
+    def on_dispersion(self, match: re.Match[str], line: str) -> None:
+        """A k point of the phonon dispersion, with its weight."""
+        place = [int(part) for part in match["dk"].split()]
+        point = PhononPoint(place, number(match["dw"]))
+        self.sheet.series.phonons.append(point)
+        if self._gamma is None and not any(place):
+            self._gamma = point
+        self.sheet.table = self._row_phonon
+
+    def on_modes(self, match: re.Match[str], line: str) -> None:
+        """The heading of the branches at the k point named before."""
+        phonons = self.sheet.series.phonons
+        if phonons and not phonons[-1].frequencies and "SHIFTS" not in line:
+            self.sheet.table = self._row_phonon
+
+    def _row_phonon(self, line: str) -> bool:
+        point = self.sheet.series.phonons[-1]
+        match = MODE_ROW.match(line)
+        if match is None:
+            return not point.frequencies and not find_mark(line)
+        point.frequencies.extend([number(match[3])] * (int(match[2]) - int(match[1]) + 1))
+        if point is self._gamma:
+            self._at_gamma.append(mode_of(match))
+        return True
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Modes at Γ where no table of their own has them, and what is imaginary elsewhere."""
+        results = self.sheet.results
+        if self._at_gamma:
+            results.modes = list(self._at_gamma)
+        results.dispersion = self._dispersion()
+
+    def _dispersion(self) -> Dispersion | None:
+        series = self.sheet.series
+        if not series.phonons:
+            return None
+        away = {
+            tuple(point.coordinates): point for point in series.phonons if any(point.coordinates) and point.frequencies
+        }
+        counts = [sum(1 for value in point.frequencies if value < IMAGINARY_CM1) for point in away.values()]
+        found = Dispersion(len(series.phonons), sum(map(bool, counts)), sum(counts))
+        if away:
+            lowest = min(away.values(), key=lambda point: min(point.frequencies))
+            found.lowest_cm1 = min(lowest.frequencies)
+            if series.phonon_shrink:
+                parts = zip(lowest.coordinates, series.phonon_shrink, strict=False)
+                found.lowest_at = [round(part / whole, 6) for part, whole in parts]
+        return found

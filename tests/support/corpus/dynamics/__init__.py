@@ -1,0 +1,1 @@
+"""What vibrations and electric fields print beside the modes at Γ."""
