@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.names import safe_path
@@ -11,6 +11,7 @@ from app.domain.verdict import Marker
 from app.settings import ClusterSettings
 from app.transport.base import Completed
 
+_WORDS = re.compile(r"[\w.]+")
 _SUM = re.compile(r"([0-9a-f]{64})  \./(.*)")
 
 
@@ -61,14 +62,24 @@ class Listing:
     left: list[str] = field(default_factory=list)
 
 
-def receipts(done: Completed) -> dict[str, Receipt]:
-    """The answers in what a step printed, by token."""
+def receipts(done: Completed, is_id: Callable[[str], bool] = bool) -> dict[str, Receipt]:
+    """The answers in what a step printed, by token. What is no id is no answer: the job has to be looked up."""
     answers = {}
     for line in done.text.splitlines():
         token, _, rest = line.partition("\t")
         word, _, detail = rest.partition("\t")
-        answers[token] = Receipt(word, detail.strip())
+        receipt = Receipt(word, detail.strip())
+        if word == "id" and not is_id(receipt.detail):
+            receipt = Receipt("uncertain", f"{receipt.detail[:60]!r} is no job id")
+        answers[token] = receipt
     return answers
+
+
+def complaints_in(text: str, ids: Sequence[str]) -> dict[str, str]:
+    """Which jobs the words of a batch system name, and the line that does."""
+    lines = [(line.strip(), set(_WORDS.findall(line))) for line in text.splitlines()]
+    named = {one: next((line for line, words in lines if one in words), "") for one in ids}
+    return {one: line[:400] for one, line in named.items() if line}
 
 
 def entries_in(data: bytes) -> list[RemoteEntry]:

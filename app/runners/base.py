@@ -19,7 +19,7 @@ from app.runners.answers import Listing as Listing
 from app.runners.answers import Receipt as Receipt
 from app.runners.answers import RemoteEntry as RemoteEntry
 from app.runners.answers import RemoteFile as RemoteFile
-from app.runners.answers import entries_in, glimpses_in, listings_in
+from app.runners.answers import complaints_in, entries_in, glimpses_in, listings_in
 from app.runners.answers import parse_marker as parse_marker
 from app.runners.answers import receipts as receipts
 from app.runners.batch_systems import BatchSystem, Check, step
@@ -106,15 +106,28 @@ class BaseRunner(BatchSystem):
                 job.job_id: self.word_of_marker(glimpses[job.job_id].marker) for job in jobs if job.job_id in glimpses
             }
         since = min((job.asked_since for job in jobs), default="now-7days")
-        done = await self.transport.run(self.step("accounting"), [since], stdin=_ids(jobs))
+        asked = [job for job in jobs if self.is_id(job.scheduler_id)]
+        if not asked:
+            return {}
+        done = await self.transport.run(self.step("accounting"), [since], stdin=_ids(asked))
         # A site without accounting has one witness less; that is no error of the poll.
         return _by_job(jobs, self.read_accounting(done.text)) if done.status == 0 else {}
 
-    async def cancel(self, scheduler_ids: Sequence[str]) -> None:
-        """Ask the batch system to end jobs. One remote command."""
-        if scheduler_ids:
-            ids = "".join(f"{scheduler_id}\n" for scheduler_id in scheduler_ids).encode()
-            await self._run(self.step("cancel"), stdin=ids, doing="cancelling jobs")
+    async def cancel(self, scheduler_ids: Sequence[str]) -> dict[str, str]:
+        """Ask the batch system to end jobs; what it has against that, by id. One remote command.
+
+        Raises:
+            RemoteFailure: it failed, and does not say for which jobs.
+        """
+        complaints = {one: "its scheduler id is none that this batch system gives" for one in scheduler_ids}
+        ids = [one for one in scheduler_ids if self.is_id(one) and complaints.pop(one)]
+        if not ids:
+            return complaints
+        done = await self.transport.run(self.step("cancel"), stdin="".join(f"{one}\n" for one in ids).encode())
+        named = complaints_in(done.text + done.stderr.decode("utf-8", "replace"), ids)
+        if done.status != 0 and not named:
+            raise self._failure(done, "cancelling jobs")
+        return complaints | named
 
     async def probe(self) -> list[Check]:
         """Checks of the batch system itself for a test report. One remote command."""
@@ -211,7 +224,7 @@ class BaseRunner(BatchSystem):
             doing="submitting jobs",
             timeout=60 + 2 * len(batch),
         )
-        return receipts(done)
+        return receipts(done, self.is_id)
 
     async def find(self, batch: Sequence[Package]) -> dict[str, Receipt]:
         """By token: `claimed` if a submission was ever begun on the cluster, else `absent`. Changes nothing."""
@@ -298,11 +311,14 @@ class BaseRunner(BatchSystem):
     ) -> Completed:
         done = await self.transport.run(script, args, stdin=stdin, timeout=timeout, sink=sink)
         if done.status != 0:
-            raise RemoteFailure(
-                f"{doing.capitalize()} on {self.transport.where} failed: {done.complaint or f'status {done.status}'}.",
-                hint=_hint(done.complaint, self.settings.workdir),
-            )
+            raise self._failure(done, doing)
         return done
+
+    def _failure(self, done: Completed, doing: str) -> RemoteFailure:
+        return RemoteFailure(
+            f"{doing.capitalize()} on {self.transport.where} failed: {done.complaint or f'status {done.status}'}.",
+            hint=_hint(done.complaint, self.settings.workdir),
+        )
 
 
 def _ids(jobs: Sequence[Handle]) -> bytes:

@@ -7,6 +7,7 @@ folder of shell steps named after it, `steps/<kind>/`: `submission`, `queue`, `c
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Meaning(StrEnum):
     """Whether it took the job is unknown: it has to be asked."""
     REFUSED = "refused"
     """It will never take this job."""
+    UNKNOWN = "unknown"
+    """Words that nobody here knows. Until it was asked whether it has the job, it may have taken it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,10 @@ TIME_OUTS = (
     Reply("timed out", Meaning.UNCERTAIN, limits_rate=True),
     Reply("connection", Meaning.UNCERTAIN),
     Reply("unable to contact", Meaning.UNCERTAIN),
+    Reply("zero bytes were", Meaning.UNCERTAIN),
+    Reply("transport endpoint", Meaning.UNCERTAIN),
+    Reply("unexpected message", Meaning.UNCERTAIN),
+    Reply("send/recv", Meaning.UNCERTAIN),
 )
 """Whoever waited in vain does not know what became of the request, whatever other words stand beside it."""
 
@@ -93,6 +100,8 @@ class BatchSystem(ABC):
     aiida_scheduler: ClassVar[str] = "core.direct"
     """The plugin of AiiDA for the same batch system, for exports."""
 
+    id_shape: ClassVar[re.Pattern[str]] = re.compile("[0-9]+")
+    """How the ids of its jobs look. Whatever else a command printed is none, and is asked for by no command."""
     lists_all: ClassVar[bool] = True
     """The step `queue` lists every job of the account; else it gets ids on standard input and answers for them."""
     has_accounting: ClassVar[bool] = False
@@ -106,7 +115,7 @@ class BatchSystem(ABC):
     reasons: ClassVar[Mapping[str, str]] = {}
     """A sentence for each of its reasons of waiting."""
     replies: ClassVar[Sequence[Reply]] = TIME_OUTS
-    """What its words mean when it takes no job; the first sign that is found counts, and none means refused."""
+    """What its words mean when it takes no job; the first sign that is found counts; without one they are unknown."""
     variables: ClassVar[Mapping[str, str]] = {}
     """Its environment variables in a job by those of SLURM, which the parts of the job script name."""
 
@@ -197,7 +206,12 @@ class BatchSystem(ABC):
     def meaning_of(cls, words: str) -> Meaning:
         """What follows from the words of a scheduler that gave no id."""
         lower = words.lower()
-        return next((reply.meaning for reply in cls.replies if reply.sign in lower), Meaning.REFUSED)
+        return next((reply.meaning for reply in cls.replies if reply.sign in lower), Meaning.UNKNOWN)
+
+    @classmethod
+    def is_id(cls, text: str) -> bool:
+        """May this be the id of a job?"""
+        return cls.id_shape.fullmatch(text) is not None
 
     @classmethod
     def limits_rate(cls, words: str) -> bool:
@@ -228,11 +242,11 @@ def weigh(replies: Iterable[Reply]) -> str:
     lines = [f"        *{_pattern(reply.sign)}*) verdict={reply.meaning} ;;" for reply in replies]
     return "\n".join(
         [
-            "# What follows from a scheduler's words that gave no id. $1: the words. `verdict`: later, uncertain or refused.",
+            "# What follows from a scheduler's words that gave no id. $1: the words. `verdict`: later, uncertain, refused or unknown.",
             "weigh() {",
             "    case $1 in",
             *lines,
-            f"        *) verdict={Meaning.REFUSED} ;;",
+            f"        *) verdict={Meaning.UNKNOWN} ;;",
             "    esac",
             "}",
             "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.domain.resources import Resources
 from app.domain.verdict import WARNING_SIGNAL, Ending, Marker, Phase, SchedulerWord
 from app.runners.base import BaseRunner
@@ -15,6 +17,7 @@ class DirectRunner(BaseRunner):
     """Processes on a machine without a scheduler. Its queue is the process table; exit markers say how a job ended."""
 
     kind = "direct"
+    id_shape = re.compile(r"[0-9]+(?:\.[0-9]+)?")
     runner_types = (
         RunnerType("ssh", "SSH, no scheduler", host=True),
         RunnerType("local", "this server", host=False),

@@ -5,7 +5,8 @@ Source: squeue(1), sacct(1), sinfo(1), sbatch(1) of SLURM 22.05; the job state c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from app.crystal.files import JOB_LOG
 from app.domain.resources import Partition, Resources, parse_walltime
@@ -91,19 +92,74 @@ REASONS: dict[str, str] = {
     "OutOfMemory": "The job ran out of memory.",
 }
 
-REPLIES = (
-    *TIME_OUTS,
-    # Too many requests (rl_: the rate limiter of slurmctld), or too many jobs of this account, before it took anything.
+_PASSING = (
+    # Too many requests (rl_: the rate limiter of slurmctld).
     Reply("rl_", Meaning.LATER, limits_rate=True),
     Reply("rate limit", Meaning.LATER, limits_rate=True),
     Reply("backoff", Meaning.LATER, limits_rate=True),
     Reply("back off", Meaning.LATER, limits_rate=True),
     Reply("back-off", Meaning.LATER, limits_rate=True),
     Reply("backing off", Meaning.LATER, limits_rate=True),
+    # The request was never accepted as ours, or never sent.
+    Reply("munge", Meaning.LATER),
+    Reply("authentication", Meaning.LATER),
+    Reply("standby mode", Meaning.LATER),
+    Reply("process configuration file", Meaning.LATER),
+    Reply("i/o error writing", Meaning.LATER),
+    Reply("no space left", Meaning.LATER),
+    Reply("disk quota", Meaning.LATER),
+    # It has too many jobs, or too little of something, just now.
     Reply("temporarily un", Meaning.LATER),
     Reply("maxsubmit", Meaning.LATER),
-    Reply("communicat", Meaning.UNCERTAIN),
+    Reply("grpsubmit", Meaning.LATER),
+    Reply("maxjobs", Meaning.LATER),
+    Reply("grpjobs", Meaning.LATER),
+    Reply("not available now", Meaning.LATER),
+    Reply("partition not available", Meaning.LATER),
+    Reply("partition is down", Meaning.LATER),
 )
+_FINAL = (
+    Reply("maxwall", Meaning.REFUSED),
+    Reply("perjob", Meaning.REFUSED),
+    Reply("pernode", Meaning.REFUSED),
+    Reply("minmemory", Meaning.REFUSED),
+    Reply("invalid partition", Meaning.REFUSED),
+    Reply("invalid account", Meaning.REFUSED),
+    Reply("invalid qos", Meaning.REFUSED),
+    Reply("invalid wckey", Meaning.REFUSED),
+    Reply("invalid license", Meaning.REFUSED),
+    Reply("invalid feature", Meaning.REFUSED),
+    Reply("invalid constraint", Meaning.REFUSED),
+    Reply("invalid generic resource", Meaning.REFUSED),
+    Reply("invalid node name", Meaning.REFUSED),
+    Reply("invalid job array", Meaning.REFUSED),
+    Reply("invalid --", Meaning.REFUSED),
+    Reply("invalid number", Meaning.REFUSED),
+    Reply("invalid time", Meaning.REFUSED),
+    Reply("time limit is invalid", Meaning.REFUSED),
+    Reply("reservation is invalid", Meaning.REFUSED),
+    Reply("node count specification", Meaning.REFUSED),
+    Reply("node configuration is not available", Meaning.REFUSED),
+    Reply("more processors requested", Meaning.REFUSED),
+    Reply("memory specification can not", Meaning.REFUSED),
+    Reply("memory required by task", Meaning.REFUSED),
+    Reply("group not permitted", Meaning.REFUSED),
+    Reply("access/permission denied", Meaning.REFUSED),
+    Reply("dependency problem", Meaning.REFUSED),
+    Reply("batch script", Meaning.REFUSED),
+    Reply("unrecognized option", Meaning.REFUSED),
+    Reply("invalid option", Meaning.REFUSED),
+    Reply("unable to open file", Meaning.REFUSED),
+)
+REPLIES = (
+    *TIME_OUTS,
+    *_PASSING,
+    Reply("communicat", Meaning.UNCERTAIN),
+    *_FINAL,
+    # Of the limits that this speaks of, those that last are named before it by words of their own.
+    Reply("accounting/qos policy", Meaning.LATER),
+)
+"""Source: slurm_errno.c and the reasons of job_state_reason in SLURM 22.05. What passes stands before what lasts."""
 
 
 @register
@@ -111,6 +167,7 @@ class SlurmRunner(BaseRunner):
     """SLURM with its accounting, partitions and job arrays."""
 
     kind = "slurm"
+    id_shape = re.compile(r"[0-9]+(?:_[0-9]+)?")
     runner_types = (RunnerType("slurm", "SLURM over SSH"),)
     default_limit = 500
     default_launcher = "srun"
@@ -151,7 +208,8 @@ class SlurmRunner(BaseRunner):
         for line in text.splitlines():
             fields = line.strip().split("|", 4)
             if len(fields) == 5:
-                words[fields[0]] = cls.word(fields[1], reason=fields[4], nodes=fields[2], start=fields[3])
+                word = cls.word(fields[1], reason=fields[4], nodes=fields[2], start=fields[3])
+                words |= dict.fromkeys(_elements(fields[0]), word)
         return words
 
     @classmethod
@@ -172,7 +230,8 @@ class SlurmRunner(BaseRunner):
         words = {}
         for job_id, (_, state, code, nodes, wall, cpu, _, reason) in jobs.items():
             usage = Usage(int(wall) if wall.isdigit() else 0, _seconds(cpu), memory[job_id])
-            words[job_id] = cls.word(state, reason=reason, exit_code=code, nodes=nodes, usage=usage)
+            word = cls.word(state, reason=reason, exit_code=code, nodes=nodes, usage=usage)
+            words |= dict.fromkeys(_elements(job_id), word)
         return words
 
     @classmethod
@@ -233,9 +292,33 @@ class SlurmRunner(BaseRunner):
                 doing="submitting a job array",
                 timeout=120,
             )
-            answers |= {token: receipt for token, receipt in receipts(done).items() if receipt.word != "single"}
+            answers |= {
+                token: receipt for token, receipt in receipts(done, self.is_id).items() if receipt.word != "single"
+            }
         rest = [package for package in batch if package.token not in answers]
         return answers | (await self.submit_each(rest) if rest else {})
+
+
+MAX_ELEMENTS = 100_000
+"""Elements of one array that are looked at; SLURM's own limit is far below."""
+
+
+def _elements(job_id: str) -> Iterator[str]:
+    """The ids that one line speaks of: `123_[4-6,9%2]` are the elements of an array that wait, or were cancelled while they did."""
+    array, bracket, rest = job_id.partition("_[")
+    if not bracket:
+        yield job_id
+        return
+    left = MAX_ELEMENTS
+    for part in rest.rstrip("]").partition("%")[0].split(","):
+        if match := _RANGE.fullmatch(part):
+            first, last, pace = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+            indices = range(first, last + 1, max(pace, 1))[:left]
+            left -= len(indices)
+            yield from (f"{array}_{index}" for index in indices)
+
+
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
 
 
 def _mebibytes(text: str) -> int:

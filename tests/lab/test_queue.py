@@ -180,7 +180,7 @@ def test_a_scheduler_that_refuses_for_half_a_minute_loses_and_doubles_nothing(la
         for command in ("sbatch", "squeue", "sacct"):
             lab.remove(command)
     assert waiting, "nothing was held up: the wrapper did not refuse"
-    assert any("rate-limiting us" in words for words in explained)
+    assert any("cannot take the job now" in words for words in explained)
     assert Counter(one["state"] for one in found) == {"completed": 24}
     assert Counter(row["job_state"] for row in batch["rows"]) == {"completed": 12}
     rows = lab.ended_rows("refused-", 36)

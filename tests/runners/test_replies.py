@@ -11,7 +11,9 @@ from app.runners.batch_systems import TIME_OUTS, Meaning, Reply, weigh
 from app.runners.slurm import SlurmRunner
 from app.settings import RUNNER_TYPES
 
-LATER, UNCERTAIN, REFUSED = Meaning.LATER, Meaning.UNCERTAIN, Meaning.REFUSED
+LATER, UNCERTAIN, REFUSED, UNKNOWN = Meaning.LATER, Meaning.UNCERTAIN, Meaning.REFUSED, Meaning.UNKNOWN
+FAILED = "sbatch: error: Batch job submission failed: "
+POLICY = FAILED + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
 SAID = {
     "sbatch: error: slurm_persist: rl_enable: RPC rate limit exceeded, backing off": LATER,
     "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation": UNCERTAIN,
@@ -26,8 +28,23 @@ SAID = {
     "sbatch: error: RPC communication throttled, back-off": LATER,
     "sbatch: error: invalid partition specified: nowhere": REFUSED,
     "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified": REFUSED,
-    "$(touch hacked) `id` ' \" * ?": REFUSED,
-    "": REFUSED,
+    FAILED + "Zero Bytes were transmitted or received": UNCERTAIN,
+    FAILED + "Transport endpoint is not connected": UNCERTAIN,
+    FAILED + "Unexpected message received": UNCERTAIN,
+    f"sbatch: error: AssocGrpSubmitJobsLimit {POLICY}": LATER,
+    POLICY: LATER,
+    f"sbatch: error: QOSMaxWallDurationPerJobLimit {POLICY}": REFUSED,
+    f"sbatch: error: QOSMaxCpuPerJobLimit {POLICY}": REFUSED,
+    "sbatch: error: Munge encode failed: Failed to access socket; Protocol authentication error": LATER,
+    FAILED + "Slurm backup controller in standby mode": LATER,
+    FAILED + "I/O error writing script/environment to file": LATER,
+    "sbatch: error: Invalid user for SlurmUser slurm, ignored; fatal: Unable to process configuration file": LATER,
+    FAILED + "Required partition not available (inactive or drain)": LATER,
+    FAILED + "Requested node configuration is not available": REFUSED,
+    "sbatch: error: the abbot of this cluster does not like your script": UNKNOWN,
+    FAILED + "Unspecified error": UNKNOWN,
+    "$(touch hacked) `id` ' \" * ?": UNKNOWN,
+    "": UNKNOWN,
 }
 
 
@@ -52,7 +69,7 @@ def test_the_shell_decides_as_python_does(shell: str) -> None:
 def test_signs_are_no_patterns_of_the_shell() -> None:
     replies = (Reply("a*b ?'[x]$(id)", LATER),)
     script = weigh(replies) + 'weigh "$1"; printf %s "$verdict"'
-    for words, meaning in {"a*b ?'[x]$(id)": "later", "axb y'x$(id)": "refused"}.items():
+    for words, meaning in {"a*b ?'[x]$(id)": "later", "axb y'x$(id)": "unknown"}.items():
         done = subprocess.run(["sh", "-c", script, "sh", words], capture_output=True, text=True, check=True)
         assert done.stdout == meaning, words
 

@@ -23,12 +23,23 @@ linked() { [ -L "${dir%/*}" ] || [ -L "$dir" ] || [ -L "$state" ] || [ -L "$dir/
 
 keep_id() { printf '%s\n' "$1" > "$state/job_id" && answer id "$1"; }
 
-# The scheduler said no, or nothing. $1: its words; $2: the name.
+# The scheduler gave no id. $1: its status; $2: its words; $3: the name; $4: our folder of what it was.
 # 0: it has the job after all, as `found`; else `verdict` is refused, later or uncertain.
 judge() {
-    weigh "$1"
-    # One that timed out may have taken the job all the same.
-    [ "$verdict" = uncertain ] && look_up "$2"
+    if [ "$1" -eq 0 ]; then
+        # It took the job: whatever its answer looked like, this is never submitted again.
+        verdict=uncertain
+        : > "$4/taken"
+    else
+        weigh "$2"
+    fi
+    case $verdict in
+        unknown) verdict=uncertain; : > "$4/unknown" ;;
+        uncertain) ;;
+        *) return 1 ;;
+    esac
+    # One that timed out, or says what nobody has heard before, may have taken the job all the same.
+    look_up "$3"
 }
 
 # Submit to a scheduler: `submit_script` prints the id, or the scheduler's words go to a file.
@@ -40,12 +51,12 @@ start_scheduled() {
         return
     fi
     message=$(tr '\n\t' '  ' < "$state/submit.err" | cut -c1-400)
-    if judge "$message" "$name"; then
+    if judge "$code" "$message" "$name" "$state"; then
         keep_id "$found"
         return
     fi
     [ "$verdict" = uncertain ] || rm -rf "$state/submit"
-    answer "$verdict" "$message"
+    answer "$verdict" "${message:-the batch system gave no job id}"
 }
 
 # One of many may hold a claim: the file is made by O_EXCL, without a process, and says who made it.
@@ -78,7 +89,7 @@ of_array() {
         return 1
     elif look_up "$array"; then
         printf '%s\n' "$found" > "$folder/.crystaldeck/job_id" && keep_id "${found}_$index"
-    elif [ $? -eq 1 ] && abandoned "$folder/.crystaldeck/submit"; then
+    elif [ $? -eq 1 ] && [ ! -e "$folder/.crystaldeck/taken" ] && abandoned "$folder/.crystaldeck/submit"; then
         mv "$folder/.crystaldeck/submit" "$folder/.crystaldeck/submit.lost.$$.$1" 2>/dev/null
         return 1
     elif [ -n "$busy" ]; then
@@ -102,10 +113,17 @@ submit_one() {
         start
     elif look_up "$name"; then
         keep_id "$found"
-    elif [ $? -eq 1 ] && abandoned "$state/submit" \
-        && mv "$state/submit" "$state/submit.lost.$$" 2>/dev/null && claim; then
-        # Who claimed it has been gone for a minute and nobody knows the job: submit it now.
-        start
+    elif [ $? -eq 1 ] && [ ! -e "$state/taken" ] && abandoned "$state/submit" \
+        && mv "$state/submit" "$state/submit.lost.$$" 2>/dev/null; then
+        # Who claimed it has been gone for a minute, and nobody knows the job.
+        if [ -e "$state/unknown" ]; then
+            rm -f "$state/unknown"
+            answer refused "$(tr '\n\t' '  ' < "$state/submit.err" | cut -c1-400)"
+        elif claim; then
+            start
+        else
+            answer busy ""
+        fi
     elif [ -n "$busy" ]; then
         answer busy "$busy"
     else

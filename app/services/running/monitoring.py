@@ -58,6 +58,8 @@ class Monitor:
         self._outputs = LiveOutputs(context)
         self._rhythms: dict[CredentialKey, Rhythm] = {}
         self._cancelled: dict[str, float] = {}
+        self._complaints: dict[str, str] = {}
+        """What a batch system had against cancelling a job, by job id; empty where it had nothing."""
         self._faults = Faults(log)
         """Jobs and accounts with which something went wrong that nobody foresaw."""
         self.has_jobs = False
@@ -169,9 +171,11 @@ class Monitor:
             # Also where it fails: it is asked again after a while, and the look at all other jobs goes on.
             self._cancelled |= {job_id: moment for job_id, _ in wanted}
             try:
-                await runner.cancel([scheduler_id for _, scheduler_id in wanted])
+                complaints = await runner.cancel([scheduler_id for _, scheduler_id in wanted])
             except RemoteFailure as error:
-                await mark_jobs(self._context, dict.fromkeys((job_id for job_id, _ in wanted), error.sentence))
+                complaints = dict.fromkeys((scheduler_id for _, scheduler_id in wanted), error.sentence)
+            for job_id, scheduler_id in wanted:
+                self._complaints[job_id] = _not_cancelled(complaints.get(scheduler_id, ""))
 
     async def _ask(self, runner: BaseRunner, watched: Watched) -> Sight:
         handles = [self._outputs.handle(job, remote) for job, remote in watched]
@@ -182,7 +186,8 @@ class Monitor:
         glimpses = await runner.peek(started + logs) if started else {}
         over = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is Phase.ENDED]
         accounting = await runner.accounting(over) if over else {}
-        return Sight(queue, accounting, glimpses)
+        self._complaints = {job.id: words for job, _ in watched if (words := self._complaints.get(job.id))}
+        return Sight(queue, accounting, glimpses, self._complaints)
 
     async def _write(self, watched: Watched, sight: Sight) -> bool:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""
@@ -231,6 +236,10 @@ class Monitor:
             if move is not None:
                 moves.append(move)
         return bool(await transition_jobs(session, moves)) or changed
+
+
+def _not_cancelled(words: str) -> str:
+    return f"Not cancelled yet: {words.rstrip('.')}. It is asked again." if words else ""
 
 
 async def cluster_ids(context: Context) -> list[int]:

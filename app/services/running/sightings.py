@@ -5,7 +5,8 @@ Three witnesses speak of a job, its queue, its accounting and its own exit marke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.db.sessions import WriteSession
@@ -31,6 +32,8 @@ class Sight:
     queue: dict[str, SchedulerWord]
     accounting: dict[str, SchedulerWord]
     glimpses: dict[str, Glimpse]
+    complaints: Mapping[str, str] = field(default_factory=dict)
+    """Why a job could not be cancelled, of those that could not."""
 
     def marker(self, job_id: str) -> Marker | None:
         """The exit marker of a job, where it has left one."""
@@ -48,7 +51,7 @@ def is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, objec
         or _moment(queue) != remote.expected_start
         or sight.marker(job.id) is not None
         or (progress is not None and progress != job.progress)
-        or bool(job.attention)
+        or job.attention != sight.complaints.get(job.id, "")
     )
 
 
@@ -67,9 +70,10 @@ def write_witnesses(
     standing = assess(queue, accounting, marker)
     words = standing.reason or (STATE_WORDS[standing.state] if standing.state else job.reason)
     stays = standing.state == job.state
-    told = standing.attention != job.attention or (stays and words != job.reason)
+    attention = standing.attention or sight.complaints.get(job.id, "")
+    told = attention != job.attention or (stays and words != job.reason)
     if told:
-        job.attention = standing.attention
+        job.attention = attention
         job.reason = words if stays else job.reason
         announce(session, Topic.JOB, job.id, state=job.state)
     if standing.state is None or stays:

@@ -227,7 +227,7 @@ class Dispatcher:
         slower = runner_kind(account.settings).limits_rate
         if words["later"] or any(r.word == "uncertain" and slower(r.detail) for r in receipts.values()):
             pause = budget.refuse(time.monotonic())
-            log.warning("%s is rate-limiting us: nothing more is submitted for %.0f s", account.cluster, pause)
+            log.warning("%s cannot take jobs now: nothing more is submitted for %.0f s", account.cluster, pause)
         elif words["id"]:
             budget.spend(time.monotonic(), words["id"])
 
@@ -292,7 +292,9 @@ def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
             message = "Submission was interrupted before the cluster got anything; it starts again."
             return Move(job, JobState.QUEUED, message)
         case "later":
-            message = f"{cluster} is rate-limiting us ({receipt.detail[:200]}). Nothing was submitted; we will retry."
+            message = (
+                f"{cluster} cannot take the job now ({receipt.detail[:200]}). Nothing was submitted; it is tried again."
+            )
             return Move(job, JobState.QUEUED, message)
         case _:
             return None

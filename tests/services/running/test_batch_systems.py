@@ -63,6 +63,7 @@ elif command == "find":
     print(*(job for job, row in rows().items() if row["name"] == arguments[0]))
 elif command == "drop":
     for job in sys.stdin.read().split():
+        if os.path.exists(f"{{spool}}/kept"): sys.exit(f"abacus: bead {{job}} is glued to the frame")
         os.killpg(rows()[job]["pid"], signal.SIGTERM)
 """
 STEPS = {
@@ -153,7 +154,9 @@ async def test_a_job_goes_through(app: FastAPI, spool: Path) -> None:
     assert view.job.state == "completed", (view.job.reason, view.job.attention)
     assert view.remote is not None and view.remote.scheduler_id == "1000" and "scf.out" in {f.name for f in view.files}
     messages = [event.message for event in view.events]
-    assert any("rate-limiting us (abacus: the beads are counted already, come back)" in words for words in messages)
+    assert any(
+        "cannot take the job now (abacus: the beads are counted already, come back)" in words for words in messages
+    )
     assert len(list(spool.glob("1*"))) == 1, "it was submitted once"
 
 
@@ -170,6 +173,24 @@ async def test_a_running_job_is_cancelled_and_the_rest_waits_for_its_default_lim
     for job in made:
         await cancel(context, ada, job.id)
     assert {(await job_in(context, ada, job.id)).job.state for job in made} == {"cancelled"}
+
+
+async def test_a_job_that_cannot_be_cancelled_says_why_while_the_others_are_followed(
+    app: FastAPI, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.running.monitoring.CANCEL_AGAIN", 0.1)
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    [kept, other] = await create_jobs(context, ada, [request("seconds=60"), request("seconds=2")])
+    await job_in(context, ada, kept.id, "running")
+    (spool / "kept").touch()
+    await cancel(context, ada, kept.id)
+    assert (await job_in(context, ada, other.id)).job.state == "completed"
+    view = await get(context, ada, kept.id)
+    assert view.job.state == "running" and "glued to the frame. It is asked again." in view.job.attention
+    (spool / "kept").unlink()
+    ended = (await job_in(context, ada, kept.id)).job
+    assert (ended.state, ended.attention) == ("cancelled", "")
 
 
 async def test_pages_settings_and_the_test_of_a_cluster_know_it(app: FastAPI) -> None:

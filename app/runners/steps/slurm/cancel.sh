@@ -1,3 +1,3 @@
 # Cancel the jobs whose ids stand on standard input, one a line.
 export LC_ALL=C
-xargs scancel 2>&1
+exec xargs scancel

@@ -54,9 +54,21 @@ if [ "$code" -eq 0 ] && [ -n "$id" ]; then
     exit 0
 fi
 message=$(tr '\n\t' '  ' < "$state/submit.err" | cut -c1-400)
-weigh "$message"
+if [ "$code" -eq 0 ]; then
+    # It took the array: whatever its answer looked like, this is never submitted again.
+    verdict=uncertain
+    : > "$state/taken"
+    if look_up "$3"; then
+        printf '%s\n' "$found" > "$state/job_id" && answer_all id "$found"
+        exit 0
+    fi
+else
+    weigh "$message"
+    # What nobody has heard before may be said of an array that was taken.
+    [ "$verdict" != unknown ] || verdict=uncertain
+fi
 # It may have been taken all the same: the claim stays until the scheduler could be asked.
 [ "$verdict" = uncertain ] || rm -rf "$state/submit"
 # What it has against arrays, it has not against jobs.
 case $verdict:$message in refused:*rray*) verdict=single ;; esac
-answer_all "$verdict" "$message"
+answer_all "$verdict" "${message:-the batch system gave no job id}"
