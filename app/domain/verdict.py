@@ -17,6 +17,8 @@ class Phase(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    ENDING = "ending"
+    """Its script is over, or is being ended; the nodes are being cleaned."""
     ENDED = "ended"
     UNKNOWN = "unknown"
 
@@ -112,7 +114,7 @@ def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker
     """The state of a submitted job, from one poll. Terminal states are never decided here: see `conclude`."""
     if queue is not None and queue.phase is Phase.PENDING:
         return Standing(JobState.SUBMITTED, queue.reason)
-    if queue is not None and queue.phase is Phase.RUNNING:
+    if queue is not None and queue.phase in (Phase.RUNNING, Phase.ENDING):
         # The script has written its last line: results can be fetched while the scheduler tidies up.
         return Standing(JobState.FINISHING if marker else JobState.RUNNING, queue.reason)
     if queue is not None and queue.phase is Phase.ENDED:
@@ -128,6 +130,18 @@ def assess(queue: SchedulerWord | None, accounting: SchedulerWord | None, marker
         attention="The scheduler no longer lists this job and its accounting has no end for it. "
         "CrystalDeck keeps asking; check the job on the cluster if this persists.",
     )
+
+
+def restarted(queue: SchedulerWord | None, marker: Marker | None) -> Standing | None:
+    """Where a job stands that had ended and that the batch system then put back into its queue; None: it did not.
+
+    The queue speaks of now, a marker of some earlier moment, and a start removes the marker of the one before.
+    """
+    if queue is not None and queue.phase is Phase.PENDING:
+        return Standing(JobState.SUBMITTED, "The batch system put the job back into its queue.")
+    if queue is not None and queue.phase is Phase.RUNNING and marker is None:
+        return Standing(JobState.RUNNING, "The batch system started the job again.")
+    return None
 
 
 def conclude(

@@ -29,7 +29,7 @@ STATES: dict[str, tuple[Phase, Ending | None]] = {
     "SPECIAL_EXIT": (_P.PENDING, None),
     "RESV_DEL_HOLD": (_P.PENDING, None),
     "RUNNING": (_P.RUNNING, None),
-    "COMPLETING": (_P.RUNNING, None),
+    "COMPLETING": (_P.ENDING, None),
     "SUSPENDED": (_P.RUNNING, None),
     "STOPPED": (_P.RUNNING, None),
     "SIGNALING": (_P.RUNNING, None),

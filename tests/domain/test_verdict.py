@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.resources import Partition
 from app.domain.states import TERMINAL, JobState
-from app.domain.verdict import Marker, Phase, ProgramWord, SchedulerWord, Usage, assess, conclude
+from app.domain.verdict import Marker, Phase, ProgramWord, SchedulerWord, Usage, assess, conclude, restarted
 from app.runners.direct import DirectRunner
 from app.runners.slurm import STATES, SlurmRunner
 
@@ -22,7 +22,10 @@ def state(raw: str) -> SchedulerWord:
 def test_no_scheduler_state_is_terminal_before_the_files_are_here(raw: str) -> None:
     standing = assess(state(raw), None, None)
     assert standing.state not in TERMINAL
-    expected = {Phase.PENDING: JobState.SUBMITTED, Phase.RUNNING: JobState.RUNNING, Phase.ENDED: JobState.FINISHING}
+    expected = {
+        Phase.PENDING: JobState.SUBMITTED, Phase.RUNNING: JobState.RUNNING, Phase.ENDING: JobState.RUNNING,
+        Phase.ENDED: JobState.FINISHING,
+    }  # fmt: skip
     assert standing.state == expected[STATES[raw][0]]
 
 
@@ -35,6 +38,23 @@ def test_absent_is_not_done_and_unknown_is_not_terminal() -> None:
     assert assess(None, state("COMPLETED"), None).state is JobState.FINISHING
     assert assess(None, None, CLEAN).state is JobState.FINISHING
     assert assess(state("RUNNING"), None, CLEAN).state is JobState.FINISHING
+
+
+def test_what_the_queue_says_now_wins_over_a_marker_of_earlier() -> None:
+    again = restarted(state("PENDING"), Marker(143, "TERM"))
+    assert again is not None and again.state is JobState.SUBMITTED
+    again = restarted(state("REQUEUED"), CLEAN)
+    assert again is not None and again.state is JobState.SUBMITTED
+    again = restarted(state("RUNNING"), None)
+    assert again is not None and again.state is JobState.RUNNING
+    for queue, marker in (
+        (state("RUNNING"), CLEAN),
+        (state("COMPLETING"), None),
+        (state("COMPLETED"), None),
+        (None, None),
+    ):
+        assert restarted(queue, marker) is None
+    assert assess(state("COMPLETING"), None, CLEAN).state is JobState.FINISHING
 
 
 @pytest.mark.parametrize(

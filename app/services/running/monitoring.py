@@ -27,7 +27,7 @@ from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
 from app.services.running.finishing import Finisher
 from app.services.running.progress import LiveOutputs, log_key
-from app.services.running.sightings import Sight, is_news, write_witnesses
+from app.services.running.sightings import ALIVE, Sight, is_news, write_witnesses
 from app.services.transitions.jobs import Move, transition_jobs
 
 HURRY = 0.5
@@ -131,7 +131,8 @@ class Monitor:
         sight = await self._ask(runner, watched)
         changed = await self._write(watched, sight)
         await note_problem(self._context, account.cluster, "")
-        ending = await self._watched(account, [JobState.FINISHING])
+        alive = {job_id for job_id, word in sight.queue.items() if word.phase in ALIVE}
+        ending = [pair for pair in await self._watched(account, [JobState.FINISHING]) if pair[0].id not in alive]
         if ending:
             ended = {**sight.queue, **sight.accounting}
             ended = {job_id: word for job_id, word in ended.items() if word.phase is Phase.ENDED}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from app.db.sessions import WriteSession
 from app.db.tables import Job, RemoteJob, now
 from app.domain.states import JobState
-from app.domain.verdict import Marker, Phase, SchedulerWord, assess
+from app.domain.verdict import Marker, Phase, SchedulerWord, assess, restarted
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import Glimpse
@@ -23,6 +23,8 @@ STATE_WORDS = {
     JobState.RUNNING: "The calculation is running.",
     JobState.FINISHING: "The job has ended; its files are being fetched.",
 }
+ALIVE = (Phase.PENDING, Phase.RUNNING)
+"""What the queue says of a job that waits or computes."""
 
 
 @dataclass
@@ -46,10 +48,11 @@ def is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, objec
     queue = sight.queue.get(job.id)
     return (
         queue is None
-        or queue.phase not in (Phase.PENDING, Phase.RUNNING)
+        or queue.phase not in ALIVE
         or (queue.raw, queue.reason) != (remote.queue_state, remote.queue_reason)
         or _moment(queue) != remote.expected_start
         or sight.marker(job.id) is not None
+        or job.state == JobState.FINISHING
         or (progress is not None and progress != job.progress)
         or job.attention != sight.complaints.get(job.id, "")
     )
@@ -66,7 +69,11 @@ def write_witnesses(
         job.progress = progress
         announce(session, Topic.PROGRESS, job.id, **progress)
     if job.state == JobState.FINISHING:
-        return advanced, None
+        again = restarted(queue, marker)
+        if again is None or again.state is None:
+            return advanced, None
+        remote.marker = ""
+        return True, Move(job, again.state, again.reason)
     standing = assess(queue, accounting, marker)
     words = standing.reason or (STATE_WORDS[standing.state] if standing.state else job.reason)
     stays = standing.state == job.state

@@ -174,7 +174,7 @@ class Turns:
     async def count_elsewhere(self, account: Account, runner: BaseRunner) -> None:
         """Jobs submitted outside CrystalDeck count too where somebody set a limit. One remote command."""
         listed = await runner.listed()
-        active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING)}
+        active = {key for key, word in listed.items() if word.phase in (Phase.PENDING, Phase.RUNNING, Phase.ENDING)}
         async with self._context.database.read() as session:
             ours = await queue.own_scheduler_ids(session, account.cluster_id, active)
         self._elsewhere[account.key] = (time.monotonic(), len(active) - len(ours))

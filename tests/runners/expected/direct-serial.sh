@@ -29,6 +29,8 @@ fi
 if [ -n "${SLURM_JOB_ID:-}" ]; then own_id=$SLURM_JOB_ID
 else own_id=$$.$(sed 's/.*) //' "/proc/$$/stat" | cut -d' ' -f20); fi
 printf '%s\n' "$own_id" > "$state/run/id"
+# Of an earlier start: how that one ended says nothing of this one.
+rm -f "$state/exit"
 tell running
 
 # The program is ended in time, so that fort.9, fort.20, fort.98, OPTINFO.DAT, HESSOPT.DAT and FREQINFO.DAT stay.

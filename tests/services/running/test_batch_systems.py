@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import shlex
+import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,6 +29,7 @@ from app.settings import ClusterSettings
 from tests.support.app import make_actor, make_client, place_replay, running, settings_for
 from tests.support.jobs import job_in
 from tests.support.service import mgo
+from tests.support.waiting import wait_until
 
 SPOOL = """
 import json, os, signal, subprocess, sys, time
@@ -37,6 +43,11 @@ def rows():
         if job.isdigit():
             with open(f"{{spool}}/{{job}}") as file: found[job] = json.load(file)
     return found
+def begin(job, environment):
+    with open("job.log", "ab") as log:
+        own = subprocess.Popen(["/bin/bash", "job.sh"], env=environment, start_new_session=True,
+                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    write(job, {{**rows()[job], "state": "R", "pid": own.pid}})
 command, arguments = sys.argv[1], sys.argv[2:]
 if command == "put":
     busy = f"{{spool}}/busy"
@@ -46,19 +57,21 @@ if command == "put":
     job, script = str(1000 + len(rows())), open(arguments[0]).read()
     name = next(line.split("=", 1)[1] for line in script.splitlines() if line.startswith("#BEAD name="))
     environment = dict(os.environ, BEAD_ID=job, BEAD_DIR=os.getcwd())
-    write(job, {{"state": "Q", "name": name, "pid": 0}})
-    with open("job.log", "ab") as log:
-        own = subprocess.Popen(["/bin/bash", arguments[0]], env=environment, start_new_session=True,
-                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    write(job, {{"state": "R", "name": name, "pid": own.pid}})
+    write(job, {{"state": "Q", "name": name, "pid": 0, "folder": os.getcwd()}})
+    begin(job, environment)
     print(job)
+elif command == "again":
+    [job] = arguments
+    os.chdir(rows()[job]["folder"])
+    begin(job, dict(os.environ, BEAD_ID=job, BEAD_DIR=os.getcwd(), BEAD_AGAIN="1"))
 elif command == "show":
     for job, row in sorted(rows().items()):
         try:
             state = open(f"/proc/{{row['pid']}}/stat").read().rpartition(")")[2].split()[0]
         except OSError:
             state = "Z"
-        if state != "Z": print(job, row["state"], sep=":")
+        if os.path.exists(f"{{spool}}/back"): print(job, "Q", sep=":")
+        elif state != "Z": print(job, row["state"], sep=":")
 elif command == "find":
     print(*(job for job, row in rows().items() if row["name"] == arguments[0]))
 elif command == "drop":
@@ -191,6 +204,29 @@ async def test_a_job_that_cannot_be_cancelled_says_why_while_the_others_are_foll
     (spool / "kept").unlink()
     ended = (await job_in(context, ada, kept.id)).job
     assert (ended.state, ended.attention) == ("cancelled", "")
+
+
+async def test_a_job_that_is_put_back_into_the_queue_ends_once(app: FastAPI, spool: Path) -> None:
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    [job] = await create_jobs(context, ada, [request("seconds=2")])
+    view = await job_in(context, ada, job.id, "running")
+    assert view.remote is not None
+    state = Path(app.state.context.settings.clusters["frame"].workdir) / view.remote.directory / ".crystaldeck"
+    (spool / "back").touch()
+    os.killpg(json.loads((spool / "1000").read_text())["pid"], signal.SIGTERM)
+    await asyncio.to_thread(wait_until, (state / "exit").exists, "the exit marker of the first start")
+    assert "TERM" in (state / "exit").read_text()
+    await job_in(context, ada, job.id, "submitted")
+    subprocess.run(["abacus", "again", "1000"], check=True)
+    (spool / "back").unlink()
+    view = await job_in(context, ada, job.id)
+    assert view.job.state == "completed", (view.job.reason, view.job.attention)
+    states = [event.to_state for event in view.events]
+    assert states[-5:] in (
+        ["running", "submitted", "running", "finishing", "completed"],
+        ["finishing", "submitted", "running", "finishing", "completed"],
+    ), states
 
 
 async def test_pages_settings_and_the_test_of_a_cluster_know_it(app: FastAPI) -> None:
