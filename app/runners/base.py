@@ -119,7 +119,7 @@ class BaseRunner(BatchSystem):
         Raises:
             RemoteFailure: it failed, and does not say for which jobs.
         """
-        complaints = {one: "its scheduler id is none that this batch system gives" for one in scheduler_ids}
+        complaints = dict.fromkeys(scheduler_ids, "its scheduler id is none that this batch system gives")
         ids = [one for one in scheduler_ids if self.is_id(one) and complaints.pop(one)]
         if not ids:
             return complaints

@@ -242,7 +242,7 @@ def weigh(replies: Iterable[Reply]) -> str:
     lines = [f"        *{_pattern(reply.sign)}*) verdict={reply.meaning} ;;" for reply in replies]
     return "\n".join(
         [
-            "# What follows from a scheduler's words that gave no id. $1: the words. `verdict`: later, uncertain, refused or unknown.",
+            "# What follows from words that gave no id. $1: the words. `verdict`: later, uncertain, refused or unknown.",
             "weigh() {",
             "    case $1 in",
             *lines,

@@ -23,6 +23,7 @@ from app.services.clusters.registry import keep_program
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
 from app.services.running.fetching import Fetcher, kept_folder
+from app.services.running.latecomers import Latecomers, missing_files
 from app.services.running.reading import program_word, read_outputs
 from app.services.transitions.jobs import Move, transition_jobs
 
@@ -53,8 +54,13 @@ class Finisher:
         self._context = context
         self._fetcher = Fetcher(context)
         self._attempts: dict[str, int] = {}
+        self._latecomers = Latecomers()
         self._faults = Faults(log)
         """Jobs whose end could not be dealt with, for a reason that nobody foresaw."""
+
+    def rests(self, job_id: str) -> bool:
+        """Nothing has to be done for its end just now: its files are still on their way."""
+        return self._latecomers.rests(job_id)
 
     async def finish(
         self,
@@ -70,7 +76,8 @@ class Finisher:
         ready = [
             (job, remote)
             for job, remote in ending
-            if (job.id in ended or (now() - job.updated_at).total_seconds() > GRACE) and not self._faults.waits(job.id)
+            if (job.id in ended or (now() - job.updated_at).total_seconds() > GRACE)
+            and not (self._faults.waits(job.id) or self.rests(job.id))
         ]
         if not ready:
             return
@@ -109,9 +116,27 @@ class Finisher:
             )
             for job, remote in over
         ]
+        endings = await self._all_there(endings)
         await self._conclude(endings)
-        for job, _ in over:
-            self._attempts.pop(job.id, None)
+        for end in endings:
+            self._attempts.pop(end.job.id, None)
+            self._latecomers.forget(end.job.id)
+
+    async def _all_there(self, endings: Sequence[Ended]) -> list[Ended]:
+        """Those of which nothing is missing, or not worth waiting for; the others say what they wait for."""
+        waiting = {}
+        for end in endings:
+            if end.files is None or end.job.cancel_requested:
+                continue
+            listed = [file.name for file in end.files.files]
+            seen = [
+                name for name in end.job.outputs if name in listed or any(name in words for words in end.files.left)
+            ]
+            missing = missing_files(end.word, end.marker, end.job.outputs, seen)
+            if words := self._latecomers.wait(end.job.id, missing):
+                waiting[end.job.id] = words
+        await mark_jobs(self._context, waiting)
+        return [end for end in endings if end.job.id not in waiting]
 
     def _try_again(self, job_id: str) -> bool:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1

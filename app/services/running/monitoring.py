@@ -138,7 +138,7 @@ class Monitor:
             ended = {job_id: word for job_id, word in ended.items() if word.phase is Phase.ENDED}
             markers = {job_id: glimpse.marker for job_id, glimpse in sight.glimpses.items()}
             await self._finisher.finish(runner, ending, ended, markers)
-        return bool(ending), changed
+        return any(not self._finisher.rests(job.id) for job, _ in ending), changed
 
     async def _sound(self, watched: Watched) -> Watched:
         """Jobs that can be looked at; the others say why not, and rest for a while."""
@@ -185,7 +185,9 @@ class Monitor:
         began = {handle.job_id for handle in started}
         logs = [own for job, remote in watched if job.id in began for own in self._outputs.log_handles(job, remote)]
         glimpses = await runner.peek(started + logs) if started else {}
-        over = [h for h in handles if queue.get(h.job_id) is None or queue[h.job_id].phase is Phase.ENDED]
+        # What exit markers say takes the part of an accounting only where the queue has no word.
+        asks = runner.has_accounting
+        over = [h for h in handles if (word := queue.get(h.job_id)) is None or (asks and word.phase is Phase.ENDED)]
         accounting = await runner.accounting(over) if over else {}
         self._complaints = {job.id: words for job, _ in watched if (words := self._complaints.get(job.id))}
         return Sight(queue, accounting, glimpses, self._complaints)

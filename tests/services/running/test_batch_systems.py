@@ -32,7 +32,7 @@ from tests.support.service import mgo
 from tests.support.waiting import wait_until
 
 SPOOL = """
-import json, os, signal, subprocess, sys, time
+import fcntl, json, os, signal, subprocess, sys, time
 spool = {spool!r}
 def write(job, row):
     with open(f"{{spool}}/{{job}}.new", "w") as file: json.dump(row, file)
@@ -54,10 +54,13 @@ if command == "put":
     if os.path.exists(busy):
         os.remove(busy)
         sys.exit("abacus: the beads are counted already, come back")
+    one = open(f"{{spool}}/one", "w")
+    fcntl.flock(one, fcntl.LOCK_EX)
     job, script = str(1000 + len(rows())), open(arguments[0]).read()
     name = next(line.split("=", 1)[1] for line in script.splitlines() if line.startswith("#BEAD name="))
     environment = dict(os.environ, BEAD_ID=job, BEAD_DIR=os.getcwd())
     write(job, {{"state": "Q", "name": name, "pid": 0, "folder": os.getcwd()}})
+    fcntl.flock(one, fcntl.LOCK_UN)
     begin(job, environment)
     print(job)
 elif command == "again":
@@ -70,7 +73,8 @@ elif command == "show":
             state = open(f"/proc/{{row['pid']}}/stat").read().rpartition(")")[2].split()[0]
         except OSError:
             state = "Z"
-        if os.path.exists(f"{{spool}}/back"): print(job, "Q", sep=":")
+        if os.path.exists(f"{{spool}}/over") and state == "Z": print(job, "C", sep=":")
+        elif os.path.exists(f"{{spool}}/back"): print(job, "Q", sep=":")
         elif state != "Z": print(job, row["state"], sep=":")
 elif command == "find":
     print(*(job for job, row in rows().items() if row["name"] == arguments[0]))
@@ -145,9 +149,13 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-async def app(tmp_path: Path, spool: Path) -> AsyncIterator[FastAPI]:
+async def app(tmp_path: Path, spool: Path, request: pytest.FixtureRequest) -> AsyncIterator[FastAPI]:
+    """The application with the cluster `frame`; the parameter is what its jobs do before they compute."""
     cluster = ClusterSettings(
-        runner_type="abacus", crystal=str(tmp_path / "bin" / "replay"), workdir=str(tmp_path / "work")
+        runner_type="abacus",
+        crystal=str(tmp_path / "bin" / "replay"),
+        workdir=str(tmp_path / "work"),
+        setup=getattr(request, "param", ""),
     )
     async with running(settings_for(tmp_path, data=tmp_path / "deck", clusters={"frame": cluster})) as app:
         yield app
@@ -227,6 +235,30 @@ async def test_a_job_that_is_put_back_into_the_queue_ends_once(app: FastAPI, spo
         ["running", "submitted", "running", "finishing", "completed"],
         ["finishing", "submitted", "running", "finishing", "completed"],
     ), states
+
+
+LATE = """later=$(mktemp -d) here=$PWD
+cp -a . "$later"
+cd "$later"
+(setsid sh -c "sleep 3; cp -a '$later/.' '$here'; rm -r '$later'" > /dev/null 2>&1 &)
+"""
+
+
+@pytest.mark.parametrize("app", [LATE], indirect=True)
+async def test_files_that_come_after_the_end_are_waited_for(
+    app: FastAPI, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job works in another folder, as on a compute node whose files others see later."""
+    monkeypatch.setattr("app.services.running.latecomers.PAUSE", 0.2)
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    (spool / "over").touch()
+    [job] = await create_jobs(context, ada, [request("seconds=0.3")])
+    view = await job_in(context, ada, job.id, "finishing")
+    assert view.job.state == "finishing"
+    view = await job_in(context, ada, job.id)
+    assert (view.job.state, view.job.attention) == ("completed", "")
+    assert "scf.out" in {file.name for file in view.files}
 
 
 async def test_pages_settings_and_the_test_of_a_cluster_know_it(app: FastAPI) -> None:
