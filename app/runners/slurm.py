@@ -204,7 +204,7 @@ class SlurmRunner(BaseRunner):
     @classmethod
     def read_queue(cls, text: str) -> dict[str, SchedulerWord]:
         """Lines `id|state|nodes|start|reason` of squeue."""
-        words = {}
+        words: dict[str, SchedulerWord] = {}
         for line in text.splitlines():
             fields = line.strip().split("|", 4)
             if len(fields) == 5:
@@ -227,7 +227,7 @@ class SlurmRunner(BaseRunner):
                 memory[job_id] = max(memory.get(job_id, 0), _mebibytes(fields[6]))
                 if not step_name:
                     jobs[job_id] = fields
-        words = {}
+        words: dict[str, SchedulerWord] = {}
         for job_id, (_, state, code, nodes, wall, cpu, _, reason) in jobs.items():
             usage = Usage(int(wall) if wall.isdigit() else 0, _seconds(cpu), memory[job_id])
             word = cls.word(state, reason=reason, exit_code=code, nodes=nodes, usage=usage)
