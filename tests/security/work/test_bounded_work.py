@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from app.crystal.decks.checker import MAX_FINDINGS, check_deck
 from app.crystal.decks.facts import Supplies
-from app.crystal.decks.reading import MAX_LINES
+from app.crystal.decks.reading import MAX_DECK, MAX_LINES
 from app.crystal.language import LANGUAGE
 from app.crystal.structures.bulk import MAX_ATOMS
 from app.domain.bounds import MAX_ENTRIES, MAX_TEXT, MAX_WORK
@@ -69,6 +69,11 @@ async def test_a_deck_of_60_000_atoms_is_refused_by_its_lines(member: httpx.Asyn
     assert re.search(rf"60,0\d\d lines; a deck has at most {MAX_LINES:,}", answer.json()["detail"])
     [found] = check_deck(deck(60_000), "d12")
     assert found.severity == "error" and f"{MAX_LINES:,}" in found.message
+
+
+def test_a_deck_of_few_long_lines_is_refused_by_its_characters() -> None:
+    [found] = check_deck("t\n" + "x" * MAX_DECK, "d12")
+    assert found.severity == "error" and f"at most {MAX_DECK:,}" in found.message
 
 
 async def test_the_largest_deck_is_checked_and_its_atoms_are_limited(member: httpx.AsyncClient) -> None:
@@ -381,8 +386,10 @@ async def test_fifty_previews_of_one_user_are_refused_by_name_and_delay_nobody(
     many = [asyncio.create_task(member.post("/api/v1/templates/scf/render", json=body)) for _ in range(60)]
     answer = await other.post("/api/v1/templates/scf/render", json=body)
     assert answer.status_code == 200
-    found = {answer.status_code for answer in await asyncio.gather(*many)}
-    assert found <= {200, 429}
+    answers = await asyncio.gather(*many)
+    assert {answer.status_code for answer in answers} == {200, 429}
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert f"the limit is {context.workers.waiting}" in refused.json()["detail"]
     with pytest.raises(WorkStopped):
         await context.workers.run(1, os._exit, 1)
     assert await context.workers.run(1, pid) != os.getpid()
