@@ -11,6 +11,7 @@ from app.db.repositories import workflows as workflow_rows
 from app.db.tables import Job, WorkflowRun
 from app.domain.people.permissions import Actor
 from app.domain.workflows.definition import read_workflow
+from app.library import evaluating
 from app.services.context import Context
 from app.services.jobs import setbacks
 from app.services.workflows import actions as workflow_actions
@@ -49,6 +50,29 @@ async def test_a_task_that_raises_fails_alone(quiet: Context, monkeypatch: pytes
     assert sorted(task.state for task in tasks) == ["active", "active", "failed"]
     assert "ZeroDivisionError" in next(task.message for task in tasks if task.state == "failed")
     assert len(rows) == 2, "the job of the failing task was undone"
+
+
+async def test_a_step_whose_beginning_raises_fails_alone(quiet: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await make_actor(quiet)
+    steps = [{"name": name, "template": "scf", "parameters": mgo(name)} for name in ("one", "two")]
+    run = await workflow_starts.start(
+        quiet,
+        ada,
+        workflow_starts.RunRequest(read_workflow({"name": "w", "steps": steps}), cluster="here", reuse=False),
+    )
+    inner = quiet.workers.run
+
+    async def poisoned(user: Any, work: Any, *args: Any, **more: Any) -> Any:
+        if work is evaluating.begin and args[0].name == "two":
+            raise RuntimeError("poison")
+        return await inner(user, work, *args, **more)
+
+    monkeypatch.setattr(quiet.workers, "run", poisoned)
+    await orchestrator.work(quiet, run.id)
+    async with quiet.database.read() as session:
+        found = {step.name: step for step in await workflow_rows.steps(session, run.id)}
+    assert found["one"].state == "running"
+    assert found["two"].state == "failed" and "RuntimeError: poison" in found["two"].message
 
 
 async def test_a_run_that_was_set_aside_is_paused_and_can_be_resumed(quiet: Context) -> None:
