@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from app.crystal.outputs.facts.responses import Elasticity
+from app.crystal.outputs.facts.elasticity import Elasticity
 from app.crystal.outputs.reader import read_output
 from app.crystal.outputs.results import Results
 from app.crystal.outputs.stored import with_all_fields

@@ -79,16 +79,19 @@ def judge_optimization(points: Sequence[OptimizationPoint], converged: bool | No
     known = [point for point in points if "rms_gradient" in point.criteria]
     if not known:
         return Hint("early", _WORDS["early"])
-    signed = [
-        math.copysign(point.criteria["rms_gradient"].value, point.delta if point.delta is not None else -1.0)
-        for point in known
-    ]
+    signed = [math.copysign(point.criteria["rms_gradient"].value, _change(point)) for point in known]
     hint = _judge(signed, known[-1].criteria["rms_gradient"].threshold, None, "points", large=math.inf)
     advice = {
         "oscillating": "Use a smaller MAXTRADIUS, or a tighter TOLINTEG and TOLDEE against noise.",
         "stuck": "Use a tighter TOLINTEG and TOLDEE for the SCF; a flat energy surface takes time.",
     }.get(hint.kind, "")
     return Hint(hint.kind, hint.words, advice, hint.evidence)
+
+
+def _change(point: OptimizationPoint) -> float:
+    """Of what is minimised: under a load from outside this is the enthalpy."""
+    change = point.enthalpy_delta if point.enthalpy is not None else point.delta
+    return -1.0 if change is None else change
 
 
 def _judge(

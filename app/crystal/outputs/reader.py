@@ -10,21 +10,24 @@ from app.crystal.outputs.marks import marked_lines, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
 from app.crystal.outputs.sections.dispersion import DispersionSection
+from app.crystal.outputs.sections.elasticity import ElasticSection
 from app.crystal.outputs.sections.geometry import GeometrySection
 from app.crystal.outputs.sections.phonon_cell import PhononCellSection
 from app.crystal.outputs.sections.polarisation import PolarisationSection
+from app.crystal.outputs.sections.pressure import PressureSection
 from app.crystal.outputs.sections.properties import PropertiesSection
 from app.crystal.outputs.sections.raman import RamanSection
-from app.crystal.outputs.sections.responses import ResponseSection
 from app.crystal.outputs.sections.scf import ScfSection
 from app.crystal.outputs.sections.thermodynamics import ThermodynamicsSection
 from app.crystal.outputs.sections.verdict import VerdictSection
 from app.crystal.outputs.sections.vibrations import VibrationSection
+from app.crystal.outputs.sections.volumes import ThermalSection, VolumeSection
 from app.crystal.outputs.series import Series
 from app.crystal.outputs.sheet import Sheet
 
 _SECTIONS = (
     VerdictSection,
+    VolumeSection,
     ScfSection,
     ThermodynamicsSection,
     PhononCellSection,
@@ -32,10 +35,12 @@ _SECTIONS = (
     VibrationSection,
     DispersionSection,
     GeometrySection,
-    ResponseSection,
     PolarisationSection,
     PropertiesSection,
     AnalysisSection,
+    PressureSection,
+    ElasticSection,
+    ThermalSection,
 )
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
@@ -47,7 +52,7 @@ class OutputReader:
 
     def __init__(self) -> None:
         self._sheet = Sheet()
-        self._sections = [section(self._sheet) for section in _SECTIONS]
+        self._sections = self._sheet.sections = [section(self._sheet) for section in _SECTIONS]
         # It begins with the end of the line before: what searches for lines can then search for their ends.
         self._tail = b"\n"
 
@@ -82,7 +87,7 @@ class OutputReader:
         # The verdict, which stands first among the sections, needs what the others conclude.
         for section in reversed(self._sections):
             section.finish()
-        return self._sheet.results
+        return self._sheet.select(self._sheet.results)
 
     def _read(self, block: str) -> None:
         """Read whole lines after an end of line: those of an open table one by one, else only those that say something.

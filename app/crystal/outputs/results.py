@@ -11,11 +11,12 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from app.crystal.outputs.facts.elasticity import Elasticity
 from app.crystal.outputs.facts.electrons import BandSummary, Populations
 from app.crystal.outputs.facts.geometry import Geometry, Optimization
 from app.crystal.outputs.facts.polarisation import Dielectric, Polarisation
+from app.crystal.outputs.facts.pressure import ExternalLoad, Forces, Stress
 from app.crystal.outputs.facts.properties import CriticalPoint, Diffraction, WaveFunction
-from app.crystal.outputs.facts.responses import Elasticity, EnergyVolume
 from app.crystal.outputs.facts.vibrations import (
     Dispersion,
     IsotopicMass,
@@ -25,6 +26,7 @@ from app.crystal.outputs.facts.vibrations import (
     RamanConditions,
     Thermodynamics,
 )
+from app.crystal.outputs.facts.volumes import EnergyVolume, ThermalTable, VolumeState
 
 SCHEMA_VERSION = 3
 WAVE_FUNCTION = "wave function"
@@ -49,6 +51,11 @@ class Results:
     energy_kind: str | None = None
     energy_dispersion: float | None = None
     energy_gcp: float | None = None
+    enthalpy: float | None = None
+    """E + pV under a pressure that was set; the energies above are without it."""
+    external: ExternalLoad | None = None
+    stress: Stress | None = None
+    forces: Forces | None = None
     scf_cycles: int | None = None
     scf_converged: bool | None = None
     optimization: Optimization | None = None
@@ -75,6 +82,8 @@ class Results:
     polarisation: Polarisation | None = None
     elasticity: Elasticity | None = None
     energy_volume: EnergyVolume | None = None
+    volumes: list[VolumeState] = field(default_factory=list)
+    thermal_tables: list[ThermalTable] = field(default_factory=list)
     wave_function: WaveFunction | None = None
     critical_points: list[CriticalPoint] | None = None
     diffraction: Diffraction | None = None

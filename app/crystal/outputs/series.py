@@ -79,6 +79,9 @@ class OptimizationPoint:
     number: int
     energy: float | None = None
     delta: float | None = None
+    enthalpy: float | None = None
+    """Hartree: under a load from outside, what the optimisation minimises. It is never mixed with energies."""
+    enthalpy_delta: float | None = None
     rows: list[str] = field(default_factory=list)
     """Lines of criteria that have not been asked for yet."""
     _criteria: dict[str, Criterion] = field(default_factory=dict)

@@ -27,9 +27,18 @@ class Sheet:
     """The spin that the lines which follow speak of: alpha, beta, or none."""
     cells: dict[int, Callable[[], Geometry]] = field(default_factory=dict)
     """How many atoms a printed cell has → the last one of this size."""
+    sections: list[Section] = field(default_factory=list)
+    """Those of the reader, in the order in which they hear of a line."""
+    select: Callable[[Results], Results] = lambda results: results
+    """What makes the results of everything that was read: one state of several."""
     frequencies_asked: bool = False
     in_frequencies: bool = False
     """The SCFs at displaced geometries have begun: their energies are not results."""
+
+    def finish_others(self, section: Section) -> None:
+        """Let the sections after this one conclude what they know by now."""
+        for other in reversed(self.sections[self.sections.index(section) + 1 :]):
+            other.finish()
 
     def complain(self, line: str) -> None:
         """Keep a line that the program printed as an error."""

@@ -88,6 +88,7 @@ def _point_columns(points: list[OptimizationPoint]) -> dict[str, Any]:
         "number": [point.number for point in points],
         "energy": [point.energy for point in points],
         "delta": [point.delta for point in points],
+        "enthalpy": [point.enthalpy for point in points],
     }
     for name in CRITERIA:
         found[name] = [point.criteria[name].value if name in point.criteria else None for point in points]
@@ -107,6 +108,8 @@ def csv_columns(found: dict[str, Any]) -> dict[str, list[Any]]:
     }  # fmt: skip
     if points["number"]:
         columns |= {"point": points["number"], "point_energy_ha": points["energy"], "point_delta_ha": points["delta"]}
+        if any(value is not None for value in points["enthalpy"]):
+            columns["point_enthalpy_ha"] = points["enthalpy"]
         columns |= {name: points[name] for name in CRITERIA}
     return columns
 
@@ -161,10 +164,11 @@ def _course(reader: OutputReader, runs: list[ScfRun], growing: bool) -> Course |
 
 
 def _chart(series: Series) -> Chart | None:
-    """Energy over the points of an optimisation."""
+    """Over the points of an optimisation what it minimises: the enthalpy under a load from outside, else the energy."""
+    name = "enthalpy" if any(point.enthalpy is not None for point in series.points) else "energy"
     points = [
-        (float(point.number), point.energy, f"point {point.number}: {point.energy:.8f} Ha")
+        (float(point.number), value, f"point {point.number}: {value:.8f} Ha")
         for point in series.points
-        if point.energy is not None
+        if (value := getattr(point, name)) is not None
     ]
-    return line_chart([("energy", points)], "point", "energy / Ha") if len(points) > 1 else None
+    return line_chart([(name, points)], "point", f"{name} / Ha") if len(points) > 1 else None

@@ -25,7 +25,11 @@ RHF = {
     "hamiltonian": "HF", "energy_kind": "HF", "energy_scf": -271.1234567891, "energy_total": -271.1234567891, "scf_cycles": 7,
     "scf_converged": True, "gap_ev": 12.4027, "gap_kind": "indirect", "scf": [(None, 8, CONVERGED)], "tolerance": 1e-7,
 }  # fmt: skip
+BIRCH_MURNAGHAN = {
+    "form": "BIRCH-MURNAGHAN 1947", "volume": 19.0601, "energy": -271.12346222, "bulk_modulus": 162.5, "derivative": 4.02,
+}  # fmt: skip
 ALWAYS = (
+    "enthalpy", "external", "stress", "volumes", "thermal_tables",
     "optimization", "frequencies_cm1", "elasticity", "energy_volume", "dielectric", "gap_spin_ev", "errors", "energy_dispersion",
 )  # fmt: skip
 """What must be empty where nothing is told of it."""
@@ -51,7 +55,8 @@ TOLD: dict[str, dict[str, Any]] = {
     "mgo-opt/main.out": COMPLETED | MGO | {
         "energy_scf": -271.12345678912, "energy_total": -271.1570345679, "scf_cycles": 8, "gap_ev": 16.4321, "gap_kind": None,
         "optimization": {
-            "converged": True, "points": 6, "energy": -271.1570345679, "max_gradient": 2.1e-5, "rms_gradient": 2.1e-5,
+            "enthalpy": None, "converged": True, "points": 6, "energy": -271.1570345679, "max_gradient": 2.1e-5,
+            "rms_gradient": 2.1e-5,
             "max_displacement": 4e-6, "rms_displacement": 4e-6,
         },
         "geometry.primitive_cell": [2.80241465, 2.80241465, 2.80241465, 60.0, 60.0, 60.0], "geometry.volume": 15.562601,
@@ -62,7 +67,7 @@ TOLD: dict[str, dict[str, Any]] = {
         "energy_scf": -275.31234567891, "energy_total": -275.3135789123, "gap_ev": 6.8765,
         "scf": [(n, 10 - n, CONVERGED) for n in (1, 2, 3, 4)],
         "optimization": {
-            "converged": True, "points": 4, "energy": -275.3135789123, "max_gradient": 2e-5, "rms_gradient": 2e-5,
+            "enthalpy": None, "converged": True, "points": 4, "energy": -275.3135789123, "max_gradient": 2e-5, "rms_gradient": 2e-5,
             "max_displacement": 3e-5, "rms_displacement": 3e-5,
         },
     },
@@ -70,13 +75,32 @@ TOLD: dict[str, dict[str, Any]] = {
         "elasticity": {
             "constants": [[301.25 if i == j else 96.5 for j in range(3)] + [0.0] * 3 for i in range(3)]
             + [[155.75 if i == j else 0.0 for j in range(6)] for i in range(3, 6)],
+            "unit": "GPa", "per_size": None, "per_size_unit": None, "compliance_unit": "TPa^-1",
+            "compliance": [[3.9398 if i == j else -0.9557 for j in range(3)] + [0.0] * 3 for i in range(3)]
+            + [[6.4205 if i == j else 0.0 for j in range(6)] for i in range(3, 6)],
             "bulk_modulus": 164.75, "shear_modulus": 132.35, "youngs_modulus": 313.15, "poisson_ratio": None,
+            "bulk_voigt": 164.75, "shear_voigt": 134.4, "bulk_reuss": 164.75, "shear_reuss": 130.3,
+            "velocities": [
+                {"direction": [0.0, 0.0, 1.0], "longitudinal": 9.125, "transverse": [6.5, 6.5]},
+                {"direction": [-1.0, 1.0, 0.0], "longitudinal": 9.875, "transverse": [6.5, 5.375]},
+            ],
         },
     },
     "mgo-volumes/main.out": COMPLETED | MGO | RHF | {
         "energy_volume": {
-            "volumes": [16.5, 16.75, 17.0, 17.25, 17.5, 17.75, 18.0],
-            "energies": [-7.91985, -7.9211, -7.92185, -7.9221, -7.92185, -7.9211, -7.91985],
+            "volumes": [18.30626, 18.55626, 18.80626, 19.05626, 19.30626, 19.55626, 19.80626],
+            "energies": [
+                -271.121206789, -271.122456789, -271.123206789, -271.123456789, -271.123206789, -271.122456789, -271.121206789,
+            ],
+            "fit": BIRCH_MURNAGHAN,
+            "fits": [
+                {"form": "MURNAGHAN 1944", "volume": 19.0612, "energy": -271.12346111, "bulk_modulus": 161.25, "derivative": 3.91},
+                BIRCH_MURNAGHAN,
+                {
+                    "form": "THIRD ORDER POLYNOMIAL", "volume": 19.0599, "energy": -271.12346333, "bulk_modulus": 163.75,
+                    "derivative": None,
+                },
+            ],
         },
     },
     "mgo-tolinteg/main.out": MGO | {
@@ -107,7 +131,8 @@ TOLD: dict[str, dict[str, Any]] = {
     "nio-opt-limit/main.out": {
         "verdict": "failed", "diagnosis_code": "opt-not-converged", "aborted": True, "points": 60, "fermi_energy": -0.15319987,
         "optimization": {
-            "converged": False, "points": 60, "energy": -3323.087593163, "max_gradient": 0.000458, "rms_gradient": 0.00037,
+            "converged": False, "enthalpy": None, "points": 60, "energy": -3323.087593163, "max_gradient": 0.000458,
+            "rms_gradient": 0.00037,
             "max_displacement": 0.000174, "rms_displacement": 0.000144,
         },
         "errors": [
@@ -190,7 +215,8 @@ TOLD: dict[str, dict[str, Any]] = {
     "slab-opt/main.out": COMPLETED | SLAB | {
         "program": "CRYSTAL14", "points": 70, "frames": 70, "energy_scf": -3790.4756789, "energy_total": -3790.47867658,
         "optimization": {
-            "converged": True, "points": 70, "energy": -3790.47867658, "max_gradient": 3.1e-5, "rms_gradient": 3.1e-5,
+            "enthalpy": None, "converged": True, "points": 70, "energy": -3790.47867658, "max_gradient": 3.1e-5,
+            "rms_gradient": 3.1e-5,
             "max_displacement": 0.000102, "rms_displacement": 0.000102,
         },
     },

@@ -15,6 +15,8 @@ class Optimization:
     converged: bool | None = None
     points: int = 0
     energy: float | None = None
+    enthalpy: float | None = None
+    """With a load from outside this is what is minimised."""
     max_gradient: float | None = None
     rms_gradient: float | None = None
     max_displacement: float | None = None

@@ -110,3 +110,5 @@ class Thermodynamics:
     entropy: float | None = None
     heat_capacity: float | None = None
     basis: str = "cell"
+    volume: float | None = None
+    """Å³, where the output goes through several."""

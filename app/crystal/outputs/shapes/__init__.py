@@ -5,13 +5,26 @@ Line shapes were taken from published outputs of CRYSTAL06 to CRYSTAL23.
 
 from __future__ import annotations
 
-from app.crystal.outputs.shapes import analyses, geometry, polarisation, properties, responses, scf, verdict, vibrations
+from app.crystal.outputs.shapes import (
+    analyses,
+    elasticity,
+    geometry,
+    polarisation,
+    pressure,
+    properties,
+    scf,
+    verdict,
+    vibrations,
+    volumes,
+)
 
 SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     **scf.SHAPES,
     **geometry.SHAPES,
     **vibrations.SHAPES,
-    **responses.SHAPES,
+    **pressure.SHAPES,
+    **volumes.SHAPES,
+    **elasticity.SHAPES,
     **polarisation.SHAPES,
     **properties.SHAPES,
     **analyses.SHAPES,

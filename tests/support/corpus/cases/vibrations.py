@@ -131,17 +131,30 @@ def elastic() -> str:
     paper = opened(MGO, RHF)
     cycles(paper, MGO, MGO_SCF)
     scf_end(paper, MGO_SCF, RHF)
-    responses.elastic(paper, constants, (164.75, 134.4, 164.75, 130.3, 164.75, 132.35, 313.15, None))
+    compliance = [[3.9398 if i == j else -0.9557 for j in range(3)] + [0.0] * 3 for i in range(3)]
+    compliance += [[6.4205 if i == j else 0.0 for j in range(6)] for i in range(3, 6)]
+    waves = [((0, 0, 1), (9.125, 6.5, 6.5)), ((-1, 1, 0), (9.875, 6.5, 5.375))]
+    responses.elastic(
+        paper,
+        constants,
+        (164.75, 134.4, 164.75, 130.3, 164.75, 132.35, 313.15, None),
+        compliance=compliance,
+        velocities=waves,
+    )
     frame.ended(paper)
     return paper.text
 
 
 def volumes() -> str:
-    rows = [(16.5 + 0.25 * n, -7.9221 + 0.004 * (0.25 * n - 0.75) ** 2) for n in range(7)]
+    rows = [(MGO.volume + 0.25 * n, MGO_SCF.energy + 0.00025 * n**2) for n in range(-3, 4)]
+    fits = [
+        ("MURNAGHAN 1944", (19.0612, -271.12346111, 161.25, 3.91)), ("BIRCH-MURNAGHAN 1947", (19.0601, -271.12346222, 162.5, 4.02)),
+        ("THIRD ORDER POLYNOMIAL", (19.0599, -271.12346333, 163.75)),
+    ]  # fmt: skip
     paper = opened(MGO, RHF)
     cycles(paper, MGO, MGO_SCF)
     scf_end(paper, MGO_SCF, RHF)
-    responses.volumes(paper, rows)
+    responses.volumes(paper, rows, fits)
     frame.ended(paper)
     return paper.text
 
