@@ -39,10 +39,13 @@ class FieldError:
     field: str
     reason: str
     value: str = ""
+    choices: tuple[str, ...] = ()
+    """Values that would do, where these are known."""
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """The error as an entry of a problem document."""
-        return {"field": self.field, "reason": self.reason, "value": self.value}
+        document: dict[str, Any] = {"field": self.field, "reason": self.reason, "value": self.value}
+        return document | ({"choices": list(self.choices)} if self.choices else {})
 
 
 class CrystalDeckError(Exception):

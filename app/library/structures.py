@@ -67,26 +67,33 @@ class StructureReader:
         kind: str = "",
         *,
         symmetry: bool = True,
+        block: str = "",
+        unseen: bool = False,
         patient: bool = False,
     ) -> Imported:
-        """The structure in a file; `kind` and `symmetry` as `importers.read_structure` takes them.
+        """The structure in a file; `kind`, `symmetry` and `block` as `importers.read_structure` takes them.
 
         Args:
-            user: for whom; users take turns. patient: work of the background.
+            user: for whom; users take turns. unseen: nobody reads the notes, so a file that leaves a doubt is refused.
+            patient: work of the background.
 
         Raises:
             InvalidInput: names the field (`file` or `tolerance`) and the reason.
         """
         try:
-            return await self._workers.run(
-                user, _read, data, name, tolerance, kind, symmetry, seconds=SECONDS, patient=patient
+            read = await self._workers.run(
+                user, _read, data, name, tolerance, kind, symmetry, block, seconds=SECONDS, patient=patient
             )
         except StructureError as error:
-            raise _refusal(error.field, str(error)) from error
+            raise _refusal(error) from error
         except WorkStopped as error:
+            reason = f"could not be read: {error.message[0].lower()}{error.message[1:].rstrip('.')}"
+            raise _refusal(StructureError("file", reason, _TOO_MUCH)) from error
+        if unseen and read.doubts:
             raise _refusal(
-                "file", f"could not be read: {error.message[0].lower()}{error.message[1:].rstrip('.')}"
-            ) from error
+                StructureError("file", f"leaves a doubt: {'; '.join(read.doubts)}", _LOOK_FIRST, read.blocks)
+            )
+        return read
 
     async def of_results(
         self, user: int, results: Mapping[str, Any], name: str, tolerance: float, kind: str, *, symmetry: bool
@@ -100,16 +107,23 @@ class StructureReader:
         return await self._workers.run(user, _of_results, geometry, name, tolerance, kind, symmetry, seconds=SECONDS)
 
 
-def _refusal(field: str, reason: str) -> InvalidInput:
+_LOOK_FIRST = "Import it on the form of a new job, where it is read with this remark, or correct the file."
+_TOO_MUCH = "The file may be right: try it in another format, or with fewer atoms."
+_HINT = "Compare the file with its source, or convert it to another format."
+
+
+def _refusal(error: StructureError) -> InvalidInput:
+    fields = [FieldError(f"structure.{error.field}", str(error))]
+    if len(error.blocks) > 1:
+        fields.append(FieldError("structure.block", "names the structure of the file", choices=error.blocks))
+    hint = "" if error.field == "tolerance" else error.remedy or _HINT
     return InvalidInput(
-        f"The structure's {field} {reason}.",
-        hint="Correct or convert the file; the form is unchanged.",
-        fields=[FieldError(f"structure.{field}", reason)],
+        f"The structure's {error.field} {error}.", hint=f"{hint} The form is unchanged.".strip(), fields=fields
     )
 
 
-def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:
-    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry)
+def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool, block: str) -> Imported:
+    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry, block=block)
 
 
 def _of_results(results: Mapping[str, Any], name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:

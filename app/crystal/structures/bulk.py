@@ -35,15 +35,17 @@ Matrix = NDArray[np.float64]
 
 
 class StructureError(ValueError):
-    """The structure cannot be: `field` names the input at fault."""
+    """The structure cannot be: `field` names the input at fault, `remedy` what a person can do, `blocks` what else a file holds."""
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, remedy: str = "", blocks: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.field = field
+        self.remedy = remedy
+        self.blocks = blocks
 
-    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str, str, tuple[str, ...]]]:
         # Errors of the reading process travel to the service.
-        return StructureError, (self.field, str(self))
+        return StructureError, (self.field, str(self), self.remedy, self.blocks)
 
 
 def crystal_system(space_group: int) -> str:

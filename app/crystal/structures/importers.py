@@ -66,6 +66,8 @@ class Imported:
     """The data block of a CIF that was read."""
     blocks: tuple[str, ...] = ()
     """Those of a CIF that hold structures."""
+    doubts: tuple[str, ...] = ()
+    """The notes that a person must have seen before the structure is used."""
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -210,7 +212,7 @@ def _from_cif(content: Content, name: str, tolerance: float, kind: str, symmetry
             3, _triples(content.lattice), tuple(numbers), _triples(places @ content.lattice), content.remarks
         )
         read = _imported(whole, name, "cif", tolerance, kind, symmetry)
-    return replace(read, block=content.block, blocks=content.blocks)
+    return replace(read, block=content.block, blocks=content.blocks, doubts=content.doubts)
 
 
 def _group_remarks(declared: int, found: int, symbol: str) -> list[str]:

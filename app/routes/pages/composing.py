@@ -83,7 +83,7 @@ async def structure(
     """Fill the structure's fields from a file, an earlier job or the collection; everything else in the form stays."""
     async with request.form(max_fields=2000, max_files=20) as form:
         texts = _plain(form)
-        file = await _file(form, "structure_file", MAX_BYTES) if source == "file" else None
+        file = await _file(form, "structure_file", MAX_BYTES) if source in ("file", "block") else None
     draft = forms.from_form(context, template_id, texts)
     given = StructureSource(
         crystal=texts.get("crystal", "") if source == "crystal" else "",
@@ -92,6 +92,7 @@ async def structure(
         tolerance=texts.get("tolerance", ""),
         kind=texts.get("structure_kind", ""),
         symmetry=not texts.get("no_symmetry"),
+        block=texts.get("structure_block", "") if source == "block" else "",
     )
     return await _filled(request, context, actor, draft, forms.with_structure(context, actor, draft, given))
 

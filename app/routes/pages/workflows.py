@@ -159,7 +159,9 @@ async def structure(
         sent = form.get("structure_file")
         file = (sent.filename or "", await sent.read(MAX_BYTES + 1)) if isinstance(sent, UploadFile) else None
     draft = await workflow_forms.from_texts(context, actor, name, texts)
-    given = StructureSource(crystal=texts.get("crystal", "")) if source == "crystal" else StructureSource(file=file)
+    block = texts.get("structure_block", "") if source == "block" else ""
+    crystal = StructureSource(crystal=texts.get("crystal", ""))
+    given = crystal if source == "crystal" else StructureSource(file=file, block=block)
     try:
         draft = await forms.with_structure(context, actor, draft, given)
     except CrystalDeckError as error:

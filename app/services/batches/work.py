@@ -212,7 +212,9 @@ async def _read_source(context: Context, actor: Actor, item: BatchItem) -> str:
     digest, _, name = item.source.removeprefix("upload:").partition("/")
     try:
         data = await asyncio.to_thread(upload_path(context, digest).read_bytes)
-        imported = await context.structures.read(actor.user_id, data, name, DEFAULT_TOLERANCE, patient=True)
+        imported = await context.structures.read(
+            actor.user_id, data, name, DEFAULT_TOLERANCE, unseen=True, patient=True
+        )
     except CrystalDeckError as error:
         return error.sentence
     except OSError as error:

@@ -53,6 +53,10 @@ class Draft:
     error: CrystalDeckError | None = None
     notice: str = ""
     """What was done to the form, in a sentence."""
+    blocks: tuple[str, ...] = ()
+    """Structures of the imported file, where there are several."""
+    block: str = ""
+    """The one that was read."""
     batch: str = ""
     """The batch whose common settings these are; empty: the form of one job."""
     restored: bool = False
@@ -90,6 +94,12 @@ class Draft:
         """Whether the error is about the structure that was to be imported."""
         fields = self.error.fields if self.error is not None else []
         return any(one.field in ("structure.file", "structure.tolerance") for one in fields)
+
+    @property
+    def block_choices(self) -> tuple[str, ...]:
+        """The structures that the file offers, read or refused."""
+        fields = self.error.fields if self.error is not None else []
+        return self.blocks or next((one.choices for one in fields if one.field == "structure.block"), ())
 
     def with_error(self, error: CrystalDeckError) -> Draft:
         """The same form with an error to show."""
@@ -215,7 +225,7 @@ def _decks(text: str) -> dict[str, str]:
     return decks if whole else {}
 
 
-_UNSAVED = {"key", "structure_file", "preset", "crystal", "structure_job"}
+_UNSAVED = {"key", "structure_file", "structure_block", "preset", "crystal", "structure_job"}
 
 
 async def keep(context: Context, actor: Actor, draft: Draft, form: Mapping[str, str]) -> None:
@@ -249,6 +259,10 @@ class StructureSource:
     tolerance: str = ""
     kind: str = ""
     symmetry: bool = True
+    block: str = ""
+    """Of a CIF with several structures."""
+    unseen: bool = False
+    """Nobody looks at the form: a file that leaves a doubt is refused."""
 
 
 async def with_structure(context: Context, actor: Actor, draft: Draft, source: StructureSource) -> Draft:
@@ -269,9 +283,18 @@ async def with_structure(context: Context, actor: Actor, draft: Draft, source: S
             assert source.file is not None
             name, data = source.file
             read = await context.structures.read(
-                actor.user_id, data, name, tolerance, source.kind, symmetry=source.symmetry
+                actor.user_id,
+                data,
+                name,
+                tolerance,
+                source.kind,
+                symmetry=source.symmetry,
+                block=source.block,
+                unseen=source.unseen,
             )
         parameters, notice = read.parameters, _notice(read)
+        if len(read.blocks) > 1:
+            draft = replace(draft, blocks=read.blocks, block=read.block)
     else:
         raise InvalidInput("No file was chosen.", hint="Choose a structure file or a textbook crystal.")
     fields = [spec for spec in draft.template.spec.fields if spec.group == "Structure"]

@@ -149,7 +149,7 @@ async def requests_for_each(
     requests = []
     for file in files:
         try:
-            filled = await with_structure(context, actor, draft, StructureSource(file=file))
+            filled = await with_structure(context, actor, draft, StructureSource(file=file, unseen=True))
         except InvalidInput as error:
             error.message = f"{file[0]}: {error.message}"
             raise

@@ -11,6 +11,7 @@ from app.crystal.structures.cif.operations import WRONG_CELL, Group, fitted, hal
 from app.crystal.structures.cif.symbols import Setting, by_hall, by_number, candidates
 from app.crystal.structures.cif.syntax import Block
 
+ADD_OPERATIONS = "The symbol may be right and only unknown here: add the symmetry operations to the file."
 _OPERATIONS = (
     "_space_group_symop_operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
@@ -60,6 +61,7 @@ def readings(block: Block, lattice: Matrix) -> tuple[list[Reading], list[str]]:
             raise StructureError(
                 "file",
                 f"names the space group {symbol[:30]!r}, which is not known here, and lists no symmetry operations",
+                ADD_OPERATIONS,
             )
         if not number:
             remarks.append("the file says nothing of its symmetry: all atoms of the cell are taken to be listed (P 1)")

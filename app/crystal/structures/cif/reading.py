@@ -23,6 +23,11 @@ from app.crystal.structures.cif.syntax import Block, read_blocks
 from app.crystal.structures.cif.unfolding import Cell, unfold
 from app.crystal.structures.cif.values import read_number
 
+CHOOSE_BLOCK = "Choose one of its data blocks."
+TELL_SETTING = (
+    "Add to the file what you know: its symmetry operations, the choice behind the symbol (:1 or :2, :H or :R), or the formula "
+    "and the number of formula units."
+)
 ROUNDED = 1e-5
 """Share by which a cell may miss its symmetry without a remark."""
 _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
@@ -38,8 +43,10 @@ class Content:
     group: int
     """Number of the space group that the file names; 0: it names none that is known."""
     remarks: tuple[str, ...]
-    block: str
-    blocks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    """Those of the remarks that say that the file may mean something else."""
+    block: str = ""
+    blocks: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[list[int], Matrix]:
@@ -94,19 +101,22 @@ def read_cif(text: str, block: str = "") -> Content:
     names = tuple(entry.name for entry in structures)
     chosen = next((entry for entry in structures if not block or entry.name.lower() == block.strip().lower()), None)
     if chosen is None:
-        raise StructureError("file", f"has no structure in a data block {block[:40]!r}; it has {_names(names)}")
+        raise StructureError(
+            "file", f"has no structure in a data block {block[:40]!r}; it has {_names(names)}", CHOOSE_BLOCK, names
+        )
     try:
         content = _read_block(chosen)
     except StructureError as error:
         if len(names) == 1:
             raise
         reason = f"{error} (data block {chosen.name[:40]}; the file also holds {_names(names, chosen.name)})"
-        raise StructureError(error.field, reason) from error
-    remarks = content.remarks
-    if len(names) > 1:
-        words = f"the file holds {len(names)} structures ({_names(names)}); this is {chosen.name[:40]}"
-        remarks = (words, *remarks)
-    return replace(content, remarks=remarks, block=chosen.name, blocks=names)
+        raise StructureError(error.field, reason, f"{error.remedy} {CHOOSE_BLOCK}".strip(), names) from error
+    content = replace(content, block=chosen.name, blocks=names)
+    if len(names) == 1:
+        return content
+    words = f"the file holds {len(names)} structures ({_names(names)}); this is {chosen.name[:40]}"
+    doubts = content.doubts if block else (words, *content.doubts)
+    return replace(content, remarks=(words, *content.remarks), doubts=doubts)
 
 
 def _names(names: Sequence[str], without: str = "") -> str:
@@ -121,11 +131,13 @@ def _read_block(block: Block) -> Content:
     sites = read_sites(block, declared.elements)
     options, more = readings(block, lattice)
     trial = _decide(options, sites, lattice, declared)
-    notes = [*remarks, *sites.remarks, *more, *trial.reading.remarks, *trial.remarks, *trial.cell.remarks]
-    notes += trial.compared.remarks
+    doubts = [*sites.doubts, *trial.reading.remarks]
+    if not trial.compared.agrees:
+        doubts += trial.compared.remarks
     if trial.multiplicities is False:
-        notes.append("the multiplicities that the file gives its sites differ from those found")
-    return Content(trial.lattice, trial.cell, trial.reading.number, tuple(dict.fromkeys(notes)), "", ())
+        doubts.append("the multiplicities that the file gives its sites differ from those found")
+    notes = [*remarks, *sites.remarks, *more, *trial.remarks, *trial.cell.remarks, *trial.compared.remarks, *doubts]
+    return Content(trial.lattice, trial.cell, trial.reading.number, tuple(dict.fromkeys(notes)), tuple(doubts))
 
 
 def _refuse_repeated(block: Block) -> None:
@@ -217,7 +229,9 @@ def _explained(chosen: _Trial, trials: Sequence[_Trial], *, failed: bool) -> _Tr
 def _refuse_choice(trials: Sequence[_Trial]) -> NoReturn:
     each = "; ".join(f"as {trial.reading.name} the cell holds {_content(trial)}" for trial in trials[:4])
     raise StructureError(
-        "file", f"does not say which setting of its space group it uses, and nothing in it decides: {each}"
+        "file",
+        f"does not say which setting of its space group it uses, and nothing in it decides: {each}",
+        TELL_SETTING,
     )
 
 

@@ -14,6 +14,9 @@ from app.crystal.structures.cif.values import read_number
 
 MOST = 20_000
 """Rows of one table of sites."""
+MAKE_ORDERED = (
+    "CRYSTAL needs one atom on every site: make an ordered model, perhaps in a supercell. The file may be right."
+)
 _COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 _MULTIPLICITY = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
 FULL = 1e-3
@@ -39,6 +42,8 @@ class Sites:
 
     rows: tuple[Site, ...]
     remarks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    """Remarks that say that atoms may be missing or others than they seem."""
 
 
 def read_sites(block: Block, declared: Set[str]) -> Sites:
@@ -68,12 +73,10 @@ def read_sites(block: Block, declared: Set[str]) -> Sites:
             bare.append((label or kind, number))
             continue
         sites.append(_site(label or kind, number, texts, _multiplicity(block, at)))
-    _say_bare(bare, remarks)
-    remarks += list(doubts)[:_NAMED]
-    _say_hydrogens(block, sites, remarks)
     if not sites:
         raise StructureError("file", "has no site with coordinates")
-    return Sites(tuple(sites), tuple(remarks))
+    missing = [*_bare_hydrogens(bare), *_attached_hydrogens(block, sites)]
+    return Sites(tuple(sites), tuple(remarks), (*list(doubts)[:_NAMED], *missing))
 
 
 def _without_coordinates(block: Block) -> str:
@@ -116,7 +119,7 @@ def _occupied(block: Block, count: int, remarks: list[str]) -> list[int]:
             rows.append(at)
     if partly:
         more = f" and {len(partly) - _NAMED} more" if len(partly) > _NAMED else ""
-        raise StructureError("file", f"has partly occupied sites ({', '.join(partly[:_NAMED])}{more})")
+        raise StructureError("file", f"has partly occupied sites ({', '.join(partly[:_NAMED])}{more})", MAKE_ORDERED)
     for names, words in ((dummies, "are dummies and"), (empty, "have the occupancy 0 and")):
         if names:
             remarks.append(f"{_list(names)} {words} were left out")
@@ -142,17 +145,17 @@ def _site(label: str, number: int, texts: list[str], multiplicity: int) -> Site:
     return Site(label, number, place, reach, multiplicity)
 
 
-def _say_bare(bare: list[tuple[str, int]], remarks: list[str]) -> None:
+def _bare_hydrogens(bare: list[tuple[str, int]]) -> list[str]:
     heavy = [label for label, number in bare if number != 1]
     if heavy:
         raise StructureError("file", f"gives no coordinates for {_list(heavy)}")
-    if bare:
-        remarks.append(f"the hydrogens {_list([label for label, _ in bare])} have no coordinates: add them")
+    return [f"the hydrogens {_list([label for label, _ in bare])} have no coordinates: add them"] if bare else []
 
 
-def _say_hydrogens(block: Block, sites: list[Site], remarks: list[str]) -> None:
+def _attached_hydrogens(block: Block, sites: list[Site]) -> list[str]:
     """Hydrogens that the file counts at other atoms and lists nowhere."""
     counts = [_cell(block, "_atom_site_attached_hydrogens", at) for at in range(len(block.columns[_COORDINATES[0]]))]
     total = sum(int(text) for text in counts if text.isdigit() and len(text) < 3)
-    if total and not any(site.number == 1 for site in sites):
-        remarks.append(f"{total} hydrogens attached to listed atoms have no coordinates: add them")
+    if not total or any(site.number == 1 for site in sites):
+        return []
+    return [f"{total} hydrogens attached to listed atoms have no coordinates: add them"]

@@ -6,6 +6,7 @@ Names of data items count without case, and with a dot as with an underscore: `_
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -60,7 +61,13 @@ def read_blocks(text: str) -> list[Block]:
         document = gemmi.cif.read_string(prepared, check_level=0)
     except (ValueError, RuntimeError) as error:
         raise StructureError("file", f"cannot be read as CIF: {_reason(str(error))}") from error
-    return [_block(block.name, block) for block in document]
+    seen: Counter[str] = Counter()
+    blocks = []
+    for block in document:
+        seen[block.name] += 1
+        name = block.name if seen[block.name] == 1 else f"{block.name} ({seen[block.name]})"
+        blocks.append(_block(name, block))
+    return blocks
 
 
 def _reason(message: str) -> str:

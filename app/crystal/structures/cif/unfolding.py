@@ -15,8 +15,12 @@ import numpy as np
 from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import MAX_ATOMS, Matrix, StructureError, crowded
 from app.crystal.structures.cif.operations import Group
-from app.crystal.structures.cif.sites import Site
+from app.crystal.structures.cif.sites import MAKE_ORDERED, Site
 
+CHECK_SYMMETRY = (
+    "Either a coordinate or the symmetry is not what was meant, or the sites are alternatives of a disorder: compare with the "
+    "source of the structure."
+)
 SHORTEST = 0.6
 """Å; no two atoms are nearer (H–H is 0.74)."""
 SAME = 0.02
@@ -165,18 +169,20 @@ def _refuse_contacts(crowd: _Crowd, sites: Sequence[Site]) -> None:
     lengths[0, np.abs(images[0]).sum(axis=1) < 1e-9] = np.inf
     shortest = lengths.min(axis=1)
     second = near[int(np.argmin(shortest))]
-    raise StructureError(
-        "file", _too_near(sites[crowd.owners[first]], sites[crowd.owners[second]], float(shortest.min()))
-    )
+    raise _too_near(sites[crowd.owners[first]], sites[crowd.owners[second]], float(shortest.min()))
 
 
-def _too_near(first: Site, second: Site, distance: float) -> str:
-    pair = f"{first.label[:20]} ({SYMBOLS[first.number]}) and {second.label[:20]} ({SYMBOLS[second.number]})"
-    if first.number != second.number and distance < SHORTEST / 3:
-        return f"puts {pair} on one place without occupancies: a mixed site that does not say its shares"
+def _too_near(first: Site, second: Site, distance: float) -> StructureError:
+    one, other = _named(first), _named(second)
     if first is second:
-        return (
-            f"has the site {first.label[:20]} ({SYMBOLS[first.number]}) within {distance:.2f} Å of its own image, fully "
-            "occupied"
-        )
-    return f"has {pair} within {distance:.2f} Å of each other"
+        words = f"has the site {one} within {distance:.2f} Å of its own image, fully occupied"
+        return StructureError("file", words, CHECK_SYMMETRY)
+    if first.number != second.number and distance < SHORTEST / 3:
+        words = f"puts {one} and {other} on one place without occupancies: a mixed site that does not say its shares"
+        return StructureError("file", words, MAKE_ORDERED)
+    return StructureError("file", f"has {one} and {other} within {distance:.2f} Å of each other", CHECK_SYMMETRY)
+
+
+def _named(site: Site) -> str:
+    symbol = SYMBOLS[site.number]
+    return site.label if site.label == symbol else f"{site.label[:20]} ({symbol})"

@@ -31,11 +31,17 @@ async def read_structure(
     tolerance: Annotated[float, Form()] = DEFAULT_TOLERANCE,
     kind: Annotated[Literal["", "crystal", "slab", "polymer", "molecule"], Form()] = "",
     symmetry: Annotated[bool, Form()] = True,
+    block: Annotated[str, Form(max_length=200)] = "",
 ) -> StructureRead:
-    """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the structure's parameters of a template."""
+    """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the structure's parameters of a template.
+
+    `block` chooses among the structures of a CIF, which the answer lists as `blocks`; without it the first is read.
+    """
     require(actor, "job.create")
     data = await file.read(MAX_BYTES + 1)
-    found = await context.structures.read(actor.user_id, data, file.filename or "", tolerance, kind, symmetry=symmetry)
+    found = await context.structures.read(
+        actor.user_id, data, file.filename or "", tolerance, kind, symmetry=symmetry, block=block
+    )
     return StructureRead(
         format=found.format,
         kind=found.structure.kind,
@@ -45,6 +51,8 @@ async def read_structure(
         atoms_in_file=found.atoms_in_file,
         atoms_in_primitive_cell=sum(found.structure.multiplicities),
         notes=list(found.notes),
+        block=found.block,
+        blocks=list(found.blocks),
         parameters=found.parameters,
     )
 

@@ -36,7 +36,10 @@ class TextbookEntry(BaseModel):
 
 
 class StructureRead(BaseModel):
-    """What a file holds: kind, group within `tolerance` (Å), and the structure's parameters of a template."""
+    """What a file holds: kind, group within `tolerance` (Å), and the structure's parameters of a template.
+
+    `notes` say what a person should know before using it; `blocks` are the structures of a CIF, `block` the one that was read.
+    """
 
     format: str
     kind: str
@@ -46,4 +49,6 @@ class StructureRead(BaseModel):
     atoms_in_file: int
     atoms_in_primitive_cell: int
     notes: list[str]
+    block: str
+    blocks: list[str]
     parameters: dict[str, Any]
