@@ -37,6 +37,8 @@ class Supplies:
     """The group's library, by name."""
     fermi_energy: float | None = None
     """Of the job whose wave function is read, hartree."""
+    fermi_energy_doubt: str = ""
+    """Why that job's output does not tell it."""
     basis: str = ""
     """Name of that job's basis set, where it is one of CRYSTAL's own."""
 
@@ -321,9 +323,10 @@ def _fermi(values: Mapping[str, Any], supplies: Supplies) -> float:
     entered: float | None = values.get("fermi_energy")
     fermi_energy = supplies.fermi_energy if entered is None else entered
     if fermi_energy is None:
-        raise Wrong(
-            FieldError("fermi_energy", "is required: CRYSTAL takes absolute energies, and no earlier job provides it")
-        )
+        why = "no earlier job provides it"
+        if supplies.fermi_energy_doubt:
+            why = f"the earlier job does not tell it: {supplies.fermi_energy_doubt}; enter that of a single-point SCF"
+        raise Wrong(FieldError("fermi_energy", f"is required: CRYSTAL takes absolute energies, and {why}"))
     return fermi_energy
 
 

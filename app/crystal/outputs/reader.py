@@ -11,13 +11,16 @@ from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
 from app.crystal.outputs.sections.dispersion import DispersionSection
 from app.crystal.outputs.sections.elasticity import ElasticSection
+from app.crystal.outputs.sections.electrons.contents import ContentSection
+from app.crystal.outputs.sections.electrons.edges import EdgeSection
+from app.crystal.outputs.sections.electrons.populations import PopulationSection
+from app.crystal.outputs.sections.electrons.scf import ScfSection
 from app.crystal.outputs.sections.geometry import GeometrySection
 from app.crystal.outputs.sections.phonon_cell import PhononCellSection
 from app.crystal.outputs.sections.polarisation import PolarisationSection
 from app.crystal.outputs.sections.pressure import PressureSection
 from app.crystal.outputs.sections.properties import PropertiesSection
 from app.crystal.outputs.sections.raman import RamanSection
-from app.crystal.outputs.sections.scf import ScfSection
 from app.crystal.outputs.sections.thermodynamics import ThermodynamicsSection
 from app.crystal.outputs.sections.verdict import VerdictSection
 from app.crystal.outputs.sections.vibrations import VibrationSection
@@ -29,6 +32,8 @@ _SECTIONS = (
     VerdictSection,
     VolumeSection,
     ScfSection,
+    PopulationSection,
+    ContentSection,
     ThermodynamicsSection,
     PhononCellSection,
     RamanSection,
@@ -41,6 +46,7 @@ _SECTIONS = (
     PressureSection,
     ElasticSection,
     ThermalSection,
+    EdgeSection,
 )
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)

@@ -11,8 +11,9 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from app.crystal.outputs.facts.contents import Contents
 from app.crystal.outputs.facts.elasticity import Elasticity
-from app.crystal.outputs.facts.electrons import BandSummary, Populations
+from app.crystal.outputs.facts.electrons import BandSummary, Populations, Smearing
 from app.crystal.outputs.facts.geometry import Geometry, Optimization
 from app.crystal.outputs.facts.polarisation import Dielectric, Polarisation
 from app.crystal.outputs.facts.pressure import ExternalLoad, Forces, Stress
@@ -49,8 +50,10 @@ class Results:
     """Of the first SCF: without dispersion, without the entropy of smearing."""
     energy_total: float | None = None
     energy_kind: str | None = None
+    """Hamiltonian, corrections, and `(E+F)/2` where it is the mean of energy and free energy of smeared electrons."""
     energy_dispersion: float | None = None
     energy_gcp: float | None = None
+    smearing: Smearing | None = None
     enthalpy: float | None = None
     """E + pV under a pressure that was set; the energies above are without it."""
     external: ExternalLoad | None = None
@@ -64,7 +67,10 @@ class Results:
     gap_spin_ev: dict[str, float] | None = None
     gap_spin_kind: dict[str, str] | None = None
     fermi_energy: float | None = None
+    fermi_energy_doubt: str | None = None
+    """Why it is not told although the output prints one."""
     k_mesh: list[int] | None = None
+    contents: Contents | None = None
     geometry: Geometry | None = None
     populations: Populations | None = None
     frequencies_cm1: list[list[float]] | None = None

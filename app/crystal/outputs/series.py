@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from string import digits
 from typing import Any, NamedTuple
 
 from app.crystal.outputs.shapes.words import NUMBER
@@ -39,6 +40,8 @@ class ScfRun:
     converged: bool | None = None
     """None while it runs, or where it was cut."""
     ended: str = ""
+    fermi: float | None = None
+    """Hartree, as its last cycle with a conducting state printed it."""
 
     def add(self, cycle: int, energy: float, delta: float, tester: float, gap: float) -> None:
         """Append one cycle: energy and its change in hartree, the convergence test, the gap in eV."""
@@ -98,10 +101,10 @@ class OptimizationPoint:
 
 AtomRow = tuple[int, str, float, float, float, bool]
 """Conventional atomic number, symbol, position, and whether the atom is of the asymmetric unit."""
-_VECTOR_HEAD = re.compile(r"^ +FREQ\(CM\*\*-1\)((?: *-?\d+\.\d+)+) *$")
-_VECTOR_ROW = re.compile(r"^ +(?:AT\. *\d+ *\w+)? +[XYZ]((?: *-?\d+\.\d+)+) *$")
-_VALUE = re.compile(r"-?\d+\.\d{1,4}")
-_ATOM_ROW = re.compile(rf"^ +\d+ ([TF]) +(\d+) +([A-Z]+) +({NUMBER}) *({NUMBER}) *({NUMBER})")
+_VECTOR_HEAD = re.compile(r"^ +FREQ\(CM\*\*-1\)((?: *-?\d*\.\d+)+) *$")
+_VECTOR_ROW = re.compile(r"^ +(?:AT\. *\d+ *\w+)? +[XYZ]((?: *-?\d*\.\d+)+) *$")
+_VALUE = re.compile(r"-?\d*\.\d{1,4}")
+_ATOM_ROW = re.compile(rf"^ +\d+ ([TF]) +(\d+) +([A-Z]\w*) +({NUMBER}) *({NUMBER}) *({NUMBER})")
 
 
 def read_atom(line: str) -> AtomRow | None:
@@ -115,7 +118,8 @@ def read_atom(line: str) -> AtomRow | None:
     _, flag, z, symbol, x, y, w = parts
     try:
         place = float(x), float(y), float(w)
-        return (int(z), symbol, *place, flag == "T") if all(map(isfinite, place)) else None
+        # A digit behind the symbol numbers the basis sets of an element.
+        return (int(z), symbol.rstrip(digits), *place, flag == "T") if all(map(isfinite, place)) else None
     except ValueError:
         return None
 

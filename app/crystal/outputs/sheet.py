@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
 
 from app.crystal.outputs.facts.geometry import Geometry
+from app.crystal.outputs.numbers import finite_number, number
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.series import Series
+from app.crystal.outputs.state import State
+
+__all__ = ["Row", "Section", "Sheet", "finite_number", "keep", "number"]
 
 Row = Callable[[str], bool]
 """Reads a line of a table. False: the table has ended, and the line is an ordinary one."""
@@ -31,6 +34,8 @@ class Sheet:
     """Those of the reader, in the order in which they hear of a line."""
     select: Callable[[Results], Results] = lambda results: results
     """What makes the results of everything that was read: one state of several."""
+    state: State = field(default_factory=State)
+    """Of the electrons, as it was printed last."""
     frequencies_asked: bool = False
     in_frequencies: bool = False
     """The SCFs at displaced geometries have begun: their energies are not results."""
@@ -60,23 +65,3 @@ def keep(kept: list[str], line: str) -> None:
     text = " ".join(line.split())
     if text not in kept and len(kept) < _MAX_KEPT:
         kept.append(text)
-
-
-def finite_number(text: str) -> float:
-    """A number of a table, in which also NaN may stand.
-
-    Raises:
-        ValueError
-    """
-    value = number(text)
-    if not isfinite(value):
-        raise ValueError(f"{text} is not finite")
-    return value
-
-
-def number(text: str) -> float:
-    """A number as Fortran writes it."""
-    try:
-        return float(text)
-    except ValueError:
-        return float(text.replace("D", "E").replace("d", "e"))

@@ -29,6 +29,8 @@ from app.services.people.quotas import admit_upload
 from app.workers.pool import Workers
 
 MAX_GEOMETRY = 4_000_000
+_SURE_OF_FERMI_ENERGIES = 3
+"""Results of older schemas may hold a Fermi energy that a level shifter altered, or that of another geometry."""
 MAX_UPLOAD = 16 << 20
 
 
@@ -95,7 +97,7 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
         return Gathered()
     require(actor, "job.read")
     files, wrong, contents = [], [], {}
-    fermi, basis, decks = None, "", dict[str, str]()
+    fermi, doubt, basis, decks = None, "", "", dict[str, str]()
     async with context.database.read() as session:
         for spec in specs:
             file = await _find(context, session, spec, str(raw[spec.key]))
@@ -106,11 +108,11 @@ async def gather(context: Context, actor: Actor, template_id: str, raw: Mapping[
             if spec.role == "geometry" and file.size <= MAX_GEOMETRY:
                 contents[spec.key] = await asyncio.to_thread(file.path.read_bytes)
             if file.job is not None and spec.staged_as == "fort.9":
-                fermi = await _fermi_energy(session, file.job.id)
+                fermi, doubt = await _fermi_energy(session, file.job.id)
                 decks = file.job.decks
     if decks:
         basis = await context.workers.run(actor.user_id, basis_name, decks, patient=True)
-    return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, basis=basis))
+    return Gathered(files, wrong, Supplies(files=contents, fermi_energy=fermi, fermi_energy_doubt=doubt, basis=basis))
 
 
 async def _find(context: Context, session: ReadSession, spec: FieldSpec, reference: str) -> NamedFile | FieldError:
@@ -134,11 +136,17 @@ async def _find(context: Context, session: ReadSession, spec: FieldSpec, referen
     return FieldError(spec.key, f"names {name} of job {owner}, whose content is gone", reference[:80])
 
 
-async def _fermi_energy(session: ReadSession, job_id: str) -> float | None:
+async def _fermi_energy(session: ReadSession, job_id: str) -> tuple[float | None, str]:
+    """Hartree; else why the job's outputs do not tell it."""
+    doubt = ""
     for result in await jobs.results(session, job_id):
-        if (energy := result.results.get("fermi_energy")) is not None:
-            return float(energy)
-    return None
+        if result.results.get("schema_version", 0) < _SURE_OF_FERMI_ENERGIES:
+            doubt = "its results are being read again by this release, try in a minute"
+        elif (energy := result.results.get("fermi_energy")) is not None:
+            return float(energy), ""
+        elif why := result.results.get("fermi_energy_doubt"):
+            doubt = str(why)
+    return None, doubt
 
 
 def _unfit(file: NamedFile, parent: Job, rendering: Any) -> str | None:

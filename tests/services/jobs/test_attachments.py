@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.db.repositories import jobs
 from app.errors import InvalidInput, RemoteFailure
 from app.runners.base import Attached, Package
 from app.runners.direct import DirectRunner
@@ -125,3 +126,36 @@ async def test_files_that_do_not_fit_are_refused_before_anything_leaves(app: Fas
     fermi = first.main_result["fermi_energy"]
     assert (low, high) == pytest.approx((fermi - 10 / 27.211386, fermi + 5 / 27.211386), abs=1e-6)
     assert list(job.decks) == ["dos.d3"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ({"schema_version": 3, "fermi_energy_doubt": "the level shifter altered it"}, "the level shifter altered it"),
+        ({"schema_version": 2, "fermi_energy": -0.15}, "read again"),
+        ({"schema_version": 3}, "no earlier job provides it"),
+    ],
+)
+async def test_a_doubtful_fermi_energy_sets_no_window(app: FastAPI, stored: dict[str, Any], words: str) -> None:
+    """A window of absolute energies around a shifted Fermi energy, or that of another geometry, would miss the bands."""
+    context: Context = app.state.context
+    actor = await make_actor(context)
+    first = await run(app, actor)
+    async with context.database.write() as session:
+        for row in await jobs.results(session, first.job.id):
+            row.results = {"verdict": "completed"} | stored
+            session.add(row)
+    window = {
+        "start": "wavefunction",
+        "wavefunction_file": f"job:{first.job.id}/fort.9",
+        "window": "energy",
+        "window_from": -10,
+        "window_to": 5,
+    }
+    keep = {key: value for key, value in mgo().items() if key in ("title", "space_group", "a", "atoms")}
+    with pytest.raises(InvalidInput) as caught:
+        await create_jobs(context, actor, [JobRequest("dos", keep | window, "here", {})])
+    assert words in {error.field: error.reason for error in caught.value.fields}["fermi_energy"]
+    # Entered by hand it is the user's own.
+    [job] = await create_jobs(context, actor, [JobRequest("dos", keep | window | {"fermi_energy": -0.2}, "here", {})])
+    assert float(job.decks["dos.d3"].splitlines()[5].split()[0]) == pytest.approx(-0.2 - 10 / 27.211386, abs=1e-6)

@@ -31,18 +31,31 @@ class Insulator:
 
     def write(self, paper: Paper, cycle: int) -> None:
         top, bottom = self.top - self.drift * 0.35**cycle, self.bottom - 2 * self.drift * 0.35**cycle
+        # A locked shifter lowers the occupied bands.
+        top -= self.shifter
         paper.line(" INSULATING STATE" + (f" - LEVEL SHIFTER {self.shifter:7.2f} au" if self.shifter else ""))
         paper.line(f" TOP OF VALENCE BANDS -    BAND {self.occupied:6d}; K {self.top_k:4d}; EIG {top:14.7E} AU")
         if self.top_k != 1:
             # More lines may follow; only the first one names the edge.
             paper.line(f" TOP OF VALENCE BANDS -    BAND {self.occupied:6d}; K    1; EIG {top - 0.01:14.7E} AU")
-        bottom += self.shifter
         paper.line(
             f" BOTTOM OF VIRTUAL BANDS - BAND {self.occupied + 1:6d}; K {self.bottom_k:4d}; EIG {bottom:14.7E} AU"
         )
         if self.gap_line:
             kind = "DIRECT" if self.top_k == self.bottom_k else "INDIRECT"
             paper.line(f" {kind} ENERGY BAND GAP: {(bottom - top) * EV:8.4f} eV")
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """An insulator whose edges nobody looked for: CRYSTAL09 and 14 print -1 and 1 hartree."""
+
+    occupied: int
+
+    def write(self, paper: Paper, cycle: int) -> None:
+        paper.line(" INSULATING STATE")
+        paper.line(f" TOP OF VALENCE BANDS -    BAND {self.occupied:6d}; K    1; EIG -1.0000000E+00 AU")
+        paper.line(f" BOTTOM OF VIRTUAL BANDS - BAND {self.occupied + 1:6d}; K    1; EIG  1.0000000E+00 AU")
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,8 @@ class OldInsulator:
 class Polarised:
     """Both spins, each with its own edges."""
 
-    alpha: Insulator
-    beta: Insulator
+    alpha: State
+    beta: State
 
     def write(self, paper: Paper, cycle: int) -> None:
         for name, state in (("ALPHA", self.alpha), ("BETA", self.beta)):

@@ -23,9 +23,26 @@ class BandSummary:
 class Populations:
     """Mulliken's, of the last SCF cycle that printed them: electrons, charges and spins (α − β) by atom, in |e|.
 
-    A charge is None for an atom whose nuclear charge the output does not tell (ghosts, pseudopotentials).
+    A charge is that of the nucleus less the electrons. That of the nucleus is 0 of a ghost, without the core where there is a
+    pseudopotential, and None, as is the charge, where the output does not tell it.
     """
 
     electrons: list[float] = field(default_factory=list)
     charges: list[float | None] = field(default_factory=list)
     spins: list[float] = field(default_factory=list)
+    nuclear_charges: list[float | None] = field(default_factory=list)
+
+
+@dataclass
+class Smearing:
+    """Fermi smearing, of the last SCF that printed it: all in hartree.
+
+    `energy` is E, `free_energy` F = E − TS, `mean_energy` (E + F)/2, which the program prints as the total energy.
+    """
+
+    width: float | None = None
+    energy: float | None = None
+    free_energy: float | None = None
+    entropy_term: float | None = None
+    """TS."""
+    mean_energy: float | None = None

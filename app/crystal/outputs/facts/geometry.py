@@ -37,7 +37,7 @@ class Atom:
 
 @dataclass
 class Geometry:
-    """Last geometry printed. Cells are a, b, c in Å and α, β, γ in degrees; volume in Å³.
+    """Last geometry printed. Cells are a, b, c in Å and α, β, γ in degrees; volume in Å³, density in g/cm³.
 
     `lattice` are the vectors of the primitive cell as rows in Å, in the axes that displacements of vibrations refer to.
     """
@@ -48,3 +48,4 @@ class Geometry:
     lattice: list[list[float]] | None = None
     atoms: list[Atom] = field(default_factory=list)
     optimized: bool = False
+    density: float | None = None

@@ -46,6 +46,8 @@ class GeometrySection(Section):
         self._in_conventional = False
         if match["vol"]:
             self._geometry.volume = number(match["vol"])
+        if match["density"]:
+            self._geometry.density = number(match["density"])
 
     def on_conventional(self, match: re.Match[str], line: str) -> None:
         """The crystallographic cell follows."""

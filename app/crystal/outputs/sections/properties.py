@@ -65,6 +65,9 @@ class PropertiesSection(Section):
     def finish(self) -> None:
         """Take over the best Fermi energy where the lines of an SCF or of NEWK told none."""
         results = self.sheet.results
+        if results.fermi_energy_doubt:
+            # What was doubtful in the SCF is so in what properties repeats of it.
+            return
         if results.fermi_energy is None or results.fermi_energy == self._filled:
             wave = results.wave_function
             self._filled = self._fermi if self._fermi is not None else wave.fermi_energy if wave else None

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from app.crystal.outputs.shapes import (
     analyses,
+    contents,
+    edges,
     elasticity,
     geometry,
     polarisation,
+    populations,
     pressure,
     properties,
     scf,
@@ -20,6 +23,9 @@ from app.crystal.outputs.shapes import (
 
 SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     **scf.SHAPES,
+    **edges.SHAPES,
+    **populations.SHAPES,
+    **contents.SHAPES,
     **geometry.SHAPES,
     **vibrations.SHAPES,
     **pressure.SHAPES,

@@ -21,7 +21,10 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         ("GEOMETRY FOR WAVE FUNCTION", "FINAL OPTIMIZED GEOMETRY"),
         r"(?P<geo>GEOMETRY FOR WAVE FUNCTION|FINAL OPTIMIZED GEOMETRY) - DIMENSIONALITY OF THE SYSTEM +(?P<dim>\d)",
     ),
-    "primitive": ("PRIMITIVE CELL", rf"^ *PRIMITIVE CELL(?: - CENTRING CODE.*VOLUME= *(?P<vol>{NUMBER}))?"),
+    "primitive": (
+        "PRIMITIVE CELL",
+        rf"^ *PRIMITIVE CELL(?: - CENTRING CODE.*VOLUME= *(?P<vol>{NUMBER})(?: - DENSITY +(?P<density>{NUMBER}) g/cm)?)?",
+    ),
     "conventional": ("CRYSTALLOGRAPHIC CELL (VOLUME=", r"^ *CRYSTALLOGRAPHIC CELL \(VOLUME="),
     "lattice": ("DIRECT LATTICE VECTORS CARTESIAN", r"^ *DIRECT LATTICE VECTORS CARTESIAN COMPONENTS \(ANGSTROM\)"),
     "cell": ("A  ", r"^ +A +B +C +AL[Pp]HA +BETA +GAMMA(?P<cell_volume> +VOLUME)? *$"),

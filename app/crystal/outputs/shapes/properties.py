@@ -19,5 +19,6 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         "N. OF SCF CYCLES",
         rf"^ *N\. OF SCF CYCLES +(?P<wave_cycles>\d+) +FERMI ENERGY +(?P<wave_fermi>{NUMBER})",
     ),
+    "wave_shift": ("DE(K)", rf"^ *DE\(K\).*ENERGY LEVEL SHIFTING +(?P<wave_shift>{NUMBER})"),
     "band_range": ("ENERGY RANGE (A.U.)", rf"^ *ENERGY RANGE \(A\.U\.\).*EFERMI +(?P<band_fermi>{NUMBER})"),
 }

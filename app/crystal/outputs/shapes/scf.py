@@ -1,4 +1,4 @@
-"""Lines of the SCF: cycles, energies, band gaps and edges, populations."""
+"""Lines of the SCF: cycles, and energies with their corrections."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         r"(?:CONVERGENCE ON ENERGY|FOR ENERGY MODIFIED:|TOTAL ENERGY SET TO) +(?:10\*\*- *)?(?P<toldee>\d+)",
     ),
     "limit": ("MAX NUMBER OF SCF", r"^ *MAX NUMBER OF SCF CYCLES +(?P<maxcyc>\d+) "),
-    "gap": (
-        ("DIRECT ENERGY BAND", "INDIRECT ENERGY BAND"),
-        rf"(?P<gap_kind>INDIRECT|DIRECT) ENERGY BAND GAP: *(?P<gap_v>{NUMBER})",
-    ),
-    "valence": ("TOP OF VALENCE", "^ *TOP OF VALENCE BANDS"),
-    "virtual": ("BOTTOM OF VIRTUAL", "^ *BOTTOM OF VIRTUAL BANDS"),
-    "insulating": ("INSULATING STATE", r"^ *INSULATING STATE"),
-    "conducting": ("POSSIBLY CONDUCTING", rf"POSSIBLY CONDUCTING STATE - EFERMI\(AU\) *(?P<ef>{NUMBER})"),
-    "spin": (("ALPHA  ", "BETA  "), r"^ +(?P<spin_name>ALPHA|BETA) +ELECTRONS"),
-    "spin_sum": (("ALPHA+BETA EL", "ALPHA-BETA EL"), r"ALPHA(?P<sum_sign>[+-])BETA ELECTRONS"),
-    "charges": ("TOTAL ATOMIC CHARGES", r"^ *TOTAL ATOMIC CHARGES"),
-    "spins": ("TOTAL ATOMIC SPINS", r"^ *TOTAL ATOMIC SPINS"),
-    "population": ("MULLIKEN POPULATION ANALYSIS - NO.", r"MULLIKEN POPULATION ANALYSIS - NO\. OF ELECTRONS"),
     "scf_end": (
         "SCF ENDED",
         rf"== SCF ENDED - (?P<se_how>[A-Z ]+?) +E\(AU\) *(?P<se_e>{NUMBER}) +CYCLES +(?P<se_n>\d+)",
     ),
+    # D3 and gCP executed; the other names by the manual: Grimme's D2 and D4, the short-range term of the 3c methods.
     "corrected": (
         "TOTAL ENERGY + ",
-        rf"TOTAL ENERGY \+ (?P<cor_kind>DISP(?: \+ GCP)?|GCP) \(AU\) *(?P<cor_e>{NUMBER})",
+        rf"TOTAL ENERGY \+ (?P<cor_kind>[A-Z\d]+(?: \+ [A-Z\d]+)*) *\(AU\) *(?P<cor_e>{NUMBER})",
     ),
     "correction": (
-        ("D3 DISPERSION ENERGY", "GCP ENERGY"),
-        rf"^ *(?P<dc_kind>D3 DISPERSION|GCP) ENERGY \(AU\) *(?P<dc_e>{NUMBER})",
+        (
+            "D2 DISPERSION ENERGY",
+            "D3 DISPERSION ENERGY",
+            "D4 DISPERSION ENERGY",
+            "GRIMME DISPERSION ENERGY",
+            "GCP ENERGY",
+        ),
+        rf"^ *(?P<dc_kind>(?:D[234]|GRIMME) DISPERSION|GCP) ENERGY *\(AU\) *(?P<dc_e>{NUMBER})",
     ),
     "total": ("TOTAL ENERGY(", rf"TOTAL ENERGY\((?P<tot_h>HF|DFT)\)\(AU\)\( *\d+\) *(?P<tot_e>{NUMBER})"),
-    "final_gap": (
-        ("BAND GAP:", "ALPHA BAND GAP:", "BETA BAND GAP:"),
-        rf"^ *(?:(?P<fg_spin>ALPHA|BETA) +)?BAND GAP: *(?P<fg_v>{NUMBER}) +eV",
+    # With Fermi smearing a block stands before the total energy, which is the mean of E and F (executed, CRYSTAL14 and 17).
+    "smeared": (
+        (
+            "FINITE TEMPERATURE",
+            "TEMPERATURE      (T)",
+            "ENERGY           (E)",
+            "FREE ENERGY      (F)",
+            "ELECTRON ENTROPY (S)",
+            "(E(T)+F(T))/2",
+        ),
+        rf"^ *(?:FINITE TEMPERATURE (?:DFT|HF)|[A-Z()+/2 ]*\((?P<sm_name>T|E|F|S|E0)\) +(?P<sm_v>{NUMBER}))",
     ),
 }

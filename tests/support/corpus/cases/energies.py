@@ -81,7 +81,7 @@ def cut_metal() -> str:
 
 
 def tube() -> str:
-    """A level shifter moves the empty bands: their distance is no gap."""
+    """A locked level shifter moves the occupied bands: their distance is no gap, their top no Fermi energy."""
     scf = Scf(-454.6789012345, falling(-0.8, 0.2, 10), Insulator(36, -0.1402, -0.0911, gap_line=False, shifter=1.0))
     return single_point(TUBE, scf, Method(hamiltonian="DFT", exchange=PBE.exchange, shrink=(4, 1, 1)), "CRYSTAL14")
 
