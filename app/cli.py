@@ -341,7 +341,7 @@ def check(decks: Annotated[list[Path], typer.Argument(help=".d12 and .d3 files."
 
 @app.command()
 def tidy(deck: Annotated[Path, typer.Argument(help="A .d12 or .d3 file.")]) -> None:
-    """Print a deck in canonical form: one record per line, same meaning."""
+    """Print a deck in canonical form: one record per line, same meaning, with its comments."""
     role = deck.suffix.lstrip(".")
     text = deck.read_text(encoding="utf-8", errors="replace")
     try:

@@ -44,11 +44,16 @@ class Cursor:
     """Number of the line that was taken last."""
     unread: dict[int, str] = field(default_factory=dict, init=False)
     """Integers that stand after the last one that is needed, by line: is a record missing before them?"""
+    written: list[str] = field(default_factory=list)
+    """The lines with their comments, as titles are read."""
+    beside: str = field(default="", init=False)
+    """What stands on the line of the last keyword, after it."""
 
     @classmethod
     def of(cls, text: str) -> Cursor:
         """A cursor at the first line of a deck, whose comments (from `#` on) and trailing blanks are dropped."""
-        return cls([line.split("#", 1)[0].rstrip() for line in text.replace("\r", "").split("\n")])
+        written = text.replace("\r", "").split("\n")
+        return cls([line.split("#", 1)[0].rstrip() for line in written], written=written)
 
     def peek(self) -> str | None:
         """The next record, or None at the end."""
@@ -67,12 +72,18 @@ class Cursor:
         return line
 
     def title(self) -> str:
-        """A line of free text, which may be empty."""
+        """A line of free text, which may be empty; a `#` in it is part of it."""
         if self.at >= len(self.lines):
             raise RecordError(max(self.last, 1), "the deck ends where a title should follow")
         self.at += 1
         self.last = self.at
-        return self.lines[self.at - 1]
+        return (self.written or self.lines)[self.at - 1].strip()
+
+    def keyword(self, wanted: str = "a keyword") -> str:
+        """The next line's first word; what stands after it is kept as `beside`."""
+        name, *rest = self.take(wanted).split(None, 1)
+        self.beside = rest[0] if rest else ""
+        return name
 
     def numbers(self, count: int, wanted: str, *, integer: bool = False) -> list[str]:
         """`count` numbers, from as many lines as it takes."""
@@ -182,6 +193,31 @@ def sequence(*readers: Reader) -> Reader:
     return lambda cursor: [record for reader in readers for record in reader(cursor)]
 
 
+def free(cursor: Cursor) -> Values:
+    """Records of which only this is known: they begin with a number. They end where a line does not."""
+    records: Values = []
+    while (line := cursor.peek()) is not None and _starts_numeric(line):
+        records.append(cursor.take().split())
+    return records
+
+
+def unsure(cursor: Cursor) -> Values:
+    """As `free`, for a keyword that may also open a block with an END of its own: not known."""
+    return free(cursor)
+
+
+def beside(count: int, wanted: str = "values") -> Reader:
+    """Reads `count` numbers on the keyword's own line, or else in the next record."""
+
+    def read(cursor: Cursor) -> Values:
+        tokens = _tokens(cursor.beside)[:count]
+        if len(tokens) == count and all(_NUMBER.match(token) for token in tokens):
+            return [tokens]
+        return [cursor.numbers(count, wanted)]
+
+    return read
+
+
 def matrix(cursor: Cursor) -> Values:
     """An expansion matrix of the periodic directions, row after row."""
     size = cursor.dimension
@@ -190,6 +226,15 @@ def matrix(cursor: Cursor) -> Values:
         line = cursor.peek() or ""
         size = {1: 1, 2: 2, 4: 2, 3: 3, 9: 3}.get(len(_tokens(line)), 3)
     return [cursor.numbers(size, "row of the expansion matrix", integer=True) for _ in range(size)]
+
+
+def strain(cursor: Cursor) -> Values:
+    """IDEF, then one row of strains per periodic direction."""
+    size = cursor.dimension
+    kind = cursor.numbers(1, "IDEF", integer=True)
+    if size is None:
+        size = min(max(len(_tokens(cursor.peek() or "")), 1), 3)
+    return [kind, *(cursor.numbers(size, "row of the strain") for _ in range(size))]
 
 
 def slab_cut(cursor: Cursor) -> Values:
@@ -222,26 +267,52 @@ def doss(cursor: Cursor) -> Values:
     """NPRO NPT INZB IFNB IPLO NPOL NPR; the window where no bands are given; NPRO projections."""
     head = cursor.row(7, "NPRO NPT INZB IFNB IPLO NPOL NPR")
     window = [cursor.numbers(2, "BMI BMA")] if int(head[2]) < 0 and int(head[3]) < 0 else []
-    projections = []
-    for _ in range(_count(cursor, head[0])):
-        line = cursor.at
-        [count] = cursor.numbers(1, "a projection: N a1 … aN", integer=True)
-        cursor.unread.pop(cursor.last, None)
-        cursor.at = line
-        cursor.peek()
-        projections.append(cursor.numbers(1 + abs(int(count)), "a projection: N a1 … aN", integer=True))
+    projections = [_projection(cursor, "a projection: N a1 … aN") for _ in range(_count(cursor, head[0]))]
     return [head, *window, *projections]
+
+
+def _projection(cursor: Cursor, wanted: str) -> list[str]:
+    line = cursor.at
+    [count] = cursor.numbers(1, wanted, integer=True)
+    cursor.unread.pop(cursor.last, None)
+    cursor.at = line
+    cursor.peek()
+    return cursor.numbers(1 + _count(cursor, count.lstrip("+-")), wanted, integer=True)
+
+
+def populations(cursor: Cursor) -> Values:
+    """As `doss`, for COOP and COHP: two groups per line, of which the population between them is told."""
+    head = cursor.row(7, "NINT NPT INZB IFNB IPLO NPOL NPR")
+    window = [cursor.numbers(2, "BMI BMA")] if int(head[2]) < 0 and int(head[3]) < 0 else []
+    groups = [_projection(cursor, "a group: N a1 … aN") for _ in range(2 * _count(cursor, head[0]))]
+    return [head, *window, *groups]
 
 
 def newk(cursor: Cursor) -> Values:
     """A net as for SHRINK; IFE NPR; NPR printing options."""
     net = shrink(cursor)
     [energy, options] = cursor.numbers(2, "IFE NPR", integer=True)
-    return [
-        *net,
-        [energy, options],
-        *(cursor.numbers(2, "a printing option", integer=True) for _ in range(int(options))),
-    ]
+    count = 2 * _count(cursor, options)
+    return [*net, [energy, options], *([cursor.numbers(count, "printing options", integer=True)] if count else [])]
+
+
+def grid(tolerance: bool) -> Reader:
+    """Points along the first vector, a tolerance for the potential; RANGE or SCALE along directions without a period.
+
+    No END follows (executed with CRYSTAL22 and CRYSTAL23): one that does closes the whole deck.
+    """
+
+    def read(cursor: Cursor) -> Values:
+        values = [cursor.numbers(1, "number of points", integer=True)]
+        if tolerance:
+            values.append(cursor.numbers(1, "tolerance", integer=True))
+        line = cursor.peek()
+        if line is not None and line.split()[0] in ("RANGE", "SCALE"):
+            values.append([cursor.take().split()[0]])
+            values += bounds(cursor) if values[-1] == ["RANGE"] else free(cursor)
+        return values
+
+    return read
 
 
 def bounds(cursor: Cursor) -> Values:

@@ -195,7 +195,7 @@ async def test_structures_and_checks(app: FastAPI) -> None:
     assert (await client.post("/api/v1/decks/check", json={"text": deck})).json() == []
     wrong = deck.replace("FMIXING", "FMIXNIG")
     [finding] = (await client.post("/api/v1/decks/check", json={"text": wrong, "role": "d12"})).json()
-    assert (finding["severity"], finding["keyword"]) == ("error", "FMIXNIG") and "did you mean FMIXING" in finding[
+    assert (finding["severity"], finding["keyword"]) == ("note", "FMIXNIG") and "did you mean FMIXING" in finding[
         "message"
     ]
     assert wrong.split("\n")[finding["line"] - 1] == "FMIXNIG"

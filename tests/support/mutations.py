@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.checker import check_deck
 
 
@@ -65,7 +66,14 @@ def missed(decks: Iterable[Path]) -> tuple[int, list[str]]:
             end = next((i for i in range(line, len(lines) + 1) if lines[i - 1].strip()[:1].isalpha()), line)
             right = {line - 1, line, line + 1} | ({end - 1, end} if what == "dropped record" else set())
             # Without the first of two records the second may pass for it: then what is left over is told.
-            told = [f for f in found if f.severity == "error" or "follows the numbers" in f.message]
+            # A misspelt keyword is one that is not known here, and perhaps what the checker takes it for is wrong.
+            told = [
+                f
+                for f in found
+                if f.severity == "error"
+                or "follows the numbers" in f.message
+                or (what == "misspelt" and is_unknown(f))
+            ]
             if not any(finding.line in right for finding in told):
                 silent.append(f"{path.parent.name}/{path.name} {what} {line}: {[f'{f.line} {f}' for f in told]}")
     return tried, silent

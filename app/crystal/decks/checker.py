@@ -12,8 +12,15 @@ from app.crystal.decks.model import Deck, Finding
 from app.crystal.decks.reading import oversize, read_deck
 from app.crystal.decks.rules.basis import check_basis
 from app.crystal.decks.rules.files import check_files, check_text, check_title
-from app.crystal.decks.rules.geometry import check_geometry, check_relaxation
-from app.crystal.decks.rules.hamiltonian import check_repeats, check_scf, check_shrink, check_spin, check_tolerances
+from app.crystal.decks.rules.geometry import check_calculations, check_geometry, check_relaxation
+from app.crystal.decks.rules.hamiltonian import (
+    check_functional,
+    check_repeats,
+    check_scf,
+    check_shrink,
+    check_spin,
+    check_tolerances,
+)
 from app.crystal.decks.rules.properties import check_properties
 
 MAX_FINDINGS = 300
@@ -23,11 +30,13 @@ _D12_RULES: tuple[Callable[[Deck], Iterator[Finding]], ...] = (
     check_title,
     check_geometry,
     check_relaxation,
+    check_calculations,
     check_basis,
     check_repeats,
     check_shrink,
     check_tolerances,
     check_scf,
+    check_functional,
     check_spin,
 )
 _D3_RULES: tuple[Callable[[Deck], Iterator[Finding]], ...] = (check_properties,)

@@ -14,7 +14,9 @@ from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
 from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
-from app.crystal.elements import atomic_number, minimal_basis_size
+from app.crystal.decks.orbitals import HEAVY, count_by_name, count_in
+from app.crystal.decks.rules.properties import MAX_SEGMENTS
+from app.crystal.elements import atomic_number
 from app.crystal.structures.bulk import StructureError
 from app.crystal.structures.geometries import Geometry, Structure, read_geometry, supercell_matrix
 from app.crystal.structures.kpaths import BandPath, own_path, standard_path
@@ -181,38 +183,58 @@ def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
 
 def _band_range(geometry: Geometry, values: Mapping[str, Any], supplies: Supplies) -> dict[str, Any]:
     """First and last band: all occupied ones and some above, never more than the basis certainly has."""
-    electrons = _valence(geometry, values)
-    if electrons is None:
-        if values.get("last_band") is None:
-            raise Wrong(FieldError("last_band", "is required: the number of electrons is not known"))
-        return {"first_band": values.get("first_band") or 1, "last_band": values["last_band"], "occupied_bands": None}
+    counted = _electrons_and_orbitals(geometry, values, supplies)
+    first, last = values.get("first_band") or 1, values.get("last_band")
+    if counted is None:
+        if last is None:
+            raise Wrong(FieldError("last_band", "is required: the numbers of electrons and orbitals are not known"))
+        return {"first_band": first, "last_band": last, "occupied_bands": None}
+    electrons, orbitals, exact = counted
     occupied = -(-electrons // 2)
-    virtual = max(8, occupied // 2)
-    if values.get("basis_set", supplies.basis) == "STO-3G" and geometry.structure is not None:
-        size = sum(minimal_basis_size(z) for z in geometry.structure.primitive[1]) * geometry.copies
-        virtual = max(1, size - occupied)
-    last = values.get("last_band") or occupied + min(virtual, 30)
-    first = values.get("first_band") or 1
+    if last is not None and exact and last > orbitals:
+        raise Wrong(FieldError("last_band", f"is beyond the last orbital: the basis set has {orbitals}", str(last)))
+    virtual = min(max(8, occupied // 2), 30, max(orbitals - occupied, 0))
+    last = last or occupied + virtual
     if first > last:
         raise Wrong(FieldError("first_band", f"must not be above the last band {last}", str(first)))
     return {"first_band": first, "last_band": last, "occupied_bands": occupied}
 
 
-def _valence(geometry: Geometry, values: Mapping[str, Any]) -> int | None:
-    """Electrons that the basis describes: pseudopotentials replace the others."""
+def _electrons_and_orbitals(
+    geometry: Geometry, values: Mapping[str, Any], supplies: Supplies
+) -> tuple[int, int, bool] | None:
+    """Electrons that the basis describes, orbitals that it has at least, and whether these are all; None: not known."""
     if geometry.electrons is None or geometry.structure is None:
         return None
-    text = values.get("basis_text") if values.get("basis_kind") == "explicit" else None
-    if not text:
-        return geometry.electrons
-    try:
-        blocks = read_basis_set(str(text)).blocks
-    except BasisError as error:
-        raise Wrong(FieldError("basis_text", str(error))) from error
-    return None if any(number > 200 for number in blocks) else geometry.electrons
+    numbers = geometry.structure.primitive[1] * geometry.copies
+    facts = _basis(values, supplies, geometry.structure) if values.get("start", "scf") == "scf" else {}
+    name = facts.get("basis_name") or ("" if facts.get("basis_lines") else supplies.basis)
+    if lines := facts.get("basis_lines"):
+        try:
+            counted = count_in(read_basis_set(str(lines)), numbers)
+        except BasisError as error:
+            at = "basis_text" if values.get("basis_kind") == "explicit" else "basis_library"
+            raise Wrong(FieldError(at, str(error))) from error
+        return None if counted is None else (*counted, True)
+    if not name and max(numbers) >= HEAVY:
+        # A pseudopotential may stand for the core.
+        return None
+    return (*count_by_name(numbers, str(name)), name == "STO-3G")
 
 
 def _path(values: Mapping[str, Any], geometry: Geometry) -> BandPath:
+    path = _chosen_path(values, geometry)
+    if len(path.segments) > MAX_SEGMENTS:
+        raise Wrong(
+            FieldError(
+                "path_segments",
+                f"has {len(path.segments)} segments; CRYSTAL takes at most {MAX_SEGMENTS} at once: split the path over two jobs",
+            )
+        )
+    return path
+
+
+def _chosen_path(values: Mapping[str, Any], geometry: Geometry) -> BandPath:
     dimension = geometry.structure.dimension if geometry.structure is not None else 3
     if dimension == 0:
         raise Wrong(FieldError("system", "must be periodic in at least one direction to have bands", "molecule"))

@@ -23,6 +23,7 @@ INTERNAL_SETS: dict[str, frozenset[int]] = {
 
 COMPOSITE_SETS = {
     "PBEH3C": "def2-mSVP", "HSE3C": "def2-mSVP", "B973C": "mTZVP", "PBESOL03C": "SOLDEF2MSVP", "HSESOL3C": "SOLDEF2MSVP",
+    "HF3C": "MINIX", "HFSOL3C": "SOLMINIX",
 }  # fmt: skip
 """The basis set that belongs to a composite functional."""
 

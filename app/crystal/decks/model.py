@@ -47,6 +47,10 @@ def finding_at(entry: Entry, severity: Severity, message: str, remedy: str = "")
     return Finding(entry.line, severity, entry.name, message, remedy)
 
 
+Atom = tuple[int, float, float, float]
+"""Conventional atomic number and coordinates, as typed."""
+
+
 @dataclass
 class Geometry:
     """The head of the geometry block: how the structure is given."""
@@ -54,12 +58,15 @@ class Geometry:
     kind: str = ""
     line: int = 0
     group: int | None = None
+    """None also for a symbol that is not known here."""
+    symbol: str = ""
+    """The Hermann–Mauguin symbol, where the group is given so."""
     group_line: int = 0
     flags: tuple[int, int, int] = (0, 0, 0)
     shift: tuple[int, int, int] | None = None
     cell: list[float] = field(default_factory=list)
     cell_line: int = 0
-    atoms: list[tuple[int, float, float, float]] = field(default_factory=list)
+    atoms: list[Atom] = field(default_factory=list)
     atom_lines: list[int] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
@@ -116,6 +123,8 @@ class Deck:
     basis_name: str = ""
     basis_line: int = 0
     basis: list[ElementBasis] = field(default_factory=list)
+    basis_entries: list[Entry] = field(default_factory=list)
+    """Keywords within the basis-set block."""
     hamiltonian: list[Entry] = field(default_factory=list)
     properties: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -125,6 +134,7 @@ class Deck:
         """All keywords with the block in which they stand."""
         stack = [
             *(("geometry", entry) for entry in self.geometry.entries),
+            *(("basis set", entry) for entry in self.basis_entries),
             *(("Hamiltonian", entry) for entry in self.hamiltonian),
             *(("properties", entry) for entry in self.properties),
         ]
@@ -140,4 +150,5 @@ def _walk(block: str, entry: Entry) -> Iterator[tuple[str, Entry]]:
     yield block, entry
     for inner in entry.entries:
         # CPKS opens the same block as CPHF: the block's name is not always the keyword's.
-        yield from _walk(TABLES[block][entry.name].opens, inner)
+        keyword = TABLES[block][entry.name]
+        yield from _walk(keyword.opens or keyword.may_open, inner)

@@ -11,20 +11,17 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from app.crystal.decks.keywords import HAMILTONIAN, PROPERTIES, TABLES, Table
-from app.crystal.decks.model import DIMENSIONS, Deck, ElementBasis, Entry, Finding, Severity, Shell
-from app.crystal.records import Cursor, RecordError, number_of
+from app.crystal.decks.blocks import MAX_WORD, BlockReader, is_end
+from app.crystal.decks.keywords import BASIS, HAMILTONIAN, PROPERTIES, TABLES, keyword_of
+from app.crystal.decks.model import DIMENSIONS, Deck, ElementBasis, Entry, Finding, Shell
+from app.crystal.records import RecordError, free, number_of
 from app.crystal.structures.bulk import StructureError, minimal_parameters, space_group_of
 
 ECP_NAMES = ("HAYWLC", "HAYWSC", "BARTHE", "DURAND", "STUTSC", "STUTLC")
-UNKNOWN_KEYWORD = "is not a known keyword, so its records are not checked"
 SPLIT_CELL = "the cell parameters are spread over several lines"
 MAX_DECK = 1_000_000
 """Characters of a deck."""
 MAX_LINES = 20_000
-MAX_WORD = 30
-MAX_SUGGESTIONS = 30
-"""Unknown words of one deck for which a similar keyword is looked for: it takes a millisecond each."""
 CAPACITY = (2, 8, 6, 10, 14, 18)
 """Electrons that shells of type s, sp, p, d, f, g hold."""
 
@@ -39,8 +36,8 @@ def oversize(text: str) -> str:
 
 def is_properties(text: str) -> bool:
     """Does this text begin as a deck of properties does?"""
-    first = text.lstrip().partition("\n")[0].strip()
-    return first.split(" ")[0] in PROPERTIES
+    first = next((part for line in text.split("\n") if (part := line.split("#", 1)[0].strip())), "")
+    return bool(first) and keyword_of(PROPERTIES, first.split()[0]) is not None
 
 
 def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
@@ -48,7 +45,7 @@ def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
     deck = Deck(role or ("d3" if is_properties(text) else "d12"), text)
     reader = _Reader(deck)
     if deck.role == "d3":
-        deck.properties = reader.block("properties", PROPERTIES)
+        deck.properties = reader.block("properties")
     else:
         reader.d12()
     for line, token in reader.cursor.unread.items():
@@ -70,15 +67,7 @@ def read_basis(text: str) -> tuple[list[ElementBasis], list[Finding]]:
     return deck.basis, deck.findings
 
 
-class _Reader:
-    def __init__(self, deck: Deck) -> None:
-        self.deck = deck
-        self.cursor = Cursor.of(deck.text)
-        self.suggestions = 0
-
-    def report(self, line: int, severity: Severity, keyword: str, message: str, remedy: str = "") -> None:
-        self.deck.findings.append(Finding(max(line, 1), severity, keyword, message, remedy))
-
+class _Reader(BlockReader):
     # -- the blocks of a d12 -----------------------------------------------------------------------------------
 
     def d12(self) -> None:
@@ -97,18 +86,18 @@ class _Reader:
             ]
             self.resynchronise(TABLES["geometry"], numeric_too=True)
         geometry = deck.geometry
-        geometry.entries = self.block("geometry", TABLES["geometry"])
+        geometry.entries = self.block("geometry")
         closing = geometry.entries[-1] if geometry.entries else None
         if any(entry.name == "TESTGEOM" for entry in geometry.entries) and cursor.peek() is None:
             return
         if closing is not None and closing.name == "BASISSET":
-            deck.basis_name, deck.basis_line = closing.values[0][0].split()[0], closing.line
+            self.named_basis(closing)
         elif deck.complete:
             self.basis()
         if cursor.peek() is None and deck.complete:
             self.lost("Hamiltonian", "the Hamiltonian block is missing")
         elif deck.complete:
-            deck.hamiltonian = self.block("Hamiltonian", HAMILTONIAN)
+            deck.hamiltonian = self.block("Hamiltonian")
 
     def head(self) -> None:
         cursor, geometry = self.cursor, self.deck.geometry
@@ -123,6 +112,10 @@ class _Reader:
                 f"{geometry.kind[:30]!r} is not a kind of structure{f'; did you mean {near[0]}?' if near else ''}",
             )
         cursor.dimension = DIMENSIONS[geometry.kind]
+        if geometry.kind == "HELIX":
+            free(cursor)
+            self.report(geometry.line, "note", "HELIX", "its records are not checked here")
+            return
         if geometry.kind == "CRYSTAL":
             first, second, third = (int(part) for part in cursor.numbers(3, "IFLAG IFHR IFSO", integer=True))
             geometry.flags = (first, second, third)
@@ -149,11 +142,13 @@ class _Reader:
         cursor, geometry = self.cursor, self.deck.geometry
         if geometry.kind == "CRYSTAL" and geometry.flags[0] == 1:
             symbol = cursor.take("the space group's symbol").strip()
-            geometry.group = space_group_of(symbol)
+            geometry.symbol, geometry.group = symbol, space_group_of(symbol)
             if geometry.group is None:
-                raise RecordError(cursor.last, f"{symbol[:20]!r} is not a known space group symbol")
+                self.report(
+                    cursor.last, "warning", "CRYSTAL", f"the space group symbol {symbol[:20]!r} is not known here"
+                )
         else:
-            highest = {"CRYSTAL": 230, "SLAB": 80, "POLYMER": 99, "HELIX": 99, "MOLECULE": 47}[geometry.kind]
+            highest = {"CRYSTAL": 230, "SLAB": 80, "POLYMER": 99, "MOLECULE": 47}[geometry.kind]
             geometry.group = int(cursor.numbers(1, "the group's number", integer=True)[0])
             if not 1 <= geometry.group <= highest:
                 raise RecordError(cursor.last, f"group {geometry.group} is outside 1 to {highest}")
@@ -177,7 +172,9 @@ class _Reader:
 
     def _cell_parameters(self) -> int:
         geometry = self.deck.geometry
-        group = geometry.group or 1
+        if geometry.group is None:
+            return max(len((self.cursor.peek() or "").replace(",", " ").split()), 1)
+        group = geometry.group
         if geometry.kind == "CRYSTAL":
             try:
                 return len(minimal_parameters(group, bool(geometry.flags[1])))
@@ -189,22 +186,43 @@ class _Reader:
 
     # -- the basis set -----------------------------------------------------------------------------------------
 
+    def named_basis(self, entry: Entry) -> None:
+        """The name of an internal set; an END behind it is passed over where the Hamiltonian follows."""
+        cursor = self.cursor
+        if entry.values and entry.values[0]:
+            self.deck.basis_name = entry.values[0][0].split()[0]
+        self.deck.basis_line = entry.line
+        line = cursor.peek()
+        if line is None or not is_end(line):
+            return
+        at = cursor.at
+        cursor.take()
+        following = cursor.peek()
+        if following is None or not keyword_of(HAMILTONIAN, following.split()[0]):
+            cursor.at = at
+            return
+        self.report(
+            cursor.last, "warning", "BASISSET", "END after the name of a set was not seen to run", "Remove END."
+        )
+
     def basis(self) -> None:
         cursor = self.cursor
         self.deck.basis_line = cursor.at + 1
-        self.elements()
-        while (line := cursor.peek()) is not None and line.strip()[:3] != "END":
-            if line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT", "SETPRINT", "PRINTOUT", "NOPRINT"):
-                cursor.take()
-                while (line := cursor.peek()) is not None and line.strip()[:1] in "-+.0123456789":
-                    cursor.take()
-                continue
-            self.report(cursor.at + 1, "error", "basis set", "is not closed by END", "Put END after 99 0.")
+        line = cursor.peek()
+        if line is not None and line.split()[0] == "BASISSET":
+            self.report(cursor.at + 1, "warning", "BASISSET", "closes the geometry itself", "Remove the END before it.")
+            entry = self.entry("geometry", TABLES["geometry"])
+            if entry is not None:
+                self.named_basis(entry)
             return
-        if cursor.peek() is None:
+        self.elements()
+        line = cursor.peek()
+        if line is None:
             self.lost("basis set", "is not closed by END")
+        elif not is_end(line) and not keyword_of(BASIS, line.split()[0]) and keyword_of(HAMILTONIAN, line.split()[0]):
+            self.report(cursor.at + 1, "error", "basis set", "is not closed by END", "Put END after 99 0.")
         else:
-            cursor.take()
+            self.deck.basis_entries += self.block("basis set")
 
     def elements(self) -> None:
         """Blocks of elements up to 99 0."""
@@ -212,8 +230,11 @@ class _Reader:
         try:
             while True:
                 line = cursor.peek()
-                if line is not None and line.strip() in ("GHOSTS", "CHARGED", "SYMMOPS", "PARAMPRT"):
-                    break
+                if line is not None and keyword_of(BASIS, line.split()[0]):
+                    # Keywords of this block are also read before the elements.
+                    entry = self.entry("basis set", BASIS)
+                    deck.basis_entries += [entry] if entry is not None else []
+                    continue
                 number, shells = (int(part) for part in cursor.numbers(2, "Z and number of shells", integer=True))
                 if number == 99:
                     break
@@ -222,12 +243,16 @@ class _Reader:
             self.report(
                 error.line, "error", "basis set", str(error), "Each element: Z NSHELL, then its shells; 99 0 ends."
             )
-            while (line := cursor.peek()) is not None and line.strip()[:3] != "END" and line.strip() not in HAMILTONIAN:
+            while (
+                (line := cursor.peek()) is not None
+                and not is_end(line)
+                and not keyword_of(HAMILTONIAN, line.split()[0])
+            ):
                 cursor.take()
 
     def element(self, number: int, shells: int) -> ElementBasis:
         cursor, start = self.cursor, self.cursor.last
-        if not 0 <= shells <= 60 or number < 1:
+        if not 0 <= shells <= 60 or number < 0:
             raise RecordError(cursor.last, f"{number} {shells} is not a pair of Z and number of shells")
         ecp, core_charge = "", 0.0
         if number > 200:
@@ -268,89 +293,6 @@ class _Reader:
             if rows[-1][0] <= 0:
                 raise RecordError(cursor.last, "an exponent must be positive")
         return Shell(kind, angular, number_of(charge), tuple(rows), line, scale)
-
-    # -- blocks of keywords ------------------------------------------------------------------------------------
-
-    def block(self, name: str, table: Table) -> list[Entry]:
-        """Keywords up to the END that closes the block, or up to BASISSET, which closes the geometry."""
-        cursor, entries = self.cursor, list[Entry]()
-        while (line := cursor.peek()) is not None:
-            text = line.strip()
-            if text[:3] == "END" and not text.startswith("ENDB3"):
-                cursor.take()
-                return entries
-            entry = self.entry(name, table)
-            if entry is not None:
-                entries.append(entry)
-                if entry.name == "BASISSET" and name == "geometry":
-                    return entries
-        self.lost(name, "is not closed by END")
-        return entries
-
-    def entry(self, block: str, table: Table) -> Entry | None:
-        cursor = self.cursor
-        line = cursor.take()
-        start, name = cursor.last, line.strip().split()[0]
-        keyword = table.get(name)
-        if keyword is None:
-            self.unknown(block, table, name, start)
-            return None
-        entry = Entry(name, start, start, [])
-        try:
-            entry.values = keyword.read(cursor)
-        except RecordError as error:
-            self.report(error.line, "error", name, str(error), keyword.meaning)
-            self.resynchronise(table, numeric_too=False)
-        if keyword.opens:
-            entry.entries = self.block(keyword.opens, TABLES[keyword.opens])
-        entry.last = cursor.last
-        return entry
-
-    def unknown(self, block: str, table: Table, name: str, line: int) -> None:
-        homes = [other for other, content in TABLES.items() if name in content]
-        near = self.similar(name, table)
-        if homes:
-            self.report(
-                line,
-                "error",
-                name,
-                f"does not belong in the block {block}",
-                f"It belongs in {' or '.join(homes)}: is an END missing, or one too many?",
-            )
-        elif near:
-            self.report(line, "error", name, f"is not a keyword; did you mean {near[0]}?")
-        elif not name[:1].isalpha():
-            self.report(
-                line,
-                "error",
-                name[:20],
-                f"appears in the block {block} where a keyword is expected",
-                "Does the keyword before it take fewer records?",
-            )
-        else:
-            self.report(line, "warning", name[:20], UNKNOWN_KEYWORD)
-        self.resynchronise(table, numeric_too=False)
-
-    def similar(self, name: str, table: Table) -> list[str]:
-        """The keyword that may have been meant."""
-        if len(name) > MAX_WORD or self.suggestions >= MAX_SUGGESTIONS:
-            return []
-        self.suggestions += 1
-        return difflib.get_close_matches(name.upper(), table, 1, 0.8)
-
-    def resynchronise(self, table: Table, *, numeric_too: bool) -> None:
-        """Go on at the next line that begins with a keyword of this block or closes it."""
-        while (line := self.cursor.peek()) is not None:
-            word = line.strip().split()[0]
-            if word in table or word[:3] == "END" or (not numeric_too and word[:1].isalpha()):
-                return
-            self.cursor.take()
-
-    def lost(self, block: str, message: str) -> None:
-        """The deck ended too early; only the first loss is worth telling."""
-        if self.deck.complete:
-            self.deck.complete = False
-            self.report(max(self.cursor.last, 1), "error", block, message, "Put END after its last record.")
 
 
 def _is_atom(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""A deck rewritten from its model: one record per line, no blanks and comments, the same meaning.
+"""A deck rewritten from its model: one record per line, no blanks, the same meaning; titles and comments stay as they are.
 
 What the model does not know it cannot write: a deck with an unknown keyword or an error is refused rather than shortened.
 """
@@ -6,16 +6,20 @@ What the model does not know it cannot write: a deck with an unknown keyword or 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from app.crystal.decks.basis_sets import rewrite_element
-from app.crystal.decks.contents import crystal_of
+from app.crystal.decks.blocks import is_unknown
+from app.crystal.decks.contents import crystal_of, in_standard_setting
 from app.crystal.decks.keywords import TABLES
 from app.crystal.decks.model import Deck, Entry, Geometry
-from app.crystal.decks.reading import UNKNOWN_KEYWORD
 from app.crystal.structures.bulk import number
 
 MAX_LINE = 80
+Record = tuple[int, str]
+"""The line of the deck from which a record comes (0: from none), and the record as it is written."""
+_TITLED = {"BAND"}
+"""Keywords whose first record is a title: CRYSTAL reads 80 characters of it, and a second line as the next record."""
 
 
 class CannotRewrite(ValueError):
@@ -29,68 +33,130 @@ def write_deck(deck: Deck) -> str:
         CannotRewrite: names the line that is in the way.
     """
     blocking = [
-        finding for finding in deck.findings if finding.severity == "error" or finding.message == UNKNOWN_KEYWORD
+        finding for finding in deck.findings if finding.severity == "error" or is_unknown(finding)
     ]
     if blocking:
         raise CannotRewrite(f"line {blocking[0].line}: {blocking[0]}")
+    return "\n".join(_with_comments(_comments(deck), _records(deck))) + "\n"
+
+
+def _records(deck: Deck) -> Iterator[Record]:
     if deck.role == "d3":
-        return _text([*_entries("properties", deck.properties), "END"])
-    lines = [deck.title, *_geometry(deck), *_entries("geometry", deck.geometry.entries)]
-    if not deck.basis_name:
-        lines.append("END")
+        yield from _entries("properties", deck.properties)
+        if not _ended(deck.properties):
+            yield 0, "END"
+        return
+    yield 1, deck.title
+    yield from _geometry(deck)
+    yield from _entries("geometry", deck.geometry.entries)
+    if deck.basis_name:
+        yield from _entries("basis set", deck.basis_entries)
+    else:
+        yield 0, "END"
         if not deck.basis:
             # TESTGEOM: nothing more is read.
-            return _text(lines)
-        lines += [*_basis(deck), "END"]
-    return _text([*lines, *_entries("Hamiltonian", deck.hamiltonian), "END"])
+            return
+        yield from _basis(deck)
+        yield from _entries("basis set", deck.basis_entries)
+        yield 0, "END"
+    yield from _entries("Hamiltonian", deck.hamiltonian)
+    yield 0, "END"
 
 
-def _text(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"
+def _ended(entries: list[Entry]) -> bool:
+    """Is the END of the last keyword's block that of the deck too?"""
+    return bool(entries) and TABLES["properties"][entries[-1].name].ends_all
 
 
-def _geometry(deck: Deck) -> list[str]:
+# -- comments ------------------------------------------------------------------------------------------------------------
+
+
+def _comments(deck: Deck) -> list[Record]:
+    """Comments of the deck by line; a `#` in a title is part of the title."""
+    titles = {1} if deck.role == "d12" else set()
+    titles |= {entry.line + 1 for _, entry in deck.entries() if entry.name in _TITLED}
+    lines = enumerate(deck.text.replace("\r", "").split("\n"), start=1)
+    return [
+        (index, "#" + line.split("#", 1)[1].rstrip()) for index, line in lines if "#" in line and index not in titles
+    ]
+
+
+def _with_comments(comments: list[Record], records: Iterable[Record]) -> Iterator[str]:
+    """Each comment beside its record where the line holds both, else before the record that follows it."""
+    waiting = list(reversed(comments))
+    written = list(records)
+    for index, (line, text) in enumerate(written):
+        last = index == len(written) - 1
+        while waiting and (waiting[-1][0] < line or last):
+            yield waiting.pop()[1]
+        if line and waiting and waiting[-1][0] == line:
+            _, comment = waiting.pop()
+            if len(f"{text} {comment}") <= MAX_LINE and line > 1:
+                yield f"{text} {comment}"
+                continue
+            yield comment
+        yield text
+
+
+# -- blocks --------------------------------------------------------------------------------------------------------------
+
+
+def _geometry(deck: Deck) -> Iterator[Record]:
     """The head of the geometry: through the structure's own model where there is one, else as it was read."""
-    crystal = crystal_of(deck)
-    if crystal is not None and all(row[0] < 100 for row in deck.geometry.atoms):
-        return list(crystal.records)
-    return list(_head(deck.geometry))
+    geometry = deck.geometry
+    crystal = crystal_of(deck, all_rows=True)
+    if crystal is not None and all(0 < row[0] < 100 for row in geometry.atoms):
+        records = list(crystal.records)
+        atoms = len(geometry.atoms)
+        lines = [geometry.line, 0, geometry.group_line, geometry.cell_line, *([0] * (len(records) - 4 - atoms))]
+        yield from zip([*lines, *geometry.atom_lines], records, strict=True)
+    else:
+        yield from _head(geometry)
 
 
-def _head(geometry: Geometry) -> Iterator[str]:
-    yield geometry.kind
-    if geometry.group is None:
+def _head(geometry: Geometry) -> Iterator[Record]:
+    yield geometry.line, geometry.kind
+    if geometry.kind == "HELIX":
+        raise CannotRewrite(f"line {geometry.line}: the records of HELIX are not known here")
+    if geometry.group is None and not geometry.symbol:
         return
+    by_symbol = bool(geometry.symbol) and not in_standard_setting(geometry.symbol, geometry.group)
     if geometry.kind == "CRYSTAL":
-        # A symbol was read as the number of its group.
-        yield " ".join(map(str, (0, *geometry.flags[1:])))
-    yield str(geometry.group)
+        # The symbol of a standard setting is written as the number of its group.
+        yield 0, " ".join(map(str, geometry.flags if by_symbol else (0, *geometry.flags[1:])))
+    yield geometry.group_line, geometry.symbol if by_symbol else str(geometry.group)
     if geometry.shift is not None:
-        yield " ".join(map(str, geometry.shift))
+        yield 0, " ".join(map(str, geometry.shift))
     if geometry.cell:
-        yield " ".join(number(value) for value in geometry.cell)
-    yield str(len(geometry.atoms))
-    for z, x, y, w in geometry.atoms:
-        yield f"{z} {number(x)} {number(y)} {number(w)}"
+        yield geometry.cell_line, " ".join(number(value) for value in geometry.cell)
+    yield 0, str(len(geometry.atoms))
+    for line, (z, x, y, w) in zip(geometry.atom_lines, geometry.atoms, strict=True):
+        yield line, f"{z} {number(x)} {number(y)} {number(w)}"
 
 
-def _basis(deck: Deck) -> Iterator[str]:
-    lines = deck.text.replace("\r", "").split("\n")
+def _basis(deck: Deck) -> Iterator[Record]:
+    lines = [line.split("#", 1)[0] for line in deck.text.replace("\r", "").split("\n")]
     for element in deck.basis:
-        yield from rewrite_element(lines, element).split("\n")
-    yield "99 0"
+        kept = [index for index in range(element.line, element.last + 1) if lines[index - 1].strip()]
+        yield from zip(kept, rewrite_element(lines, element).split("\n"), strict=True)
+    yield 0, "99 0"
 
 
-def _entries(block: str, entries: list[Entry]) -> Iterator[str]:
+def _entries(block: str, entries: list[Entry]) -> Iterator[Record]:
     for entry in entries:
-        yield entry.name
-        for record in entry.values:
-            yield from textwrap.wrap(" ".join(record), MAX_LINE, break_on_hyphens=False) or [""]
+        # Comments within a keyword's records go before it.
+        yield (entry.entries[0].line - 1 if entry.entries else entry.last), entry.name
+        for index, record in enumerate(entry.values):
+            if entry.name in _TITLED and index == 0:
+                yield 0, record[0]
+                continue
+            for line in textwrap.wrap(" ".join(record), MAX_LINE, break_on_hyphens=False) or [""]:
+                yield 0, line
         if entry.name in ("DOSS", "BAND") and not entry.values:
             raise CannotRewrite(f"line {entry.line}: {entry.name} has no records")
         keyword = TABLES[block][entry.name]
-        if keyword.opens:
-            yield from _entries(keyword.opens, entry.entries)
-            yield "END"
+        if keyword.opens or (keyword.may_open and entry.entries):
+            yield from _entries(keyword.opens or keyword.may_open, entry.entries)
+            yield 0, "END"
         elif keyword.closes:
-            yield "END"
+            yield 0, "END"

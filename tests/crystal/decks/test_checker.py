@@ -179,7 +179,6 @@ SCF = (EXPECTED / "scf-mgo-example" / "scf.d12").read_text()
         ("SHRINK\n2 2\n", "SHRINK\n0 0\n2 2 2\n", 13, "must be positive"),
         ("TOLDEE\n6\n", "TOLDEE\n6\nSPINLOCK\n2 5\n", 17, "open-shell"),
         ("FMIXING\n30\n", "FMIXING\n130\n", 19, "outside 0 to 99"),
-        ("FMIXING", "FMIXNIG", 19, "did you mean FMIXING"),
         ("SHRINK\n", "FULLOPTG\nSHRINK\n", 13, "belongs in OPTGEOM"),
     ],
 )

@@ -1,6 +1,7 @@
-"""Keywords of the geometry block, and of the blocks that they open: optimisation, frequencies, elasticity.
+"""Keywords of the geometry block: changes of the structure, and the calculations that it asks for.
 
 Sources: the CRYSTAL17 and CRYSTAL23 user manuals for names and records, published decks for those that were seen to run.
+Where the records are not known surely, all that follow and begin with a number are taken.
 """
 
 from __future__ import annotations
@@ -8,159 +9,9 @@ from __future__ import annotations
 from app.crystal import records
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import counted, flowing, integers, matrix, numbers, sequence, word
+from app.crystal.records import counted, flowing, free, integers, matrix, numbers, sequence, unsure, word
 
 until = records.until_end
-
-
-OPTGEOM: Table = {
-    "FULLOPTG": K("Relaxes cell and atoms."),
-    "ATOMONLY": K("Relaxes the atoms in a fixed cell."),
-    "CELLONLY": K("Relaxes the cell at fixed fractional coordinates."),
-    "ITATOCEL": K("Relaxes atoms and cell in turn."),
-    "INTREDUN": K("Optimises in redundant internal coordinates."),
-    "INTLREDUN": K("Optimises in linear redundant internal coordinates."),
-    "CVOLOPT": K("Relaxes at constant volume."),
-    "MAXCYCLE": K("Most points of the optimisation.", integers(1)),
-    "TOLDEG": K("Threshold of the RMS gradient, Ha/bohr.", numbers(1)),
-    "TOLDEX": K("Threshold of the RMS displacement, bohr.", numbers(1)),
-    "TOLDEE": K("Energy change between points, 10^-n Ha.", integers(1)),
-    "MAXTRADIUS": K("Largest displacement per step, bohr.", numbers(1)),
-    "TRUSTRADIUS": K("Controls the trust radius.", numbers(1)),
-    "NOTRUSTR": K("Switches the trust radius off."),
-    "FINALRUN": K("What is done when the convergence tests are passed (0–4).", integers(1)),
-    "RESTART": K("Goes on from OPTINFO.DAT."),
-    "ONELOG": K("Prints the SCF of every point into the main output."),
-    "NOXYZ": K("Prints no coordinates of the points."),
-    "PRINTOPT": K("Prints more of the optimisation."),
-    "PRINTFORCES": K("Prints the forces."),
-    "PRINTHESS": K("Prints the Hessian."),
-    "PRINT": K("Prints more."),
-    "EXTPRESS": K("External pressure, Ha/bohr³.", numbers(1)),
-    "FRAGMENT": K("Relaxes only the atoms listed.", flowing(1, "atoms")),
-    "FREEZINT": K("Freezes the first internal coordinates.", integers(3)),
-    "FREEZDIH": K("Freezes dihedral angles.", integers(1)),
-    "FIXCELL": K("Keeps the cell in an internal-coordinate optimisation."),
-    "HESSIDEN": K("Starts from a unit Hessian."),
-    "HESSMOD1": K("Starts from Lindh's model Hessian."),
-    "HESSMOD2": K("Starts from Schlegel's model Hessian."),
-    "HESSOPT": K("Reads the Hessian from HESSOPT.DAT."),
-    "HESSNUM": K("Computes the initial Hessian numerically."),
-    "NUMGRATO": K("Numerical gradient for the atoms."),
-    "NUMGRCEL": K("Numerical gradient for the cell."),
-    "NUMGRALL": K("Numerical gradient for atoms and cell."),
-    "STEPSIZE": K("Step of numerical gradients, Å.", numbers(1)),
-    "BFGS": K("Updates the Hessian by BFGS."),
-    "OLDPOWELL": K("Updates the Hessian by Powell's scheme."),
-    "POWELL": K("Updates the Hessian by Powell's scheme."),
-    "NOGUESS": K("Starts every SCF from atomic densities."),
-    "NRSTEPS": K("Newton–Raphson steps."),
-    "RFO": K("Rational function optimisation."),
-    "ALLOWTRUSTR": K("Allows the trust radius to change."),
-    "EXPDE": K("Expected energy change of the first step.", numbers(1)),
-    "SORT": K("Sorts the Hessian's eigenvalues."),
-    "NOSYMMOPS": K("Ignores symmetry in the Hessian's update."),
-}
-
-FREQCALC: Table = {
-    "RESTART": K("Goes on from FREQINFO.DAT."),
-    "PREOPTGEOM": K("Optimises before the frequencies.", opens="OPTGEOM"),
-    "NUMDERIV": K("1: one-sided, 2: central differences.", integers(1)),
-    "STEPSIZE": K("Displacement of the atoms, Å.", numbers(1)),
-    "NOANALYSIS": K("Leaves the analysis of the modes out."),
-    "ANALYSIS": K("Analyses the modes."),
-    "NOMODES": K("Prints no modes."),
-    "MODES": K("Prints the modes."),
-    "NORMBORN": K("Normalises the Born charges."),
-    "INTENS": K("Infrared intensities."),
-    "NOINTENS": K("No infrared intensities."),
-    "INTPOL": K("Intensities by the Berry phase."),
-    "INTLOC": K("Intensities by localised orbitals."),
-    "INTRAMAN": K("Raman intensities; needs INTCPHF."),
-    "INTCPHF": K("Intensities by coupled-perturbed HF/KS.", opens="CPHF"),
-    "IRSPEC": K("Infrared spectrum.", opens="SPECTRUM"),
-    "RAMSPEC": K("Raman spectrum.", opens="SPECTRUM"),
-    "TEMPERAT": K("Temperatures: number, first, last.", sequence(numbers(3, "n T1 T2"))),
-    "PRESSURE": K("Pressures: number, first, last.", sequence(numbers(3, "n P1 P2"))),
-    "DISPERSI": K("Phonon dispersion; needs SCELPHONO."),
-    "NOKSYMDISP": K("Phonon points without symmetry."),
-    "BANDS": K("Phonon bands along segments.", lambda cursor: _phonon_bands(cursor)),
-    "PDOS": K("Phonon density of states.", sequence(numbers(2, "NUMAX NBIN"), integers(1, "LPRO"))),
-    "WANG": K("Long-range correction of Wang.", numbers(9)),
-    "FRAGMENT": K("Displaces only the atoms listed.", flowing(1, "atoms")),
-    "ISOTOPES": K("Masses of atoms.", counted(2, "atoms with masses")),
-    "DIELTENS": K("Dielectric tensor, nine components.", numbers(9)),
-    "DIELISO": K("Isotropic dielectric constant.", numbers(1)),
-    "COMBMODE": K("Combination modes.", until),
-    "SCANMODE": K(
-        "Scans along modes.", sequence(integers(4), lambda cursor: [cursor.numbers(1, "a mode", integer=True)])
-    ),
-    "ANHARM": K("Anharmonic stretching.", integers(1)),
-    "TENSOR": K("Reads the polarisability tensor."),
-    "FCFACTOR": K("Franck–Condon factors."),
-    "ADP": K("Anisotropic displacement parameters.", integers(2)),
-    "CUTOFF": K("Frequencies below are left out of the thermodynamics.", numbers(1)),
-    "ECKART": K("Removes translations and rotations."),
-    "NOECKART": K("Keeps translations and rotations."),
-    "PRINT": K("Prints more."),
-    "TEST": K("Checks the symmetry only."),
-    "MULTITASK": K("Runs displacements side by side.", integers(1)),
-}
-
-CPHF: Table = {
-    "FMIXING": K("Mixing of the perturbed Fock matrices, percent.", integers(1)),
-    "FMIXING2": K("Mixing at second order, percent.", integers(1)),
-    "MAXCYCLE": K("Most cycles.", integers(1)),
-    "MAXCYCLE2": K("Most cycles at second order.", integers(1)),
-    "TOLALPHA": K("Convergence of the polarisability, 10^-n.", integers(1)),
-    "TOLGAMMA": K("Convergence of the hyperpolarisability, 10^-n.", integers(1)),
-    "TOLUDIK": K("Threshold of the energy differences, 10^-n.", integers(1)),
-    "TOLLUDIK": K("Threshold of the energy differences, 10^-n.", integers(1)),
-    "DYNAMIC": K("Frequency-dependent response.", until),
-    "THIRD": K("Third order."),
-    "FOURTH": K("Fourth order."),
-    "ANDERSON": K("Anderson's mixing."),
-    "BROYDEN": K("Broyden's mixing.", numbers(3)),
-    "NOTROT": K("Does not rotate."),
-    "RESTART": K("Goes on from an interrupted run."),
-    "PRINT": K("Prints more."),
-}
-
-SPECTRUM: Table = {
-    "RANGE": K("Wavenumbers of the spectrum.", numbers(2)),
-    "LENSTEP": K("Step, 1/cm.", numbers(1)),
-    "NUMSTEP": K("Number of steps.", integers(1)),
-    "VOIGT": K("Voigt profile.", numbers(1)),
-    "LORENTZ": K("Lorentz profile."),
-    "GAUSS": K("Gauss profile."),
-    "DAMPFAC": K("Damping factor, 1/cm.", numbers(1)),
-    "ANGLE": K("Angle of incidence.", numbers(1)),
-    "REFRIND": K("Refractive index."),
-    "DIELFUN": K("Dielectric function."),
-}
-
-ELASTCON: Table = {
-    "RESTART": K("Goes on from ELASINFO.DAT."),
-    "PREOPTGEOM": K("Optimises before the strains.", opens="OPTGEOM"),
-    "NUMDERIV": K("Points per strain.", integers(1)),
-    "STEPSIZE": K("Strain step.", numbers(1)),
-    "CLAMPION": K("Keeps the atoms at fixed fractional coordinates."),
-    "PRINT": K("Prints more."),
-    "PRESSURE": K("Under pressure, GPa.", numbers(1)),
-    "SEISMDIR": K("Directions of seismic velocities.", counted(3, "directions")),
-    "CVOIGT": K("Voigt averages."),
-}
-
-EOS: Table = {
-    "RANGE": K("Smallest and largest relative volume, points.", numbers(3, "Vmin Vmax points")),
-    "PREOPTGEOM": K("Optimises before the scan.", opens="OPTGEOM"),
-    "RESTART": K("Goes on from EOSINFO.DAT."),
-    "RESTART2": K("Fits again from EOSINFO.DAT."),
-    "PRANGE": K("Smallest and largest pressure, points.", numbers(3, "Pmin Pmax points")),
-    "VRANGE": K("Smallest and largest volume, points.", numbers(3, "Vmin Vmax points")),
-    "PRINT": K("Prints more."),
-    "NEWTRIAL": K("Other trial function."),
-}
 
 GEOMETRY: Table = {
     "OPTGEOM": K("Optimises the geometry.", opens="OPTGEOM"),
@@ -171,6 +22,9 @@ GEOMETRY: Table = {
     "CPKS": K("Dielectric and polarisability tensors.", opens="CPHF"),
     "ELAPIEZO": K("Elastic and piezoelectric tensors.", opens="ELASTCON"),
     "PIEZOCON": K("Piezoelectric tensor.", opens="ELASTCON"),
+    "PHOTOELA": K("Photoelastic tensor.", opens="PHOTOELA"),
+    "ANHARM": K("Anharmonic stretching of a bond to hydrogen.", integers(1, "label of the atom"), opens="ANHARM"),
+    "QHA": K("Quasi-harmonic properties at several volumes.", opens="QHA"),
     "BASISSET": K("Names a basis set of the library; it closes this block.", word("the name of a basis set")),
     "SUPERCEL": K("Makes a supercell.", matrix),
     "SUPERCELL": K("Makes a supercell.", matrix),
@@ -204,7 +58,7 @@ GEOMETRY: Table = {
     "SYMMOPS": K("Prints the symmetry operators."),
     "MAKESAED": K("Prints the symmetry-allowed deformations."),
     "USESAED": K("Deforms along symmetry-allowed directions.", until),
-    "ELASTIC": K("Deforms the cell.", sequence(integers(1), numbers(3), numbers(3), numbers(3))),
+    "ELASTIC": K("Deforms the cell.", records.strain),
     "ROTATE": K("Rotates a group of atoms.", integers(3)),
     "PRIMITIV": K("Gives the primitive cell.", sequence(numbers(3), numbers(3), numbers(3))),
     "NEIGHBOR": K("Shells of neighbours that are printed.", integers(1)),
@@ -213,7 +67,8 @@ GEOMETRY: Table = {
     "SMALLDIST": K("Accepts atoms that are very close."),
     "NOSHIFT": K("Does not shift the origin."),
     "TESTGEOM": K("Stops after the geometry."),
-    "SETPRINT": K("Printing options.", counted(2, "options")),
+    "SETINF": K("Internal options.", flowing(2, "options")),
+    "SETPRINT": K("Printing options.", flowing(2, "options")),
     "PRINTOUT": K("Prints the environment."),
     "ANGLES": K("Prints bond angles.", until),
     "NANOTUBE": K("Rolls a slab to a tube.", integers(2, "n1 n2")),
@@ -224,12 +79,36 @@ GEOMETRY: Table = {
     "MOLEBSSE": K("Counterpoise correction of a molecule.", until),
     "ATOMBSSE": K("Counterpoise correction of an atom.", sequence(integers(2), numbers(1))),
     "ALLPRINT": K("Prints everything."),
+    "CLUSTER": K("Cuts a cluster out of the crystal.", free),
+    "CLUSTSIZE": K("Largest cluster.", free),
+    "HYDROSUB": K("Saturates cut bonds with hydrogen.", free),
+    "MOLECULE": K("Takes molecules out of the crystal.", free),
+    "MOLEXP": K("Changes the distances between molecules.", free),
+    "MOLSPLIT": K("Splits the crystal into its molecules."),
+    "POINTCHG": K("Point charges of POINTCHG.INP.", free),
+    "CONFCNT": K("Counts the configurations of a disordered crystal.", free),
+    "CONFRAND": K("Draws configurations of a disordered crystal at random.", free),
+    "RUNCONFS": K("Computes configurations of a disordered crystal.", unsure),
+    "NANOJMOL": K("Writes data for Jmol.", free),
+    "NANOCRYST": K("Cuts a nanocrystal.", free),
+    "NANOMULTI": K("Makes a tube of several walls.", free),
+    "NANOROD": K("Makes a rod.", free),
+    "NANORE": K("Rebuilds a tube from another.", free),
+    "SWCNTRE": K("Rebuilds a tube from another.", free),
+    "FULLE": K("Makes a fullerene.", free),
+    "ATOMROT": K("Rotates groups of atoms.", free),
+    "ATOMSYMM": K("Prints the site symmetry of every atom."),
+    "ORIGIN": K("Moves the origin to minimise translations."),
+    "BREAKELAS": K("Lowers the symmetry by a deformation.", free),
+    "PRSYMDIR": K("Prints the symmetry-adapted directions."),
+    "SYMMDIR": K("Prints the symmetry-adapted directions."),
+    "TENSOR": K("Prints the symmetry-allowed tensor components.", integers(1)),
+    "LATVEC": K("Most lattice vectors.", integers(1)),
+    "BOHRANGS": K("Length of the bohr in Å.", numbers(1)),
+    "BOHRCR98": K("Length of the bohr as in CRYSTAL98."),
+    "PRINTCHG": K("Prints the coordinates of point charges."),
+    "EXTSTRESS": K("External stress tensor.", free),
+    "NOSYMADAPT": K("No symmetry-adapted orbitals."),
+    "MOLDYN": K("Molecular dynamics.", unsure),
+    "STOP": K("Stops here."),
 }
-
-
-def _phonon_bands(cursor: records.Cursor) -> records.Values:
-    """ISS NSUB; NLINE; NLINE segments with one integer per periodic direction and end."""
-    head = cursor.row(2, "ISS NSUB")
-    [count] = cursor.numbers(1, "NLINE", integer=True)
-    width = 2 * (cursor.dimension or 3)
-    return [head, [count], *(cursor.row(width, "a segment") for _ in range(min(int(count), 1000)))]

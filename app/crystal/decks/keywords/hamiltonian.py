@@ -1,75 +1,16 @@
-"""Keywords of the third block of a d12: functionals, k-point mesh, tolerances, SCF.
+"""Keywords of the third block of a d12: k-point mesh, tolerances, SCF.
 
 Sources: the CRYSTAL17 and CRYSTAL23 user manuals for names and records, published decks for those that were seen to run.
+Where the records are not known surely, all that follow and begin with a number are taken.
 """
 
 from __future__ import annotations
 
 from app.crystal import records
+from app.crystal.decks.keywords.basis import AFTER_NAME, BASIS
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import counted, flowing, integers, numbers, sequence, shrink, word
-
-until = records.until_end
-
-
-SINGLE_FUNCTIONALS = (
-    "SVWN", "BLYP", "PBE", "PBEXC", "PBESOLXC", "SOGGAXC", "B3LYP", "B3PW", "PBE0", "PBESOL0", "B1WC", "WC1LYP", "B97",
-    "B97H", "PBE0-13", "PW1PW", "HSE06", "HSESOL", "HSEsol", "SC-BLYP", "HISS", "RSHXLDA", "WB97", "wB97", "WB97X", "wB97X",
-    "LC-WPBE", "LC-wPBE", "LC-PBE", "LC-WBLYP", "LC-BLYP", "CAM-B3LYP", "M06L", "M05", "M052X", "M06", "M062X", "M06HF",
-    "B1B95", "MPW1B95", "mPW1B95", "MPW1K", "SCAN", "R2SCAN", "r2SCAN", "SCAN0", "R2SCAN0", "r2SCAN0", "R2SCANH", "r2SCANh",
-    "R2SCAN50", "r2SCAN50", "HF3C", "PBEH3C", "HSE3C", "B973C", "HFSOL3C", "PBESOL03C", "HSESOL3C",
-)  # fmt: skip
-
-DFT: Table = {
-    "SPIN": K("Spin-polarised."),
-    "EXCHANGE": K("Exchange functional.", word("an exchange functional")),
-    "CORRELAT": K("Correlation functional.", word("a correlation functional")),
-    "HYBRID": K("Exact exchange, percent.", numbers(1)),
-    "NONLOCAL": K("Weights of the non-local parts.", numbers(2)),
-    "OLDGRID": K("Integration grid of CRYSTAL09."),
-    "LGRID": K("Large grid."),
-    "XLGRID": K("Extra large grid, the default since CRYSTAL17."),
-    "XXLGRID": K("Extra extra large grid."),
-    "XXXLGRID": K("Grid for meta-GGA functionals."),
-    "HUGEGRID": K("Largest grid."),
-    "RADIAL": K("Radial points.", sequence(integers(1), numbers(1), integers(1))),
-    "ANGULAR": K("Angular points.", until),
-    "CHUNKS": K("Points of a batch.", integers(1)),
-    "TOLLDENS": K("Density below is neglected, 10^-n.", integers(1)),
-    "TOLLGRID": K("Weights below are neglected, 10^-n.", integers(1)),
-    "LIMBEK": K("Size of the list of Becke's weights.", integers(1)),
-    "RADIUS": K("Atomic radii of the grid.", counted(2, "radii")),
-    "BECKE": K("Becke's weights."),
-    "SAVANI": K("Savin's weights."),
-    "NONDIREC": K("Keeps the grid on disc."),
-    "BATCHPNT": K("Points of a batch.", integers(1)),
-    "DISTGRID": K("Distributes the grid."),
-    "LSRSH-PBE": K("Range-separated PBE with own parameters.", numbers(3)),
-    "OMEGA": K("Range separation, 1/bohr.", numbers(1)),
-    "MIXING": K("Range-separated exchange fractions.", numbers(3)),
-    "TOLLSM": K("Range-separation tolerance.", integers(1)),
-    **{name: K("Exchange–correlation functional.") for name in SINGLE_FUNCTIONALS},
-    **{f"{name}-D3": K("Exchange–correlation functional with D3 dispersion.") for name in SINGLE_FUNCTIONALS},
-}
-
-DFTD3: Table = {
-    "VERSION": K("2, 3 (zero damping), 4 (Becke–Johnson) and later.", integers(1)),
-    "FUNC": K("Functional whose parameters are used.", word("a functional")),
-    "ABC": K("Three-body term."),
-    "S6": K("Scale of the C6 term.", numbers(1)),
-    "S8": K("Scale of the C8 term.", numbers(1)),
-    "S18": K("Scale of the C8 term.", numbers(1)),
-    "RS6": K("Damping parameter.", numbers(1)),
-    "RS18": K("Damping parameter.", numbers(1)),
-    "A1": K("Becke–Johnson parameter.", numbers(1)),
-    "A2": K("Becke–Johnson parameter.", numbers(1)),
-    "ALP": K("Damping exponent.", numbers(1)),
-    "ALPHA6": K("Damping exponent.", numbers(1)),
-    "RADIUS": K("Cut-off, Å.", numbers(1)),
-    "CNRADIUS": K("Cut-off of coordination numbers, Å.", numbers(1)),
-    "PRINTC6": K("Prints C6 coefficients."),
-}
+from app.crystal.records import counted, flowing, free, integers, numbers, sequence, shrink, unsure
 
 HAMILTONIAN: Table = {
     "DFT": K("Density functional theory; without it the Hamiltonian is Hartree–Fock.", opens="DFT"),
@@ -100,14 +41,14 @@ HAMILTONIAN: Table = {
     "ATOMSPIN": K("Spins at the start, per atom.", flowing(2, "labels and spins")),
     "SPINLOCK": K("Locks n(α) − n(β) for some cycles.", integers(2, "NSPIN NCYC")),
     "BETALOCK": K("Locks the number of β electrons.", integers(2)),
-    "FIXINDEX": K("Fixes the integral selection at a reference geometry.", until),
+    "FIXINDEX": K("Fixes the integral selection at a reference geometry.", records.until_end),
     "GUESSP": K("Starts from the density matrix of fort.20."),
     "GUESSPAT": K("Starts from atomic densities."),
     "GUESSF": K("Starts from the Fock matrix of fort.20."),
     "GUESSYMP": K("Starts from a density of other symmetry."),
-    "FDOCCUP": K("Occupation of f and d orbitals at the start.", until),
-    "FDSCFOCC": K("Occupation of f and d orbitals during the SCF.", until),
-    "EIGSHIFT": K("Shifts orbitals at the start.", counted(4, "shifts")),
+    "FDOCCUP": K("Occupation of f and d orbitals at the start.", free),
+    "FDSCFOCC": K("Occupation of f and d orbitals during the SCF.", free),
+    "EIGSHIFT": K("Shifts orbitals at the start.", free),
     "EIGS": K("Prints the eigenvalues of S."),
     "SCFDIR": K("Recomputes the integrals in every cycle."),
     "NODIRECT": K("Integrals are kept on disc."),
@@ -121,8 +62,7 @@ HAMILTONIAN: Table = {
     "POLEORDR": K("Order of the multipole expansion.", integers(1)),
     "LDREMO": K("Removes eigenvectors of S below n·10^-5.", integers(1)),
     "PPAN": K("Mulliken analysis."),
-    "CHARGED": K("Accepts a charged cell."),
-    "SETPRINT": K("Printing options.", counted(2, "options")),
+    "SETPRINT": K("Printing options.", flowing(2, "options")),
     "EXTPRT": K("Writes the geometry as fort.34."),
     "TESTPDIM": K("Stops after the sizes are known."),
     "TESTRUN": K("Stops before the SCF."),
@@ -148,7 +88,32 @@ HAMILTONIAN: Table = {
     "SYMADAPT": K("Symmetry-adapted orbitals."),
     "NOSYMADA": K("No symmetry-adapted orbitals."),
     "STDIAG": K("Standard diagonalisation."),
-    "TWOCOMPON": K("Two-component calculation, spin–orbit coupling.", until),
-    "TWOCOMPONENT": K("Two-component calculation, spin–orbit coupling.", until),
+    "TWOCOMPON": K("Two-component calculation, spin–orbit coupling.", records.until_end),
+    "TWOCOMPONENT": K("Two-component calculation, spin–orbit coupling.", records.until_end),
     "PRINT": K("Prints more."),
+    **{name: BASIS[name] for name in AFTER_NAME},
+    "HF3C": K("The composite method HF-3c, with the basis set MINIX.", opens="composite"),
+    "HFSOL3C": K("The composite method HFsol-3c, with the basis set SOLMINIX.", opens="composite"),
+    "GCP": K("Geometrical counterpoise correction with own parameters.", may_open="composite"),
+    "SPINLOC2": K("Locks n(α) − n(β).", free),
+    "GUESSMIX": K("Mixes orbitals at the start, to break the spin symmetry.", free),
+    "EIGSHROT": K("Shifts orbitals at the start, in rotated axes.", unsure),
+    "NOSHIFT": K("No level shift."),
+    "PRTDIIS": K("Prints more of DIIS."),
+    "SLOSHING": K("Damps charge sloshing in DIIS."),
+    "SLOSHFAC": K("Factor of the damping of charge sloshing.", free),
+    "BIESPLIT": K("Number of files of two-electron integrals.", integers(1)),
+    "MONSPLIT": K("Number of files of one-electron integrals.", integers(1)),
+    "EXCHPERM": K("Uses permutation symmetry of the exchange."),
+    "INTGPACK": K("Package of the integrals.", integers(1)),
+    "FULLTIME": K("Prints times in detail."),
+    "KSYMMPRT": K("Prints the symmetry of k points."),
+    "PARAMPRT": K("Prints the dimensions of arrays."),
+    "PRINTOUT": K("Prints the environment."),
+    "SETINF": K("Internal options.", flowing(2, "options")),
+    "STOP": K("Stops here."),
+    "GAUSS98": K("Writes an input for Gaussian."),
+    "PPANALYS": K("Mulliken analysis."),
+    "DCDIAG": K("Divide-and-conquer diagonalisation."),
+    "OPTBASIS": K("Optimises the basis set.", unsure),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from app.crystal import records
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import counted, flowing, integers, newk, numbers, sequence, word
+from app.crystal.records import flowing, free, integers, newk, numbers, sequence, unsure, word
 
 until = records.until_end
 
@@ -27,6 +27,13 @@ MAP: Table = {
     "SCALE": K("Scale along non-periodic directions.", numbers(1)),
 }
 
+PROF: Table = {
+    "CP": K("Profiles along directions.", free),
+    "BR": K("Autocorrelation function.", free),
+    "CONV": K("Convolution with a resolution.", free),
+    "DIFF": K("Differences between directions."),
+}
+
 BOLTZTRA: Table = {
     "TRANGE": K("Temperatures: first, last, step; K.", numbers(3, "first, last, step")),
     "MURANGE": K("Chemical potentials: first, last, step; eV.", numbers(3, "first, last, step")),
@@ -41,13 +48,13 @@ PROPERTIES: Table = {
     "NEWK": K("Eigenvectors on a new net; needed before DOSS.", newk),
     "BAND": K("Band structure along segments.", records.band),
     "DOSS": K("Densities of states, total and projected.", records.doss),
-    "COOP": K("Overlap populations.", until),
-    "COHP": K("Hamilton populations.", until),
+    "COOP": K("Overlap populations.", records.populations),
+    "COHP": K("Hamilton populations.", records.populations),
     "ECHG": K("Charge density on a plane.", sequence(integers(1, "order of derivative"), _POINTS), opens="MAP"),
-    "POTM": K("Electrostatic potential on a plane.", sequence(integers(2), _POINTS), opens="MAP"),
-    "CLAS": K("Classical potential on a plane.", sequence(integers(2), _POINTS), opens="MAP"),
-    "ECH3": K("Charge density on a grid.", sequence(_POINTS), opens="MAP"),
-    "POT3": K("Electrostatic potential on a grid.", sequence(_POINTS, integers(1, "tolerance")), opens="MAP"),
+    "POTM": K("Electrostatic potential on a plane.", free, opens="MAP"),
+    "CLAS": K("Classical potential on a plane.", free, opens="MAP"),
+    "ECH3": K("Charge density on a grid.", records.grid(tolerance=False)),
+    "POT3": K("Electrostatic potential on a grid.", records.grid(tolerance=True)),
     "EDFT": K("Energy by numerical integration.", until),
     "ENECOR": K("Correlation energy.", until),
     "ADFT": K("Energy by numerical integration.", until),
@@ -60,12 +67,12 @@ PROPERTIES: Table = {
     "PSCF": K("Back to the density of the SCF."),
     "POLI": K("Multipoles.", integers(3)),
     "POLSPIN": K("Spin multipoles.", integers(3)),
-    "PROF": K("Structure-factor profiles.", until),
-    "BIDIERD": K("Reciprocal form factors.", until),
+    "PROF": K("Compton profiles.", free, may_open="PROF"),
+    "BIDIERD": K("Reciprocal form factors.", unsure),
     "XFAC": K("Structure factors.", lambda cursor: _xfac(cursor)),
-    "XRDSPEC": K("Powder pattern.", until),
+    "XRDSPEC": K("Powder pattern.", unsure),
     "BOLTZTRA": K("Transport coefficients.", opens="BOLTZTRA"),
-    "TOPO": K("Topology of the density.", until),
+    "TOPO": K("Topology of the density.", until, ends_all=True),
     "LOCALWF": K("Wannier functions.", until),
     "SPOLBP": K("Polarisation."),
     "SPOLWF": K("Polarisation by Wannier functions."),
@@ -78,14 +85,26 @@ PROPERTIES: Table = {
     "CRYAPI_OUT": K("Writes data for other programs."),
     "INFOGUI": K("Writes data for viewers."),
     "KNETOUT": K("Writes the net."),
-    "SETINF": K("Internal options.", counted(2, "options")),
-    "SETPRINT": K("Printing options.", counted(2, "options")),
+    "SETINF": K("Internal options.", flowing(2, "options")),
+    "SETPRINT": K("Printing options.", flowing(2, "options")),
     "ISOTROPIC": K("Hyperfine coupling.", word("which atoms")),
     "ANISOTRO": K("Hyperfine tensor.", word("which atoms")),
     "MOSS": K("Mössbauer parameters."),
-    "EMDL": K("Momentum density along lines.", until),
-    "EMDP": K("Momentum density on planes.", until),
-    "COMPTON": K("Compton profiles.", until),
+    "EMDL": K("Momentum density along lines.", unsure),
+    "EMDP": K("Momentum density on planes.", unsure),
+    "COMPTON": K("Compton profiles.", unsure),
+    "ANBD": K("Principal components of bands.", free),
+    "POTC": K("Electrostatic potential at points.", free),
+    "GRID3D": K("A function on a grid.", free),
+    "ORBITALS": K("Crystalline orbitals.", free),
+    "LOCALI": K("Localised orbitals.", until),
+    "PROPS2COMP": K("Properties of a two-component wave function.", unsure),
+    "NEIGHBOR": K("Shells of neighbours that are printed.", integers(1)),
+    "NEIGHPRT": K("Shells of neighbours that are printed.", integers(1)),
+    "SYMMOPS": K("Prints the symmetry operators."),
+    "ROTREF": K("Rotates the frame.", free),
+    "PRINTOUT": K("Prints the environment."),
+    "PARAMPRT": K("Prints the dimensions of arrays."),
     "STOP": K("Ends the run."),
 }
 

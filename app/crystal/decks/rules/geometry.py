@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.crystal.decks.contents import atomic_number, crystal_of
-from app.crystal.decks.model import Deck, Finding, finding_at
+from app.crystal.decks.contents import atomic_number, crystal_of, redundant_atoms
+from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import MAX_ATOMS, StructureError, crowded
 
@@ -17,7 +17,7 @@ def check_geometry(deck: Deck) -> Iterator[Finding]:
     geometry = deck.geometry
     atoms, lines = geometry.atoms, geometry.atom_lines
     for (number, *_), line in zip(atoms, lines, strict=True):
-        if not 1 <= atomic_number(number) < len(SYMBOLS):
+        if not 0 <= atomic_number(number) < len(SYMBOLS):
             yield Finding(line, "error", geometry.kind, f"{number} is not a conventional atomic number")
             return
     if geometry.kind == "CRYSTAL" and geometry.flags[1] and geometry.group not in (146, 148, 155, 160, 161, 166, 167):
@@ -34,6 +34,11 @@ def check_geometry(deck: Deck) -> Iterator[Finding]:
         yield Finding(
             line, "error", geometry.kind, message, "Check the units and the setting, and that each atom appears once."
         )
+    else:
+        for row in redundant_atoms(deck):
+            yield Finding(
+                lines[row], "warning", geometry.kind, "the atom is a symmetry image of an earlier one", "List it once."
+            )
     if geometry.kind == "MOLECULE" and geometry.group == 1:
         yield from _close_atoms(deck)
 
@@ -65,15 +70,54 @@ def check_relaxation(deck: Deck) -> Iterator[Finding]:
         yield finding_at(tolerance, "warning", "is too loose for frequencies", "Use 10 or more.")
     optimisation = deck.find("OPTGEOM")
     if optimisation:
-        kinds = [
-            e for e in optimisation.entries if e.name in ("FULLOPTG", "ATOMONLY", "CELLONLY", "ITATOCEL", "CVOLOPT")
-        ]
+        kinds = [e for e in optimisation.entries if e.name in ("FULLOPTG", "ATOMONLY", "CELLONLY", "ITATOCEL")]
         if len(kinds) > 1:
-            yield finding_at(kinds[1], "error", f"cannot be combined with {kinds[0].name}", "Keep one of them.")
+            yield finding_at(kinds[1], "warning", f"cannot be combined with {kinds[0].name}", "Keep one of them.")
         if deck.geometry.kind == "MOLECULE" and kinds and kinds[0].name not in ("ATOMONLY",):
-            yield finding_at(kinds[0], "error", "needs a cell, which a molecule does not have", "Use ATOMONLY.")
+            # Executed with CRYSTAL23.
+            yield finding_at(
+                kinds[0], "note", "a molecule has no cell: only its atoms are relaxed", "ATOMONLY says so."
+            )
     if any(e.name == "DISPERSI" for e in (frequencies.entries if frequencies else [])) and not deck.find("SCELPHONO"):
         assert frequencies is not None
         yield finding_at(
-            frequencies, "error", "DISPERSI needs SCELPHONO before it", "Add SCELPHONO with the supercell."
+            frequencies, "warning", "DISPERSI needs SCELPHONO before it", "Add SCELPHONO with the supercell."
         )
+
+
+def check_calculations(deck: Deck) -> Iterator[Finding]:
+    """Raman intensities have what they need; the supercell of phonons stands before them; flags have no blocks."""
+    names = [entry.name for entry in deck.geometry.entries]
+    for number, entry in enumerate(deck.geometry.entries):
+        if entry.name == "SCELPHONO" and "FREQCALC" in names[:number]:
+            yield finding_at(entry, "error", "stands after FREQCALC, so it comes too late", "Put it before FREQCALC.")
+        if entry.name == "FREQCALC":
+            yield from _check_raman(entry)
+        if entry.name in ("ELASTCON", "ELAPIEZO", "PIEZOCON", "PHOTOELA"):
+            for flag in (inner for inner in entry.entries if inner.name == "PREOPTGEOM" and inner.entries):
+                yield finding_at(
+                    flag,
+                    "warning",
+                    f"is a flag within {entry.name} in all decks that were seen to run; a block after it was not",
+                    "Remove its block, or optimise the geometry in a calculation of its own.",
+                )
+
+
+def _check_raman(frequencies: Entry) -> Iterator[Finding]:
+    """Executed decks have INTENS, INTRAMAN, INTCPHF … END in this order."""
+    names = [entry.name for entry in frequencies.entries]
+    for entry in frequencies.entries:
+        if entry.name == "INTRAMAN":
+            for needed in ("INTENS", "INTCPHF"):
+                if needed not in names:
+                    # An interrupted run, or a tensor from a file, may already have it.
+                    severity: Severity = "warning" if {"RESTART", "TENSOR"} & set(names) else "error"
+                    yield finding_at(entry, severity, f"needs {needed}", "Write INTENS, INTRAMAN, INTCPHF and END.")
+        if entry.name == "RAMSPEC" and "INTRAMAN" not in names:
+            yield finding_at(
+                entry, "warning", "is a spectrum of Raman intensities, which need INTRAMAN", "Add INTRAMAN."
+            )
+        if entry.name == "IRSPEC" and "INTENS" not in names:
+            yield finding_at(
+                entry, "warning", "is a spectrum of infrared intensities, which need INTENS", "Add INTENS."
+            )

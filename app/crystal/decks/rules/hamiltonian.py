@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.crystal.decks.contents import electrons_per_cell
-from app.crystal.decks.keywords import SINGLE_FUNCTIONALS
-from app.crystal.decks.model import Deck, Entry, Finding, finding_at
+import numpy as np
+
+from app.crystal.decks.blocks import is_unknown
+from app.crystal.decks.contents import CHANGES_ATOMS, crystal_of, electrons_per_cell
+from app.crystal.decks.internal_basis import COMPOSITE_SETS
+from app.crystal.decks.keywords import D3_FUNCTIONALS, SINGLE_FUNCTIONALS
+from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.records import number_of
+from app.crystal.structures.bulk import StructureError
 
 _REPEATABLE = {
     "BREAKSYM", "KEEPSYMM", "FRACTION", "ANGSTROM", "BOHR", "ATOMREMO", "ATOMINSE", "ATOMDISP", "ATOMSUBS", "PPAN", "SETPRINT",
@@ -39,7 +44,9 @@ def check_shrink(deck: Deck) -> Iterator[Finding]:
         return
     first, gilat = (int(part) for part in entry.values[0])
     factors = [int(part) for part in entry.values[1]] if first == 0 and len(entry.values) > 1 else [first]
-    if min(factors) < 1 or gilat < 1:
+    if first > 0 and gilat == 0:
+        yield finding_at(entry, "warning", "the Gilat net is 0", "IS ISP, usually with ISP twice IS.")
+    elif min(factors) < 1 or gilat < 1:
         yield finding_at(entry, "error", "shrinking factors must be positive", "IS ISP, or 0 ISP and IS1 IS2 IS3.")
     elif gilat < max(factors):
         yield finding_at(
@@ -54,6 +61,47 @@ def check_shrink(deck: Deck) -> Iterator[Finding]:
         )
     if first == 0 and dimension == 2 and factors[2:] not in ([], [1]):
         yield finding_at(entry, "warning", "IS3 of a slab should be 1")
+    if len(factors) == 3 and min(factors) > 0 and len(set(factors)) > 1:
+        yield from _check_anisotropy(deck, entry, factors)
+
+
+_LOWERS_SYMMETRY = {"BREAKSYM", "BREAKELAS", "SYMMREMO", "TRASREMO", "MODISYMM", "ELASTIC", "ATOMDISP", "ATOMROT", "USESAED",
+                    "FIELD", "REDEFCELL", "NANORE", "SWCNTRE"}  # fmt: skip
+"""Keywords after which the symmetry is another than that of the group's number."""
+
+
+def _check_anisotropy(deck: Deck, entry: Entry, factors: list[int]) -> Iterator[Finding]:
+    """CRYSTAL stops (ANISOTROPIC SHRINKING FACTOR) where directions that symmetry makes equal have unequal factors.
+
+    An operation W of the reciprocal lattice maps the mesh n/IS onto itself if every W[i, j] · IS[j] / IS[i] is an integer.
+    """
+    if any(other.name in CHANGES_ATOMS | _LOWERS_SYMMETRY for other in deck.geometry.entries):
+        return
+    unequal = False
+    if deck.geometry.kind == "SLAB":
+        unequal = (deck.geometry.group or 0) >= SQUARE_LAYERS and factors[0] != factors[1]
+    else:
+        try:
+            crystal = crystal_of(deck)
+            if crystal is not None:
+                reciprocal = np.linalg.inv(crystal.expand()[0]).T
+                ratio = np.array(factors)[None, :] / np.array(factors)[:, None]
+                for rotation, _ in crystal.symmetry.operators:
+                    steps = np.round(reciprocal @ rotation.T @ np.linalg.inv(reciprocal)) * ratio
+                    unequal = unequal or bool(np.abs(steps - np.round(steps)).max() > 1e-6)
+        except StructureError:
+            return
+    if unequal:
+        yield finding_at(
+            entry,
+            "error",
+            f"the factors {' '.join(map(str, factors))} are not equal along directions that symmetry makes equal",
+            "Use equal factors.",
+        )
+
+
+SQUARE_LAYERS = 49
+"""From this layer group on a and b are equal by symmetry."""
 
 
 def check_tolerances(deck: Deck) -> Iterator[Finding]:
@@ -70,7 +118,7 @@ def check_tolerances(deck: Deck) -> Iterator[Finding]:
         yield finding_at(entry, "warning", "T4 is smaller than T3")
 
 
-_RANGES = {"TOLDEE": (1, 16), "MAXCYCLE": (0, 10000), "FMIXING": (0, 99), "LDREMO": (1, 20), "ILASIZE": (1, 10**9)}
+_RANGES = {"TOLDEE": (1, 99), "MAXCYCLE": (0, 10000), "FMIXING": (0, 99), "LDREMO": (0, 99), "ILASIZE": (1, 10**9)}
 
 
 def check_scf(deck: Deck) -> Iterator[Finding]:
@@ -80,7 +128,8 @@ def check_scf(deck: Deck) -> Iterator[Finding]:
         if low is not None and high is not None and entry.values and not low <= int(entry.values[0][0]) <= high:
             yield finding_at(entry, "error", f"{entry.values[0][0]} is outside {low} to {high}")
         if entry.name == "SMEAR" and entry.values and not 0 < number_of(entry.values[0][0]) <= 0.1:
-            yield finding_at(entry, "error", "the smearing width is in hartree and must be above 0 and at most 0.1")
+            severity: Severity = "error" if not 0 < number_of(entry.values[0][0]) <= 1 else "warning"
+            yield finding_at(entry, severity, "the smearing width is in hartree and must be above 0 and at most 0.1")
     names = {entry.name for entry in deck.hamiltonian}
     accelerators = [entry for entry in deck.hamiltonian if entry.name in ("DIIS", "ANDERSON", "BROYDEN")]
     if len(accelerators) > 1:
@@ -99,12 +148,46 @@ def check_scf(deck: Deck) -> Iterator[Finding]:
             "EXCHANGE" not in kinds
             and "CORRELAT" not in kinds
             and not any(_is_functional(entry) for entry in functional.entries)
-        ):
+        ) and not unknown_within(deck, functional):
             yield finding_at(functional, "warning", "names no functional, so only Hartree–Fock exchange is used")
 
 
+def unknown_within(deck: Deck, entry: Entry) -> bool:
+    """Is there a word in the block of a keyword that is not known here?"""
+    return any(
+        entry.line < finding.line <= entry.last and is_unknown(finding) for finding in deck.findings
+    )
+
+
+def check_functional(deck: Deck) -> Iterator[Finding]:
+    """Only some functionals have parameters for D3; a composite method has a basis set of its own."""
+    known = {name.upper() for name in D3_FUNCTIONALS}
+    for block in deck.hamiltonian:
+        for entry in block.entries if block.name == "DFT" else []:
+            name = entry.name.removesuffix("-D3")
+            if name != entry.name and name.upper() not in known:
+                yield finding_at(
+                    entry,
+                    "error",
+                    "has no parameters for D3",
+                    f"-D3 goes with {', '.join(D3_FUNCTIONALS)}; for others write a block DFTD3 with parameters.",
+                )
+            if entry.name in COMPOSITE_SETS:
+                yield from _check_composite(deck, entry, COMPOSITE_SETS[entry.name])
+        if block.name in COMPOSITE_SETS:
+            yield from _check_composite(deck, block, COMPOSITE_SETS[block.name])
+
+
+def _check_composite(deck: Deck, entry: Entry, basis: str) -> Iterator[Finding]:
+    remedy = f"BASISSET with {basis}; its corrections are fitted to that set."
+    if deck.basis_name and deck.basis_name.upper() != basis.upper():
+        yield finding_at(entry, "warning", f"belongs to the basis set {basis}, not to {deck.basis_name}", remedy)
+    elif not deck.basis_name and deck.basis:
+        yield finding_at(entry, "note", f"belongs to the basis set {basis}; this deck writes one out", remedy)
+
+
 def _is_functional(entry: Entry) -> bool:
-    return entry.name.removesuffix("-D3") in SINGLE_FUNCTIONALS or entry.name == "LSRSH-PBE"
+    return entry.name.removesuffix("-D3") in (*SINGLE_FUNCTIONALS, *D3_FUNCTIONALS) or entry.name == "LSRSH-PBE"
 
 
 def check_spin(deck: Deck) -> Iterator[Finding]:
@@ -131,7 +214,7 @@ def check_spin(deck: Deck) -> Iterator[Finding]:
     if lock and lock.values and (int(lock.values[0][0]) - electrons) % 2:
         yield finding_at(
             lock,
-            "error",
+            "error" if deck.geometry.kind == "MOLECULE" else "warning",
             f"{lock.values[0][0]} does not match a cell with {electrons} electrons",
             "Both must be even, or both odd.",
         )

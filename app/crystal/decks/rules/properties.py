@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from app.crystal.decks.model import Deck, Entry, Finding, finding_at
 from app.crystal.records import number_of
 
+MAX_SEGMENTS = 20
+"""Segments of one BAND."""
+
 
 def check_properties(deck: Deck) -> Iterator[Finding]:
     """DOSS has its NEWK, and BAND and DOSS have numbers that are possible."""
@@ -25,6 +28,13 @@ def _check_band(entry: Entry) -> Iterator[Finding]:
     count, shrink, points, first, last = (int(part) for part in entry.values[1][:5])
     if count < 1:
         yield finding_at(entry, "error", "has no segment")
+    if count > MAX_SEGMENTS:
+        yield finding_at(
+            entry,
+            "error",
+            f"has {count} segments; CRYSTAL takes at most {MAX_SEGMENTS}",
+            "Split the path over two BAND.",
+        )
     if shrink < 0:
         yield finding_at(entry, "error", f"the shrinking factor {shrink} must not be negative")
     if points < count:
