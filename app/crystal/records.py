@@ -201,6 +201,13 @@ def free(cursor: Cursor) -> Values:
     return records
 
 
+def some(cursor: Cursor) -> Values:
+    """As `free`, at least one record."""
+    if records := free(cursor):
+        return records
+    raise RecordError(cursor.last, "needs records that begin with a number, has none")
+
+
 def unsure(cursor: Cursor) -> Values:
     """As `free`, for a keyword that may also open a block with an END of its own: not known."""
     return free(cursor)

@@ -32,9 +32,7 @@ def write_deck(deck: Deck) -> str:
     Raises:
         CannotRewrite: names the line that is in the way.
     """
-    blocking = [
-        finding for finding in deck.findings if finding.severity == "error" or is_unknown(finding)
-    ]
+    blocking = [finding for finding in deck.findings if finding.severity == "error" or is_unknown(finding)]
     if blocking:
         raise CannotRewrite(f"line {blocking[0].line}: {blocking[0]}")
     return "\n".join(_with_comments(_comments(deck), _records(deck))) + "\n"

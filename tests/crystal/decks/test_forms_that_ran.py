@@ -71,7 +71,8 @@ D3 = {
     "grids": "PPAN\nECH3\n55\nPOT3\n45\n6\nEND\n",
     "grids-of-a-slab": "ECH3\n55\nRANGE\n-6.\n6.\nPOT3\n45\n6\nSCALE\n2.5\nPPAN\nEND\n",
     "grids-of-a-molecule": "ECH3\n55\nSCALE\n2. 2. 2.\nPOT3\n45\n6\nRANGE\n-6. -6. -6.\n6. 6. 6.\nEND\n",
-    "populations": NET + "COOP\n2 200 1 9 2 12 0\n-1 1\n-1 2\n2 3 4\n1 9\nCOHP\n1 200 -1 -1 2 12 0\n-0.8 0.3\n-1 1\n-1 2\nPPAN\nEND\n",
+    "populations": NET
+    + "COOP\n2 200 1 9 2 12 0\n-1 1\n-1 2\n2 3 4\n1 9\nCOHP\n1 200 -1 -1 2 12 0\n-0.8 0.3\n-1 1\n-1 2\nPPAN\nEND\n",
     "pattern": "XRDSPEC\n0 1.5406 90.\nPPAN\nEND\n",
     "profiles": NET + "PROF\n2 0 1 0\n18 3\nBIDIERD\n1 0 0\n20 0.1\n1 0 0\nEMDL\n1 20. 0.5 1 0 0\n1 0 0\nPPAN\nEND\n",
     "profiles-with-a-block": "PROF\n2 0 1 0\n18 3\nCP\n1 50. 50. 1\n1 0 0\n1.\nBR\n12. .2\nEND\nPPAN\nEND\n",

@@ -59,7 +59,9 @@ def test_an_error_does_not_complete() -> None:
 
 
 def test_of_several_volumes_the_lowest_energy_counts() -> None:
-    lines = "".join(f" TOTAL ENERGY(DFT)(AU)(  5) {energy:.13E} DE-1.0E-09 tester 1.0E-12\n" for energy in (-100.0, -99.5))
+    lines = "".join(
+        f" TOTAL ENERGY(DFT)(AU)(  5) {energy:.13E} DE-1.0E-09 tester 1.0E-12\n" for energy in (-100.0, -99.5)
+    )
     found = witness(f"{lines} SORTING VOLUMES/ENERGIES\n".encode())
     assert found.disagreements(Results(energy_total=-100.0)) == []
     assert found.disagreements(Results(energy_total=-100.25)) == []

@@ -5,7 +5,15 @@ not known here, never as wrong.
 """
 
 from app.crystal.decks.keywords.basis import BASIS
-from app.crystal.decks.keywords.functionals import COMPOSITE, D3_FUNCTIONALS, DFT, DFTD3, SINGLE_FUNCTIONALS
+from app.crystal.decks.keywords.functionals import (
+    COMPOSITE,
+    CORRELATION,
+    D3_FUNCTIONALS,
+    DFT,
+    DFTD3,
+    EXCHANGE,
+    SINGLE_FUNCTIONALS,
+)
 from app.crystal.decks.keywords.geometry import GEOMETRY
 from app.crystal.decks.keywords.hamiltonian import HAMILTONIAN
 from app.crystal.decks.keywords.keyword import Keyword, Table, keyword_of
@@ -16,7 +24,9 @@ from app.crystal.decks.keywords.vibrations import ANHARM, CPHF, FREQCALC, QHA, S
 
 __all__ = [
     "BASIS",
+    "CORRELATION",
     "D3_FUNCTIONALS",
+    "EXCHANGE",
     "HAMILTONIAN",
     "PROPERTIES",
     "SINGLE_FUNCTIONALS",

@@ -18,6 +18,10 @@ SINGLE_FUNCTIONALS = (
     "mPW1PW91", "mPW1K", "PW6B95", "SOGGA11X", "LC-PBESOL", "LC-wPBEsol", "LC-wPBESOL", "B2PLYP", "B2GPPLYP", "mPW2PLYP",
 )  # fmt: skip
 
+EXCHANGE = ("LDA", "VBH", "BECKE", "PBE", "PBESOL", "PWGGA", "mPW91", "SOGGA", "WCGGA", "SOGGA11", "MPW91")
+CORRELATION = ("VWN", "PZ", "VBH", "PWLSD", "LYP", "P86", "PBE", "PBESOL", "PWGGA", "WL", "SOGGA11")
+"""Functionals of EXCHANGE and CORRELAT in the manuals."""
+
 D3_FUNCTIONALS = ("BLYP", "PBE", "B97", "B3LYP", "PBE0", "PW1PW", "M06", "HSE06", "HSEsol", "LC-wPBE")
 """Functionals with parameters for D3, as they are spelt before the suffix -D3 (manuals of CRYSTAL17 and CRYSTAL23)."""
 

@@ -48,7 +48,7 @@ HAMILTONIAN: Table = {
     "GUESSYMP": K("Starts from a density of other symmetry."),
     "FDOCCUP": K("Occupation of f and d orbitals at the start.", free),
     "FDSCFOCC": K("Occupation of f and d orbitals during the SCF.", free),
-    "EIGSHIFT": K("Shifts orbitals at the start.", free),
+    "EIGSHIFT": K("Shifts orbitals at the start: atom, shell, orbital, shift (of α and β).", counted(4, "shifts")),
     "EIGS": K("Prints the eigenvalues of S."),
     "SCFDIR": K("Recomputes the integrals in every cycle."),
     "NODIRECT": K("Integrals are kept on disc."),

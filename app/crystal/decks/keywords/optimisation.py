@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import flowing, free, integers, numbers, unsure
+from app.crystal.records import flowing, free, integers, numbers, some, unsure
 
 OPTGEOM: Table = {
     "FULLOPTG": K("Relaxes cell and atoms."),
@@ -38,10 +38,10 @@ OPTGEOM: Table = {
     "FRAGMENT": K("Relaxes only the atoms listed.", flowing(1, "atoms")),
     "FREEZINT": K("Freezes the first internal coordinates.", integers(3)),
     "FREEZDIH": K("Freezes dihedral angles.", free),
-    "LNGSFROZEN": K("Freezes distances between atoms.", free),
-    "ANGSFROZEN": K("Freezes angles.", free),
-    "DEFLNGS": K("Defines distances as internal coordinates.", free),
-    "DEFANGLS": K("Defines angles as internal coordinates.", free),
+    "LNGSFROZEN": K("Freezes distances between atoms: A B and the cell of B.", flowing(5, "distances")),
+    "ANGSFROZEN": K("Freezes angles: A B, cell of B, C, cell of C.", flowing(9, "angles")),
+    "DEFLNGS": K("Defines distances as internal coordinates.", flowing(5, "distances")),
+    "DEFANGLS": K("Defines angles as internal coordinates.", flowing(9, "angles")),
     "ANGTODOUBLE": K("Angles that are described by two dihedral ones.", free),
     "DBANGLIST": K("Lists the angles that are described by two dihedral ones.", free),
     "TESTREDU": K("Stops after the internal coordinates are known."),
@@ -49,13 +49,13 @@ OPTGEOM: Table = {
     "TOLREDU": K("Tolerance of the transformation to internal coordinates.", free),
     "RAYCOV": K("Covalent radii.", flowing(2, "radii")),
     "TSOPT": K("Looks for a transition state."),
-    "MODEFOLLOW": K("Follows a mode of the Hessian to the transition state.", free),
+    "MODEFOLLOW": K("Follows a mode of the Hessian to the transition state.", integers(1)),
     "PATHFOLLOW": K("Follows a path to the transition state.", free),
     "FITTOPATH": K("Fits the mode that is followed to a path.", free),
     "FITDEGR": K("Degree of the fit of a scan.", free),
     "CHNGTSFOL": K("Lets the mode that is followed change."),
     "SCANATOM": K("Scans along the displacement of an atom.", unsure),
-    "SCANREDU": K("Scans along an internal coordinate.", unsure),
+    "SCANREDU": K("Scans along an internal coordinate.", some),
     "FIXCELL": K("Keeps the cell in an internal-coordinate optimisation."),
     "FIXCOOR": K("Fixes coordinates.", free),
     "FIXDEF": K("Fixes internal coordinates.", free),

@@ -9,7 +9,7 @@ import numpy as np
 from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.contents import CHANGES_ATOMS, crystal_of, electrons_per_cell
 from app.crystal.decks.internal_basis import COMPOSITE_SETS
-from app.crystal.decks.keywords import D3_FUNCTIONALS, SINGLE_FUNCTIONALS
+from app.crystal.decks.keywords import CORRELATION, D3_FUNCTIONALS, EXCHANGE, SINGLE_FUNCTIONALS
 from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.records import number_of
 from app.crystal.structures.bulk import StructureError
@@ -154,9 +154,10 @@ def check_scf(deck: Deck) -> Iterator[Finding]:
 
 def unknown_within(deck: Deck, entry: Entry) -> bool:
     """Is there a word in the block of a keyword that is not known here?"""
-    return any(
-        entry.line < finding.line <= entry.last and is_unknown(finding) for finding in deck.findings
-    )
+    return any(entry.line < finding.line <= entry.last and is_unknown(finding) for finding in deck.findings)
+
+
+UNKNOWN_FUNCTIONAL = "is not known here"
 
 
 def check_functional(deck: Deck) -> Iterator[Finding]:
@@ -172,6 +173,10 @@ def check_functional(deck: Deck) -> Iterator[Finding]:
                     "has no parameters for D3",
                     f"-D3 goes with {', '.join(D3_FUNCTIONALS)}; for others write a block DFTD3 with parameters.",
                 )
+            half = {"EXCHANGE": EXCHANGE, "CORRELAT": CORRELATION}.get(entry.name)
+            if half and entry.values and entry.values[0][0] not in half:
+                text = entry.values[0][0][:20]
+                yield Finding(entry.line + 1, "note", entry.name, f"the functional {text!r} {UNKNOWN_FUNCTIONAL}")
             if entry.name in COMPOSITE_SETS:
                 yield from _check_composite(deck, entry, COMPOSITE_SETS[entry.name])
         if block.name in COMPOSITE_SETS:
