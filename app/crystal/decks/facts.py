@@ -14,12 +14,14 @@ from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
 from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
+from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
 from app.crystal.decks.orbitals import HEAVY, count_by_name, count_in
 from app.crystal.decks.rules.properties import MAX_SEGMENTS
 from app.crystal.elements import atomic_number
-from app.crystal.structures.bulk import StructureError
+from app.crystal.structures.bulk import Bulk, StructureError
 from app.crystal.structures.geometries import Geometry, Structure, read_geometry, supercell_matrix
 from app.crystal.structures.kpaths import BandPath, own_path, standard_path
+from app.crystal.structures.lowdimensional import LowDimensional
 from app.errors import FieldError
 
 MAX_LINE = 80
@@ -73,6 +75,7 @@ def facts_of(values: Mapping[str, Any], supplies: Supplies, names: set[str]) -> 
     except AtomError as wrong:
         raise Wrong(wrong.error) from wrong
     _check_spins(values, geometry)
+    _check_meshes(values, geometry)
     if "first_band" in names:
         facts |= _band_range(geometry, values, supplies)
     if "path_kind" in names:
@@ -178,23 +181,40 @@ def _check_spins(values: Mapping[str, Any], geometry: Geometry) -> None:
         start += count
 
 
+def _check_meshes(values: Mapping[str, Any], geometry: Geometry) -> None:
+    """Factors of k-point meshes are equal along directions that symmetry makes equal."""
+    structure = geometry.structure
+    if structure is None or geometry.supercell or geometry.external or rebuilds_cell(values):
+        return
+    for name in ("shrink", "newk"):
+        factors = values.get(name)
+        if not isinstance(factors, (list, tuple)) or len(factors) < 2:
+            continue
+        unequal = (
+            layer_breaks_symmetry(structure.group, factors)
+            if isinstance(structure, LowDimensional) and structure.dimension == 2
+            else isinstance(structure, Bulk) and breaks_symmetry(structure, factors)
+        )
+        if unequal:
+            reason = "must be equal along directions that symmetry makes equal"
+            raise Wrong(FieldError(name, reason, " ".join(map(str, factors))))
+
+
 # -- bands and densities of states ---------------------------------------------------------------------------------------
 
 
 def _band_range(geometry: Geometry, values: Mapping[str, Any], supplies: Supplies) -> dict[str, Any]:
     """First and last band: all occupied ones and some above, never more than the basis certainly has."""
     counted = _electrons_and_orbitals(geometry, values, supplies)
-    first, last = values.get("first_band") or 1, values.get("last_band")
-    if counted is None:
-        if last is None:
-            raise Wrong(FieldError("last_band", "is required: the numbers of electrons and orbitals are not known"))
-        return {"first_band": first, "last_band": last, "occupied_bands": None}
-    electrons, orbitals, exact = counted
-    occupied = -(-electrons // 2)
-    if last is not None and exact and last > orbitals:
-        raise Wrong(FieldError("last_band", f"is beyond the last orbital: the basis set has {orbitals}", str(last)))
-    virtual = min(max(8, occupied // 2), 30, max(orbitals - occupied, 0))
-    last = last or occupied + virtual
+    first, last, occupied = values.get("first_band") or 1, values.get("last_band"), None
+    if counted is not None:
+        electrons, orbitals, exact = counted
+        occupied = -(-electrons // 2)
+        if last is not None and exact and last > orbitals:
+            raise Wrong(FieldError("last_band", f"is beyond the last orbital: the basis set has {orbitals}", str(last)))
+        last = last or occupied + min(max(8, occupied // 2), 30, max(orbitals - occupied, 0))
+    if last is None:
+        raise Wrong(FieldError("last_band", "is required: the numbers of electrons and orbitals are not known"))
     if first > last:
         raise Wrong(FieldError("first_band", f"must not be above the last band {last}", str(first)))
     return {"first_band": first, "last_band": last, "occupied_bands": occupied}

@@ -14,6 +14,7 @@ NAMED = "BASISSET\nSTO-3G\nSHRINK\n4 8\nTOLDEE\n10\nEND\n"
 WRITTEN = "END\n11 3\n1 0 3 2. 1.\n1 1 3 8. 1.\n1 1 1 1. 1.\n9 2\n1 0 3 2. 1.\n1 1 3 7. 1.\n99 0\nEND\n"
 WRITTEN += "SHRINK\n4 8\nTOLDEE\n10\nEND\n"
 MOLECULE = "two atoms\nMOLECULE\n1\n2\n6 0. 0. 0.\n8 0. 0. 1.15\n"
+SHEET = "t\nSLAB\n77\n2.5\n1\n6 0.33333 0.66667 0.\n"
 NET = "NEWK\n6 12\n1 0\n"
 
 
@@ -35,7 +36,8 @@ D12 = {
     "ghosts-by-name": MOLECULE + "BASISSET\nSTO-3G\nGHOSTS\n1\n1\nDFT\nPBE0\nEND\nTOLDEE\n8\nEND\n",
     "charged-by-name": MOLECULE + "BASISSET\nSTO-3G\nCHARGED\nUHF\nTOLDEE\n8\nEND\n",
     "ghosts-in-block": ROCKSALT + WRITTEN.replace("99 0\n", "99 0\nGHOSTS\n1\n2\n"),
-    "charged-in-block": ROCKSALT + WRITTEN.replace("9 2\n1 0 3 2. 1.\n1 1 3 7. 1.\n99 0\n", "9 2\n1 0 3 2. 1.\n1 1 3 8. 1.\n99 0\nCHARGED\n"),
+    "charged-in-block": ROCKSALT
+    + WRITTEN.replace("9 2\n1 0 3 2. 1.\n1 1 3 7. 1.\n99 0\n", "9 2\n1 0 3 2. 1.\n1 1 3 8. 1.\n99 0\nCHARGED\n"),
     "strained-bulk": rocksalt("ELASTIC\n-2\n0. 0.01 0.\n0.01 0. 0.\n0. 0. 0.\n"),
     "strained-polymer": "chain\nPOLYMER\n1\n4.1\n1\n6 0. 0. 0.\nELASTIC\n-2\n0.01\n" + NAMED,
     "eight-letters": rocksalt("SCELPHONO\n2 0 0\n0 2 0\n0 0 2\nFREQCALC\nDISPERSION\nEND\n", "MAXCYCLES\n80\n"),
@@ -138,7 +140,7 @@ MISSED = [
     ("3c-elsewhere", rocksalt(scf="DFT\nHSE3C\nEND\n"), "warning", "belongs to the basis set def2-mSVP"),
     ("hf3c-elsewhere", rocksalt(scf="HF3C\nEND\n"), "warning", "belongs to the basis set MINIX"),
     ("cubic-shrink", rocksalt().replace("4 8\n", "0 8\n4 4 6\n"), "error", "not equal along"),
-    ("sheet-shrink", "t\nSLAB\n77\n2.5\n1\n6 0.33333 0.66667 0.\n" + NAMED.replace("4 8\n", "0 8\n4 6 1\n"), "error", "not equal along"),
+    ("sheet-shrink", SHEET + NAMED.replace("4 8\n", "0 8\n4 6 1\n"), "error", "not equal along"),
     ("supercell-too-late", rocksalt("FREQCALC\nDISPERSI\nEND\nSCELPHONO\n2 0 0\n0 2 0\n0 0 2\n"), "error", "comes too late"),
     ("elastcon-block", rocksalt("ELASTCON\nPREOPTGEOM\nFULLOPTG\nEND\nNUMDERIV\n3\nEND\n"), "warning", "is a flag within"),
 ]  # fmt: skip

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.contents import CHANGES_ATOMS, crystal_of, electrons_per_cell
 from app.crystal.decks.internal_basis import COMPOSITE_SETS
 from app.crystal.decks.keywords import CORRELATION, D3_FUNCTIONALS, EXCHANGE, SINGLE_FUNCTIONALS
+from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
 from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.records import number_of
 from app.crystal.structures.bulk import StructureError
@@ -66,29 +65,20 @@ def check_shrink(deck: Deck) -> Iterator[Finding]:
 
 
 _LOWERS_SYMMETRY = {"BREAKSYM", "BREAKELAS", "SYMMREMO", "TRASREMO", "MODISYMM", "ELASTIC", "ATOMDISP", "ATOMROT", "USESAED",
-                    "FIELD", "REDEFCELL", "NANORE", "SWCNTRE"}  # fmt: skip
-"""Keywords after which the symmetry is another than that of the group's number."""
+                    "FIELD", "TESTGEOM", "NANORE", "SWCNTRE"}  # fmt: skip
+"""Keywords after which the symmetry is another than that of the group's number, or the mesh is not used."""
 
 
 def _check_anisotropy(deck: Deck, entry: Entry, factors: list[int]) -> Iterator[Finding]:
-    """CRYSTAL stops (ANISOTROPIC SHRINKING FACTOR) where directions that symmetry makes equal have unequal factors.
-
-    An operation W of the reciprocal lattice maps the mesh n/IS onto itself if every W[i, j] · IS[j] / IS[i] is an integer.
-    """
+    """Equal factors along directions that symmetry makes equal."""
     if any(other.name in CHANGES_ATOMS | _LOWERS_SYMMETRY for other in deck.geometry.entries):
         return
-    unequal = False
     if deck.geometry.kind == "SLAB":
-        unequal = (deck.geometry.group or 0) >= SQUARE_LAYERS and factors[0] != factors[1]
+        unequal = layer_breaks_symmetry(deck.geometry.group or 0, factors)
     else:
         try:
             crystal = crystal_of(deck)
-            if crystal is not None:
-                reciprocal = np.linalg.inv(crystal.expand()[0]).T
-                ratio = np.array(factors)[None, :] / np.array(factors)[:, None]
-                for rotation, _ in crystal.symmetry.operators:
-                    steps = np.round(reciprocal @ rotation.T @ np.linalg.inv(reciprocal)) * ratio
-                    unequal = unequal or bool(np.abs(steps - np.round(steps)).max() > 1e-6)
+            unequal = crystal is not None and breaks_symmetry(crystal, factors)
         except StructureError:
             return
     if unequal:
@@ -98,10 +88,6 @@ def _check_anisotropy(deck: Deck, entry: Entry, factors: list[int]) -> Iterator[
             f"the factors {' '.join(map(str, factors))} are not equal along directions that symmetry makes equal",
             "Use equal factors.",
         )
-
-
-SQUARE_LAYERS = 49
-"""From this layer group on a and b are equal by symmetry."""
 
 
 def check_tolerances(deck: Deck) -> Iterator[Finding]:
