@@ -11,8 +11,9 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
+from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.checker import check_deck
-from app.crystal.decks.reading import MAX_DECK, UNKNOWN_KEYWORD
+from app.crystal.decks.reading import MAX_DECK
 from app.crystal.elements import SYMBOLS
 from app.crystal.files import is_fort25
 from app.crystal.outputs.reader import OutputReader
@@ -100,7 +101,7 @@ def _deck(path: Path, shown: str, kind: str) -> Entry:
     findings = check_deck(text, None if kind == "deck" else kind)
     counts = Counter(finding.severity for finding in findings)
     words = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in sorted(counts.items()) if name != "note"]
-    unknown = [finding.keyword for finding in findings if finding.message == UNKNOWN_KEYWORD]
+    unknown = [finding.keyword for finding in findings if is_unknown(finding)]
     return Entry(shown, kind, ", ".join(words) or "no findings", unknown=list(dict.fromkeys(unknown))[:MOST_WORDS])
 
 
