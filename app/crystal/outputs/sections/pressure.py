@@ -110,6 +110,8 @@ class PressureSection(Section):
             exact = self._pressure * self._volume / _BOHR**3
             if self._work is None or abs(exact - self._work[0]) <= 1.01 * self._work[1]:
                 return exact, None
+            # The deck that a wrapper copied is another one.
+            self._pressure = None
         return self._work
 
     def _take_enthalpy(self, enthalpy: float) -> None:

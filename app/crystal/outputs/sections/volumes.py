@@ -60,16 +60,23 @@ class VolumeSection(Section):
         self._computed: list[float] = []
         """Volumes of geometries for the wave function for which something was computed."""
         self._best: dict[str, Any] | None = None
-        self._several = self._strained = self._all_points = False
-        self._fresh = self._optimized = self._has_modes = False
-        self._stamps: list[float] = []
+        self._several = self._strained = self._sorted = self._all_points = self._restarted = False
+        self._fresh = self._optimized = self._has_modes = self._has_charges = False
+        self._stamps: list[float | None] = []
         """Volumes of the entries of the thermodynamics."""
 
     # -- the run through the volumes ---------------------------------------------------------------------------
 
     def on_started(self, match: re.Match[str], line: str) -> None:
-        """Another run begins in the same file: its volumes are its own."""
+        """Another run may begin in the same file; that of `properties` has no geometries of its own."""
+        self._restarted = True
+
+    def _forget(self) -> None:
+        """Volumes of an earlier run in the same file are not this one's."""
         self._states, self._computed, self._best = [], [], None
+        self._restarted = self._strained = self._sorted = self._optimized = False
+        self._fresh = self._has_modes = self._has_charges = False
+        self._stamp(None)
 
     def on_volume_word(self, match: re.Match[str], line: str) -> None:
         """A deck that was copied into the output asks for several volumes."""
@@ -87,6 +94,14 @@ class VolumeSection(Section):
         """There are frequencies of the present geometry."""
         self._has_modes = True
 
+    def on_charges(self, match: re.Match[str], line: str) -> None:
+        """There are populations of the present geometry: of those of earlier ones not each table is looked at."""
+        self._has_charges = True
+
+    def on_population(self, match: re.Match[str], line: str) -> None:
+        """There are populations of the present geometry."""
+        self._has_charges = True
+
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
         """The geometry that is printed next is the one whose energy is known."""
         self._fresh = self._optimized = True
@@ -100,6 +115,8 @@ class VolumeSection(Section):
 
     def on_dimension(self, match: re.Match[str], line: str) -> None:
         """Another geometry follows; after an optimisation it is the one that is known, printed once more."""
+        if self._restarted and match["geo"].startswith("GEOMETRY"):
+            self._forget()
         again = match["geo"].startswith("FINAL") and self._optimized
         self._optimized = False
         if not again and (state := self._leave()) and match["geo"].startswith("GEOMETRY"):
@@ -109,7 +126,7 @@ class VolumeSection(Section):
         """Cells are strained from here on: the result is what was known before the first strain."""
         if not self._strained:
             self._leave()
-            self._strained = True
+            self._strained, self._has_charges = True, False
             self.sheet.finish_others(self)
             self._best = self._snapshot() | {"optimization": deepcopy(self.sheet.results.optimization)}
 
@@ -120,14 +137,17 @@ class VolumeSection(Section):
         self.sheet.finish_others(self)
         if (state := self._present(self.sheet.results)) is None:
             return None
-        self._stamps += [state.volume] * (len(self.sheet.results.thermodynamics) - len(self._stamps))
+        self._stamp(state.volume)
         if len(self._states) < _MAX_STATES:
             self._states.append(state)
         energies = [known.energy for known in self._states if known.energy is not None]
         if state.energy is not None and state.energy <= min(energies):
             self._best = self._snapshot()
-        self._fresh = self._has_modes = False
+        self._fresh = self._has_modes = self._has_charges = False
         return state
+
+    def _stamp(self, volume: float | None) -> None:
+        self._stamps += [volume] * (len(self.sheet.results.thermodynamics) - len(self._stamps))
 
     def _is_computed(self) -> bool:
         return self._fresh or self._has_modes or len(self.sheet.results.thermodynamics) > len(self._stamps)
@@ -143,7 +163,7 @@ class VolumeSection(Section):
         return VolumeState(geometry.volume, energy, results.frequencies_cm1 if self._has_modes else None)
 
     def _snapshot(self) -> dict[str, Any]:
-        state = {name: deepcopy(getattr(self.sheet.results, name)) for name in _STATE}
+        state = {name: deepcopy(getattr(self.sheet.results, name)) for name in _STATE} | {"populations": None}
         if not self._has_modes and not self._strained:
             state |= dict.fromkeys(_VIBRATIONS)
         return state
@@ -152,7 +172,7 @@ class VolumeSection(Section):
 
     def on_volumes(self, match: re.Match[str], line: str) -> None:
         """The sorted table of volumes and energies of an equation of state follows."""
-        self._several = True
+        self._several = self._sorted = True
         self.sheet.results.energy_volume = EnergyVolume()
         self.sheet.table = self._row_volume
 
@@ -193,7 +213,8 @@ class VolumeSection(Section):
     def select(self, results: Results) -> Results:
         """Where there are several volumes, the results of the state of least energy; each entry is told of its volume."""
         if self._strained:
-            results = replace(results, **deepcopy(self._best or {}))
+            known = {} if self._has_charges else {"populations": results.populations}
+            results = replace(results, **deepcopy(self._best or {}) | known)
         elif (last := self._present(results) if self._is_computed() else None) or self._states:
             results = self._choose(results, last)
         if results.elasticity is not None:
@@ -205,12 +226,13 @@ class VolumeSection(Section):
         several = self._several or _differ([*self._computed, *([last.volume] if last and self._computed else [])])
         if not several or not _differ([state.volume for state in states]):
             return self._compare_with_table(results)
-        stamps = [*self._stamps, *([last.volume] * len(results.thermodynamics) if last else [])]
+        stamps: list[float | None] = [*self._stamps, *([last.volume] * len(results.thermodynamics) if last else [])]
         entries = [replace(entry, volume=volume) for entry, volume in zip(results.thermodynamics, stamps, strict=False)]
         known = [state.energy for state in states if state.energy is not None]
         chosen: dict[str, Any] = dict.fromkeys(_STATE) | deepcopy(self._best or {})
         if last is not None and last.energy is not None and last.energy <= min(known):
             chosen = {} if self._has_modes else dict.fromkeys(_VIBRATIONS)
+            chosen |= {} if self._has_charges else {"populations": None}
         results = replace(results, **chosen, volumes=states, thermodynamics=entries)
         if results.optimization is not None:
             # Each volume has its own: of the last one only whether it converged is told, with the energy of the result.
@@ -223,7 +245,7 @@ class VolumeSection(Section):
     def _compare_with_table(self, results: Results) -> Results:
         """The least energy of the sorted table is the result; a geometry is told only where it is of that volume."""
         curve = results.energy_volume
-        if curve is None or not curve.energies:
+        if not self._sorted or curve is None or not curve.energies:
             return results
         energy, volume = min(zip(curve.energies, curve.volumes, strict=True))
         geometry = results.geometry
