@@ -10,7 +10,7 @@ from app.crystal.properties.bands import BandError
 from app.crystal.properties.crgra import Stretch
 from app.crystal.properties.fort25 import latest_bands, read_stretches
 
-OUTPUTS = Path(__file__).parents[3] / "shared" / "cases" / "outputs"
+OUTPUTS = Path(__file__).parents[4] / "shared" / "cases" / "outputs"
 
 
 def stretches(name: str) -> list[Stretch]:

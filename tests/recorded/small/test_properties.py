@@ -8,7 +8,7 @@ import pytest
 
 from app.crystal.outputs.reader import read_output
 
-OUTPUTS = Path(__file__).parents[3] / "shared" / "cases" / "outputs"
+OUTPUTS = Path(__file__).parents[4] / "shared" / "cases" / "outputs"
 
 
 def test_title_and_energy() -> None:
