@@ -11,8 +11,10 @@ import pytest
 from app.errors import InvalidInput
 from app.services.clusters import changes, checks, registry
 from app.services.jobs.creation import JobRequest, create_jobs
-from tests.support.app import make_actor
+from tests.support.app import make_actor, make_client
+from tests.support.deck import Deck
 from tests.support.service import mgo
+from tests.support.waiting import until_answer
 
 BANNER = """#!/bin/sh
 touch fort.20
@@ -87,3 +89,16 @@ async def test_the_look_leaves_nothing_behind(start: Callable[..., Any], tmp_pat
         await tell(context, ada, program(tmp_path, more=f"pwd > {tmp_path}/where"))
         where = (tmp_path / "where").read_text().strip()
         assert where and not Path(where).exists()
+
+
+async def test_the_output_of_a_job_tells_it_too(start: Callable[..., Any]) -> None:
+    async with start() as app, await make_client(app) as client:
+        deck = Deck(app, client)
+        ended = ("completed", "failed", "cancelled")
+        body = {"template": "scf", "cluster": "here", "parameters": mgo("replay nio-maxcycle/main.out")}
+        job_id = str((await deck.post("/jobs", **body))["id"])
+        await until_answer(client, f"/api/v1/jobs/{job_id}", lambda job: job["state"] in ended)
+        told = await deck.get("/clusters/here")
+        assert told["program"].startswith("CRYSTAL17 ")
+        refused = await deck.post("/jobs", 422, **body | {"parameters": mgo("later", **NEEDS_23)})
+        assert [error["field"] for error in refused["errors"]] == ["functional"]
