@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.crystal.decks.blocks import UNKNOWN_KEYWORD
 from app.errors import ConfigurationError, InvalidInput, NotFound
 from app.library.template_files import BUILT_IN, read_folder, template_of
 from app.library.templates import TemplateLibrary
@@ -29,10 +30,19 @@ def test_every_line_of_a_deck_is_explained(case: str) -> None:
         assert len(silent) <= len(lines) / 3, silent
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_checker_knows_every_word_of_a_golden_deck(case: str) -> None:
+    findings = LIBRARY.try_render(CASES[case]["template"], parameters_of(CASES[case])).findings
+    unknown = [finding for listed in findings.values() for finding in listed if UNKNOWN_KEYWORD in finding.message]
+    assert not unknown and not [
+        finding for listed in findings.values() for finding in listed if finding.severity == "error"
+    ]
+
+
 def test_every_template_has_a_golden_deck() -> None:
     assert {case["template"] for case in CASES.values()} == {template.spec.id for template in LIBRARY.all()}
     assert LIBRARY.broken == []
-    assert len(CASES) >= 25
+    assert len(CASES) >= 70
 
 
 def render(template: str = "scf", **changes: Any) -> str:
