@@ -293,3 +293,15 @@ def test_an_own_deck_is_not_changed() -> None:
     ):
         with pytest.raises(InvalidInput, match=words):
             LIBRARY.render("raw", {"deck": wrong})
+
+
+def test_a_band_range_is_one_also_where_the_electrons_are_not_known() -> None:
+    example = {
+        key: value for key, value in LIBRARY.get("dos").spec.example.items() if key not in ("space_group", "a", "atoms")
+    }
+    answers = {
+        "system": "external", "geometry_file": "job:abcdefgh/fort.34", "start": "wavefunction",
+        "wavefunction_file": "job:abcdefgh/fort.9", "projection": "none", "first_band": 9, "last_band": 4,
+    }  # fmt: skip
+    errors = LIBRARY.try_render("dos", example | answers).errors
+    assert [(error.field, error.value) for error in errors] == [("first_band", "9")], errors
