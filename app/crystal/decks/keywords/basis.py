@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import flowing, free
+from app.crystal.records import Cursor, RecordError, Values, flowing, free
+
+
+def _occupations(cursor: Cursor) -> Values:
+    """A count, then for each atom its label and the electrons of its shells, however many those are (manual, not seen executed)."""
+    [count] = cursor.numbers(1, "how many atoms", integer=True)
+    records = free(cursor)
+    if len(records) < int(count) or any(len(record) < 2 for record in records[: int(count)]):
+        raise RecordError(cursor.last, f"needs {count} records of an atom and the electrons of its shells")
+    return [[count], *records]
+
 
 BASIS: Table = {
     "GHOSTS": K("Atoms that keep their functions and lose nucleus and electrons.", flowing(1, "atoms")),
     "CHARGED": K("Accepts a charged cell."),
-    "CHEMOD": K("Changes the occupations of single atoms.", free),
+    "CHEMOD": K("Changes the occupations of single atoms.", _occupations),
     "GAUSS98": K("Writes an input for Gaussian."),
     "NOPRINT": K("Does not print the basis set."),
     "PARAMPRT": K("Prints the dimensions of arrays."),
