@@ -61,8 +61,9 @@ const logRange = (_, low, high) => {
 
 const show = (name, series, axes, scales, data) => {
   const place = box.querySelector(`[data-plot="${name}"]`);
-  place.closest("figure").hidden = !data[0].length;
-  if (!data[0].length) return;
+  const empty = !data[1].some((value) => value != null);
+  place.closest("figure").hidden = empty;
+  if (empty) return;
   if (plots[name]?.series.length !== series.length) { plots[name]?.destroy(); delete plots[name]; }
   if (plots[name]) plots[name].setData(data);
   else plots[name] = make(place, series, axes, scales, data);

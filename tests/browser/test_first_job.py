@@ -31,7 +31,7 @@ def test_from_the_form_to_the_energy_without_a_reload(page: Page, service: Servi
     page.click("button:has-text('Submit')")
     expect(page.locator("#status .big")).to_contain_text("running", timeout=20000)
     page.evaluate("window.notReloaded = true")
-    expect(page.locator("[data-progress]")).to_contain_text("SCF cycle", timeout=60000)
+    expect(page.locator("[data-progress]")).to_contain_text("cycle", timeout=60000)
     expect(page.locator("#status .big")).to_contain_text("completed", timeout=60000)
     expect(page.locator("#energy")).to_contain_text("-7.9220")
     expect(page.locator("h2 .tag")).to_have_text("preview engine")

@@ -99,7 +99,15 @@ def _structure_words(geometry: dict[str, Any] | None) -> str:
     counts: dict[str, int] = {}
     for atom in geometry["atoms"]:
         counts[atom["symbol"]] = counts.get(atom["symbol"], 0) + 1
-    formula = " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(counts.items()))
+    formula = "".join(f"{symbol}{_below(count)}" for symbol, count in sorted(counts.items()))
     cell = geometry.get("conventional_cell") or geometry.get("primitive_cell")
     words = f"{formula} in the primitive cell"
-    return f"{words}; cell {' '.join(f'{value:g}' for value in cell)} (Å, °)." if cell else f"{words}."
+    if not cell:
+        return f"{words}."
+    lengths, angles = (" ".join(f"{value:g}" for value in part) for part in (cell[:3], cell[3:]))
+    return f"{words}; cell {lengths} Å, {angles} °."
+
+
+def _below(count: int) -> str:
+    """A number of atoms as a subscript; none for a single atom."""
+    return str(count).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) if count > 1 else ""
