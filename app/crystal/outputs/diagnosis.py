@@ -183,7 +183,10 @@ SIGNATURES: tuple[Signature, ...] = (
         "Rerun the job.",
     ),
     _signature(
-        "crash", r"forrtl: severe|SIGSEGV|Segmentation fault|MPI_ABORT|MPI_Abort|SIGBUS|Illegal instruction",
+        "crash",
+        r"forrtl: (?:severe|error)|SIG[A-Z]{3,4}\b|Segmentation fault|Bus error|MPI_ABORT|MPI_Abort|Illegal instruction"
+        r"|Fortran runtime error|BAD TERMINATION OF ONE|exited on signal|^Fatal error in|^Abort\(|^Killed$"
+        r"|(?:srun|slurmstepd): error: .*(?:Killed|Aborted|Exited with exit code)",
         "The program crashed.",
         "Check that the job script sets 'ulimit -s unlimited'.", "Check the modules: the build must match the processor.",
         "Check the free disk space.",
@@ -191,7 +194,7 @@ SIGNATURES: tuple[Signature, ...] = (
     # -- last: it also stands in outputs that fail for another reason ----------------------------------------------
     _signature(
         "scf-not-converged", r"SCF ENDED - TOO MANY CYCLES",
-        "The SCF did not converge within MAXCYCLE cycles; the program still ended normally.",
+        "The SCF did not converge within MAXCYCLE cycles.",
         "Continue with GUESSP and a larger MAXCYCLE.", "Raise FMIXING to 50–90.",
         "Use a denser SHRINK, SMEAR for small gaps or LEVSHIFT for insulators.", "Check the spin state.",
     ),

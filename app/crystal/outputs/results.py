@@ -95,6 +95,8 @@ class Results:
     diffraction: Diffraction | None = None
     bands: BandSummary | None = None
     wall_time_s: float | None = None
+    """Of all programs of the run that the output tells of: crystal, and properties after it."""
+    program_times_s: list[float] = field(default_factory=list)
     normal_end: bool = False
     aborted: bool = False
     """The program's last stage is ERR."""

@@ -45,6 +45,13 @@ class Sheet:
         for other in reversed(self.sections[self.sections.index(section) + 1 :]):
             other.finish()
 
+    def begin_anew(self) -> None:
+        """Forget everything: another run of the program begins in the same file, and nothing of the one before is its own."""
+        sections = self.sections
+        self.__init__(sections=sections)  # type: ignore[misc]
+        for section in sections:
+            section.__init__(self)  # type: ignore[misc]
+
     def complain(self, line: str) -> None:
         """Keep a line that the program printed as an error."""
         keep(self.results.errors, line)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from app.crystal.outputs.diagnosis import diagnose
+from app.crystal.outputs.diagnosis import Signature, diagnose
 from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sheet import Section, Sheet, keep, number
 
 _NO_TITLE = re.compile(r" *PROCESS +\d+ +OF +\d+ +WORKING| *(?:INFORMATION|WARNING) \*{4}")
 """What parallel programs print before the title."""
+
+
+_CRASH = "crash"
 
 
 class VerdictSection(Section):
@@ -18,6 +21,10 @@ class VerdictSection(Section):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._starts = self._ends = 0
+        self._banner: tuple[str | None, str | None, bool] = None, None, False
+        """Program, release, whether it is the preview engine, as the last banner told them."""
+        self._times: list[float] = []
+        """Seconds by program; the last one may still run."""
         self._test_only = False
         self._boxed, self._candidate = False, ""
         """Whether a rule was printed since the start, and the words below it."""
@@ -26,31 +33,34 @@ class VerdictSection(Section):
 
     def on_banner(self, match: re.Match[str], line: str) -> None:
         """The program's name."""
-        self.sheet.results.program = match["prog"]
-        self._name_version()
+        self._introduce(match["prog"], None, False)
 
     def on_release(self, match: re.Match[str], line: str) -> None:
         """The program's release."""
-        if self.sheet.results.release is None:
-            self.sheet.results.release = match["rel"]
-            self._name_version()
+        if self._banner[1] is None:
+            self._introduce(self._banner[0], match["rel"], self._banner[2])
 
     def on_preview(self, match: re.Match[str], line: str) -> None:
         """The banner of the preview engine, which is not CRYSTAL."""
-        self.sheet.results.program = "CrystalDeck preview engine"
-        self.sheet.results.release = match["pv"]
-        self.sheet.results.preview = True
-        self._name_version()
+        self._introduce("CrystalDeck preview engine", match["pv"], True)
+
+    def _introduce(self, program: str | None, release: str | None, preview: bool) -> None:
+        """The first program names the results; a later one counts if its run begins anew."""
+        self._banner = program, release, preview
+        if not self._starts:
+            self._name_version()
 
     def _name_version(self) -> None:
-        known = (self.sheet.results.program, self.sheet.results.release)
-        self.sheet.results.program_version = " ".join(part for part in known if part) or None
+        results = self.sheet.results
+        results.program, results.release, results.preview = self._banner
+        results.program_version = " ".join(part for part in self._banner[:2] if part) or None
 
     def on_started(self, match: re.Match[str], line: str) -> None:
         """A program has begun; the title of its deck follows."""
         self._starts += 1
+        self._times.append(0.0)
         self._boxed, self._candidate = False, ""
-        self.sheet.table = self._row_title if self._starts == 1 else None
+        self.sheet.table = self._row_title
 
     def _row_title(self, line: str) -> bool:
         """The first words after the start, but for those of the processes and of the program itself.
@@ -61,7 +71,7 @@ class VerdictSection(Section):
         if mark and mark[0] in ("error", "ended", "started"):
             return False
         if self._candidate:
-            if mark and mark[0] == "properties":
+            if mark and mark[0] == "properties" and self._starts == 1:
                 self.sheet.results.title = self._candidate
             return False
         if not line.strip(" *\n"):
@@ -69,6 +79,9 @@ class VerdictSection(Section):
             return True
         if _NO_TITLE.match(line):
             return True
+        if not self._boxed and self._starts > 1:
+            # properties boxes its title: this is crystal once more.
+            self._begin_anew()
         if not self._boxed:
             self.sheet.results.title = line.strip()
             self.sheet.table = None
@@ -78,6 +91,13 @@ class VerdictSection(Section):
         self._candidate = line.strip()
         return True
 
+    def _begin_anew(self) -> None:
+        banner = self._banner
+        self.sheet.begin_anew()
+        self._starts, self._times, self._banner = 1, [0.0], banner
+        self._name_version()
+        self.sheet.progress.phase = "geometry"
+
     def on_ended(self, match: re.Match[str], line: str) -> None:
         """A program has printed its final line."""
         self._ends += 1
@@ -86,8 +106,12 @@ class VerdictSection(Section):
 
     def on_elapsed(self, match: re.Match[str], line: str) -> None:
         """Wall time in s at the end of a stage; the stage ERR tells of an abort."""
-        if match["el_stage"] == "END" or not self._ends:
-            self.sheet.results.wall_time_s = number(match["el_s"])
+        if not self._times:
+            self._times.append(0.0)
+        if match["el_stage"] in ("END", "ERR") or self._ends < max(self._starts, 1):
+            self._times[-1] = number(match["el_s"])
+            self.sheet.results.wall_time_s = round(sum(self._times), 2)
+            self.sheet.results.program_times_s = list(self._times)
         self.sheet.results.aborted |= match["el_stage"] == "ERR"
 
     def on_mesh(self, match: re.Match[str], line: str) -> None:
@@ -101,8 +125,20 @@ class VerdictSection(Section):
         self._test_only = True
 
     def on_error(self, match: re.Match[str], line: str) -> None:
-        """A line that the program or the system printed as an error."""
-        self.sheet.complain(line)
+        """A line that the program or the system printed as an error; what others say after a normal end is a warning."""
+        own = "ERROR ****" in line
+        if not own and self._has_ended():
+            keep(self.sheet.results.warnings, line)
+        elif own or not self._is_told(line):
+            self.sheet.complain(line)
+
+    def _is_told(self, line: str) -> bool:
+        """Whether a crash only follows from an error that the program named itself."""
+        named = any("ERROR ****" in error for error in self.sheet.results.errors)
+        return named and (signature := diagnose([line])) is not None and signature.code == _CRASH
+
+    def _has_ended(self) -> bool:
+        return bool(self._ends) and self._ends >= self._starts
 
     def on_warning(self, match: re.Match[str], line: str) -> None:
         """A warning; that of TESTGEOM says that the run only checks the geometry."""
@@ -113,8 +149,8 @@ class VerdictSection(Section):
         """Decide whether the calculation completed, and say why not."""
         results, optimization = self.sheet.results, self.sheet.results.optimization
         reasons: list[str] = []
-        signature = diagnose(results.errors)
-        ended = bool(self._ends) and self._ends >= self._starts
+        signature = _signature_of(results.errors)
+        ended = self._has_ended()
         if results.errors or results.aborted:
             first = results.errors[0] if results.errors else "abort"
             reasons.append(signature.meaning if signature else "The program reported an error: " + first)
@@ -136,3 +172,11 @@ class VerdictSection(Section):
         results.diagnosis = " ".join(reasons) or None
         results.diagnosis_code = signature.code if failed and signature else None
         results.remedy = signature.remedy if failed and signature else None
+
+
+def _signature_of(errors: list[str]) -> Signature | None:
+    """What the program says comes first; a crash behind its own words is only how it stopped."""
+    own = [line for line in errors if "ERROR ****" in line]
+    others = [line for line in errors if line not in own]
+    signature = diagnose(own) or diagnose(others)
+    return None if own and signature is not None and signature.code == _CRASH else signature
