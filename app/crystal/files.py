@@ -38,7 +38,7 @@ KINDS = (
     _kind(r"fort\.25", "data", read=False),
     _kind(r"fort\.87", "log", read=False),
     _kind(r"(BAND|DOSS|PHONBANDS|PHONDOS|[A-Z]+_CUBE)\.DAT", "data", read=False),
-    _kind(r"(IRSPEC|IRREFR|IRDIEL|RAMSPEC|PPAN|SEEBECK|SIGMA[A-Z]*|TDF)\.DAT", "data", read=False),
+    _kind(r"(IRSPEC|IRREFR|IRDIEL|RAMSPEC|PPAN|SEEBECK|SIGMA[A-Z]*|KAPPA|TDF|COOP|COHP)\.DAT", "data", read=False),
     _kind(r".+\.outp?", "output", read=False),
     _kind(r".+\.LOG", "log", read=False),
     _kind(r"[\w.-]+\.(BAND|DOSS|f25|cube|CUBE)", "data", read=False),
@@ -68,8 +68,12 @@ DOS_FILE = "DOSS.DAT"
 WAVEFUNCTION = "fort.9"
 """The wave function, which properties and later jobs read."""
 _FORT25 = ("fort.25", ".f25")
+FORT25_FILES = _FORT25
+"""Where properties writes bands, densities of states and maps in a plane."""
 BAND_FILES = (BAND_FILE, ".BAND", *_FORT25)
 """Files that hold bands, the best first: whole names, and endings that CRYSTAL's own scripts give."""
+TRANSPORT_FILES = tuple((f"{name}.DAT", f".{name}") for name in ("SIGMA", "SEEBECK", "KAPPA", "SIGMAS"))
+"""Files of transport coefficients, by quantity: where BOLTZTRA writes them, and how CRYSTAL's own scripts end their names."""
 DOS_FILES = (DOS_FILE, ".DOSS", *_FORT25)
 """The same for densities of states."""
 JOB_SCRIPT, JOB_LOG = "job.sh", "job.log"

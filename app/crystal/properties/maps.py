@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.crystal.constants import BOHR
 from app.crystal.properties.crgra import WIDTH, numbers_of, split_blocks
 
+_FLAT = 0.9999
 MAX_VALUES = 1_000_000
 MOST_MAPS = 40
 _NAMES = {
@@ -38,14 +40,35 @@ class PlaneMap:
     steps: tuple[float, float]
     cosine: float
     values: np.ndarray
+    whole: tuple[float, float] | None = None
+    """Of a thinner copy: how many values would reach to the corners, in its steps."""
+
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Å of each value in the plane: along B→C, and across it, from B.
+
+        Raises:
+            MapError: the corners are not where the steps lead.
+        """
+        a, b, c = self.corners
+        sides = float(np.linalg.norm(a - b)), float(np.linalg.norm(c - b))
+        spans = [step * (size - 1) for step, size in zip(self.steps, self.whole or self.values.shape, strict=True)]
+        if not np.allclose(sides, spans, rtol=0.02):
+            raise MapError("the corners of a map are not where its steps lead")
+        cosine = float((a - b) @ (c - b)) / (sides[0] * sides[1])
+        if abs(cosine) > _FLAT:
+            raise MapError("the corners of a map lie on a line")
+        from_b = sides[0] - self.steps[0] * np.arange(self.values.shape[0])[:, None]
+        along = self.steps[1] * np.arange(self.values.shape[1])[None, :]
+        sine = np.sqrt(1 - cosine**2)
+        return (along + from_b * cosine) * BOHR, np.broadcast_to(from_b * sine * BOHR, self.values.shape)
 
     def thinned(self, most: int) -> PlaneMap:
         """Every second, third … value along each direction, so that no more than `most` are left along it."""
         strides = [-(-(size - 1) // (most - 1)) if size > most else 1 for size in self.values.shape]
         steps = (self.steps[0] * strides[0], self.steps[1] * strides[1])
-        return PlaneMap(
-            self.name, self.unit, self.corners, steps, self.cosine, self.values[:: strides[0], :: strides[1]]
-        )  # fmt: skip
+        thin = self.values[:: strides[0], :: strides[1]]
+        whole = [(size - 1) / stride + 1 for size, stride in zip(self.whole or self.values.shape, strides, strict=True)]
+        return PlaneMap(self.name, self.unit, self.corners, steps, self.cosine, thin, (whole[0], whole[1]))
 
 
 def read_maps(text: str, deck: str = "") -> list[PlaneMap]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.crystal.constants import BOHR
 from app.crystal.properties.maps import MapError, read_maps
 from tests.support.corpus.analyses import plane_map
 from tests.support.corpus.figures import block
@@ -85,3 +88,27 @@ def test_any_map_is_read_back(rows: int, columns: int, chance: object) -> None:
     values = draw.normal(0, 10.0 ** draw.integers(-9, 9), (rows, columns))
     found = read_maps(plane_map(values.tolist(), CORNERS, (0.5, 0.25), -0.25))[0]
     assert np.allclose(found.values, values, rtol=1e-5, atol=0)
+
+
+def test_places_in_the_plane() -> None:
+    one = read_maps(plane_map(VALUES, CORNERS, (1.0, 1.0)))[0]
+    x, y = one.places()
+    # From A at the top down to B, and from B to C.
+    assert (x[2, 0], y[2, 0]) == (0.0, 0.0)
+    assert (x[2, 3], y[0, 0]) == (pytest.approx(3 * BOHR), pytest.approx(2 * BOHR))
+    skew = ((1.0, math.sqrt(3), 0.0), (0.0, 0.0, 0.0), (3.0, 0.0, 0.0))
+    x, y = read_maps(plane_map(VALUES, skew, (1.0, 1.0), 0.5))[0].places()
+    assert (x[0, 0], y[0, 0]) == (pytest.approx(BOHR), pytest.approx(math.sqrt(3) * BOHR))
+    # Of a thinner copy every value stays where it is.
+    values = np.arange(101 * 40, dtype=float).reshape(101, 40)
+    corners = ((0.0, 50.0, 0.0), (0.0, 0.0, 0.0), (9.75, 0.0, 0.0))
+    whole = read_maps(plane_map(values.tolist(), corners, (0.5, 0.25)))[0]
+    thin = whole.thinned(40)
+    assert np.allclose(thin.places()[0], whole.places()[0][::3])
+    assert np.allclose(thin.places()[1], whole.places()[1][::3])
+
+
+def test_corners_elsewhere_are_refused() -> None:
+    for corners, steps in ((CORNERS, (2.0, 1.0)), (((0.0, 2.0, 0.0), (0.0, 0.0, 0.0), (0.0, 3.0, 0.0)), (1.0, 1.0))):
+        with pytest.raises(MapError, match="corners"):
+            read_maps(plane_map(VALUES, corners, steps))[0].places()
