@@ -110,7 +110,10 @@ API: dict[str, Entry] = {
     "GET /api/v1/download": read("/api/v1/download?id={job}"),
     **{
         f"GET /api/v1/jobs/{{job_id}}/{name}": read(f"/api/v1/jobs/{{job}}/{name}", 404)
-        for name in ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state")
+        for name in (
+            "bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "maps", "transport",
+            "diffraction",
+        )
     },
     "GET /api/v1/jobs/{job_id}/convergence": read("/api/v1/jobs/{job}/convergence"),
     "GET /api/v1/jobs/{job_id}/modes/{mode}": read("/api/v1/jobs/{job}/modes/1", 404),

@@ -14,7 +14,8 @@ from app.errors import FieldError, InvalidInput
 from app.library.spectral import Electronic
 from app.services.context import Context
 from app.services.jobs.outputs import output_of, record_of
-from app.services.results import electronic, equations, vibrations
+from app.services.results import analyses, electronic, equations, vibrations
+from app.services.results.analyses import Analyses
 from app.services.results.equations import EquationOfState
 from app.services.results.vibrations import WIDTH, Vibrations, checked_width
 
@@ -59,6 +60,7 @@ class Figures:
     electronic: ElectronicFigure | None
     vibrations: Vibrations | None
     equation: EquationOfState | None
+    analyses: Analyses | None
     has_structure: bool
     structure_words: str
     cubes: list[str]
@@ -67,7 +69,7 @@ class Figures:
     @property
     def any(self) -> bool:
         """Whether there is anything to draw."""
-        return bool(self.electronic or self.vibrations or self.equation or self.has_structure)
+        return bool(self.electronic or self.vibrations or self.equation or self.analyses or self.has_structure)
 
 
 async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -> Figures:
@@ -86,7 +88,7 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         job,
         ElectronicFigure(found, chart) if found is not None and chart is not None else None,
         await vibrations.shown(context, job, modes, width, wanted.shape),
-        equations.shown(results), geometry is not None or output_of(context, job) is not None,
+        equations.shown(results), await analyses.shown(context, actor.user_id, record), geometry is not None or output_of(context, job) is not None,
         _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],
         sum(row.results.get("imaginary_modes") or 0 for row in results),
     )  # fmt: skip

@@ -92,7 +92,8 @@ async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
     job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
     found = await deck.of(f"/{job}/convergence")
     assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
-    for path in ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1"):
+    paths = ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1", "maps", "transport")
+    for path in (*paths, "diffraction"):
         answer = await deck.of(f"/{job}/{path}", 404)
         assert answer["hint"], path
     await deck.of("/nosuchjob/convergence", 404)
@@ -324,3 +325,45 @@ async def test_results_of_an_older_release_are_read_again(deck: Jobs) -> None:
         pass
     found = (await deck.of(f"/{job}"))["results"]
     assert (found["schema_version"], len(found["modes"])) == (SCHEMA_VERSION, 15)
+
+
+async def test_analyses_by_properties(deck: Jobs) -> None:
+    """Maps, transport coefficients, powder pattern and critical points: drawn, and as numbers."""
+    job = await deck.job("mgo-analyses/main.outp with=mgo-analyses")
+    maps = await deck.of(f"/{job}/maps")
+    assert [one["unit"] for one in maps] == ["a.u.", "a.u."]
+    assert len(maps[0]["values"]) == len(maps[0]["values"][0]) == 33
+    places = rows(await deck.of(f"/{job}/maps", number=2, format="csv"))
+    centre = next(row for row in places if abs(float(row["x_a"]) - 2.1167) < 1e-3 and abs(float(row["y_a"]) - 2.1167) < 1e-3)
+    assert float(centre["value"]) == 1.0
+    await deck.of(f"/{job}/maps", 404, number=3, format="csv")
+    sigma = await deck.of(f"/{job}/transport")
+    assert (sigma["unit"], sigma["temperatures_k"], len(sigma["potentials_ev"])) == ("1/Ohm/m", [300.0, 600.0], 41)
+    seebeck = rows(await deck.of(f"/{job}/transport", quantity="seebeck", format="csv"))
+    assert (len(seebeck), float(seebeck[0]["seebeck_zx"]), seebeck[0]["temperature_k"]) == (82, 10.0, "300.0")
+    await deck.of(f"/{job}/transport", 404, quantity="kappa")
+    pattern = await deck.of(f"/{job}/diffraction")
+    assert len(pattern["2theta_deg"]) == len(pattern["intensity_lp"]) == 241
+    assert len(rows(await deck.of(f"/{job}/diffraction", format="csv"))) == 241
+    found = (await deck.of(f"/{job}"))["results"]
+    assert [point["signature"] for point in found["critical_points"]] == [-1, 1, 3]
+    assert found["diffraction"]["strongest_angle"] == 43.0
+    page = await deck.page(f"/jobs/{job}/figures")
+    for words in ("Electrical conductivity", "Seebeck coefficient", "Powder pattern", "X-ray powder pattern", "T / K"):
+        assert words in page
+    assert page.count('class="above"') >= 10 and page.count('class="below"') >= 4
+    assert len(page) < 400_000
+    assert "Critical points of the density (3)" in await deck.page(f"/jobs/{job}")
+
+
+async def test_damaged_analyses_leave_the_other_figures(deck: Jobs) -> None:
+    job = await deck.job("mgo-scf/main.out with=mgo-analyses")
+    folder = deck.context.job_folder(job) / "files"
+    (folder / "SIGMA.DAT").write_text("# 0 Sigma in 1/Ohm/m\n# T(K) = 300 Npoints = 5\n 0.0 300.0 0.1 1.0\n")
+    (folder / "fort.25").write_text("-%-0MAPN   33   33 2.50000E-01 2.50000E-01 0.00000E+00\n")
+    page = await deck.page(f"/jobs/{job}/figures")
+    assert "SIGMA.DAT: its temperatures have different numbers of rows" in page
+    assert "fort.25: it contains no maps, or they are truncated" in page
+    assert "Seebeck coefficient" in page
+    await deck.of(f"/{job}/maps", 404)
+    await deck.of(f"/{job}/transport", 404)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support.corpus import frame
@@ -72,12 +72,13 @@ def wave_function(paper: Paper, read: Read) -> None:
 
 def properties(
     structure: Structure, state: State | None, work: str, program: str = "CRYSTAL17", read: Read | None = None,
-    before: Sequence[str] = (), method: str = "KOHN-SHAM",
+    before: Sequence[str] = (), method: str = "KOHN-SHAM", more: Callable[[Paper], None] | None = None,
 ) -> str:  # fmt: skip
     """An output of properties; `work` is BAND or DOSS, without a `state` nothing is computed anew.
 
     Args:
         before: lines between the start and the box of the title, as parallel programs print them.
+        more: prints further sections before the end.
     """
     paper = Paper()
     frame.banner(paper, program)
@@ -100,5 +101,7 @@ def properties(
     words = "BAND STRUCTURE" if work == "BAND" else "TOTAL AND PROJECTED DENSITY OF STATES - FOURIER LEGENDRE METHOD"
     paper.line(" " + "#" * 79, "", f" {words}", " FROM BAND    1 TO BAND   14", "", " " + "#" * 79)
     paper.stage(work, 0.2)
+    if more is not None:
+        more(paper)
     frame.ended(paper)
     return paper.text

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse, Response
 from app.domain.drawing.spectra import Shape
 from app.domain.drawing.tabular import as_csv
 from app.routes.deps import ActorDep, ContextDep
-from app.services.results import curves, electronic, equations, vibrations
+from app.services.results import analyses, curves, electronic, equations, vibrations
 from app.services.results import geometries as pictures
 from app.services.results import remedies as rerun
 
@@ -128,6 +128,32 @@ async def get_equation(
     if form == "csv":
         return _csv({"volume_a3": found.volumes, "energy_ha": found.energies}, f"{job_id}-eos")
     return {"job": job_id, "volumes": found.volumes, "energies": found.energies, "fit": found.fit}
+
+
+@router.get("/maps", response_model=None)
+async def get_maps(
+    context: ContextDep, actor: ActorDep, job_id: str, number: Annotated[int, Query(ge=1)] = 1, form: Format = "json"
+) -> Response:
+    """Maps in a plane with corners and steps in bohr; as CSV one of them, counted from 1, with places in Å."""
+    return _written(await analyses.maps(context, actor, job_id, number, form), f"{job_id}-map-{number}")
+
+
+@router.get("/transport", response_model=None)
+async def get_transport(
+    context: ContextDep, actor: ActorDep, job_id: str, quantity: analyses.Quantity = "sigma", form: Format = "json"
+) -> Response:
+    """A transport coefficient over temperature (K) and chemical potential (eV), in the unit of CRYSTAL's file."""
+    found = await analyses.transport(context, actor, job_id, quantity, form)
+    return _written(found, f"{job_id}-{quantity}")
+
+
+@router.get("/diffraction", response_model=None)
+async def get_diffraction(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """A powder pattern: 2θ in degrees; intensities bare, with Lorentz and polarisation factors, with thermal motion too."""
+    columns = await analyses.pattern(context, actor, job_id)
+    return _csv(columns, f"{job_id}-diffraction") if form == "csv" else {"job": job_id, **columns}
 
 
 @router.get("/remedies")

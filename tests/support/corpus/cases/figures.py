@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+from tests.support.corpus.analyses import Critical, critical_point, plane_map, powder_pattern, transport
 from tests.support.corpus.crystals import GRAPHENE, MGO, NACL
 from tests.support.corpus.electronic import MAGNESIA, ROCK_SALT, Path, Segment, cosines, density, honeycomb, window
 from tests.support.corpus.figures import band_blocks, band_file, dos_blocks, dos_file
 from tests.support.corpus.outputs import properties
+from tests.support.corpus.paper import Paper
 from tests.support.corpus.states import Conductor, Insulator
 
 MGO_PATH = Path(
@@ -93,7 +97,51 @@ def nacl_dos() -> str:
     return dos_file(energies, [[density(cosines(ROCK_SALT), energies, width=0.0015)]], NACL_FERMI, absolute=True)
 
 
+def analyses_output() -> str:
+    """Critical points of a bond, and a powder pattern of three reflections."""
+
+    def more(paper: Paper) -> None:
+        for number, (signature, place, density, laplacian) in enumerate(
+            ((-1, 0.25, 0.0412, 0.2875), (1, 0.375, 0.0125, 0.0625), (3, 0.5, 0.0031, 0.0156)), start=1
+        ):
+            position = (place * 7.96, 0.0, 0.0)
+            critical_point(paper, number, Critical(signature, position, (place, 0.0, 0.0), density, laplacian))
+        powder_pattern(paper, [(20 + n / 4, *_intensities(20 + n / 4)) for n in range(241)])
+
+    return properties(MGO, None, "ECHG", more=more)
+
+
+def _intensities(angle: float) -> tuple[float, float, float]:
+    bare = sum(
+        height * math.exp(-(((angle - at) / 0.5) ** 2)) for at, height in ((36.9, 12.0), (42.9, 100.0), (62.3, 55.0))
+    )
+    return bare, bare * 0.5, bare * 0.45
+
+
+def analyses_maps() -> str:
+    """A density and a potential in a plane, as ECHG and POTM leave them."""
+    corners = ((0.0, 8.0, 0.0), (0.0, 0.0, 0.0), (8.0, 0.0, 0.0))
+    places = [n * 0.25 for n in range(33)]
+    distances = [[math.hypot(x - 4, y - 4) for x in places] for y in reversed(places)]
+    density = [[round(4 * math.exp(-2 * d), 9) for d in row] for row in distances]
+    potential = [[round(math.cos(d), 9) for d in row] for row in distances]
+    return plane_map(density, corners, (0.25, 0.25)) + plane_map(potential, corners, (0.25, 0.25))
+
+
+def analyses_transport(unit: str, width: int) -> str:
+    potentials = window(-2.0, 2.0, 41)
+    tensors = [
+        [[round(scale * mu**2 + place, 6) for place in range(width)] for mu in potentials] for scale in (1.0, 2.0)
+    ]
+    return transport(unit, (300.0, 600.0), potentials, [tensors])
+
+
 FILES = {
+    "mgo-analyses/main.outp": analyses_output,
+    "mgo-analyses/main.d3": lambda: "ECHG\n0\nEND\nPOTM\n0 5\nEND\nEND\n",
+    "mgo-analyses/fort.25": analyses_maps,
+    "mgo-analyses/SIGMA.DAT": lambda: analyses_transport("1/Ohm/m", 6),
+    "mgo-analyses/SEEBECK.DAT": lambda: analyses_transport("V/K", 9),
     "mgo-bands/main.outp": lambda: properties(MGO, Insulator(10, -0.1520, 0.1014), "BAND"),
     "mgo-bands/main.BAND": lambda: band_file(MGO_PATH, [cosines(MAGNESIA)], MGO_FERMI),
     "mgo-dos/main.outp": lambda: properties(MGO, Insulator(10, -0.1520, 0.1014), "DOSS"),
