@@ -69,7 +69,7 @@ class Drawn:
     problems: list[str] = field(default_factory=list)
 
 
-def draw(source: Source) -> Drawn:
+def draw_analyses(source: Source) -> Drawn:
     """Read the files and draw them."""
     drawn = Drawn()
     if source.fort25 is not None:

@@ -16,7 +16,7 @@ from app.library.analyses import (
     MapFigure,
     Source,
     TransportFigure,
-    draw,
+    draw_analyses,
     map_as_csv,
     maps_as_json,
     transport_as_json,
@@ -55,7 +55,7 @@ async def shown(context: Context, user: int, record: Record) -> Analyses | None:
         spectrum = Spectrum([row[0] for row in rows], [row[2] for row in rows], [])
         chart = spectrum_chart(spectrum, "2θ / °", "intensity (Lorentz and polarisation) / a.u.")
     try:
-        drawn = await context.workers.run(user, draw, source, room=ROOM)
+        drawn = await context.workers.run(user, draw_analyses, source, room=ROOM)
     except WorkStopped as error:
         # One file that is too large must not take the other figures of the page away.
         return Analyses(pattern=chart, problems=[error.message])

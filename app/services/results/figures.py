@@ -88,7 +88,8 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         job,
         ElectronicFigure(found, chart) if found is not None and chart is not None else None,
         await vibrations.shown(context, job, modes, width, wanted.shape),
-        equations.shown(results), await analyses.shown(context, actor.user_id, record), geometry is not None or output_of(context, job) is not None,
+        equations.shown(results), await analyses.shown(context, actor.user_id, record),
+        geometry is not None or output_of(context, job) is not None,
         _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],
         sum(row.results.get("imaginary_modes") or 0 for row in results),
     )  # fmt: skip

@@ -51,6 +51,10 @@ TOLD: dict[str, dict[str, Any]] = {
     "mgo-bands/main.outp": COMPLETED | {
         "title": "Magnesia, invented", "gap_ev": 6.8954, "gap_kind": "direct", "k_mesh": [6, 6, 6], "scf": [],
     },
+    "mgo-analyses/main.outp": COMPLETED | {
+        "title": "Magnesia, invented", "energy_total": -274.0, "energy_kind": "wave function", "scf": [],
+        "diffraction": {"points": 241, "lowest_angle": 20.0, "highest_angle": 80.0, "strongest_angle": 43.0},
+    },
     "mgo-dos/main.outp": COMPLETED | {"title": "Magnesia, invented", "gap_ev": 6.8954, "scf": []},
     "mgo-opt/main.out": COMPLETED | MGO | {
         "energy_scf": -271.12345678912, "energy_total": -271.1570345679, "scf_cycles": 8, "gap_ev": 16.4321, "gap_kind": None,

@@ -101,11 +101,11 @@ def analyses_output() -> str:
     """Critical points of a bond, and a powder pattern of three reflections."""
 
     def more(paper: Paper) -> None:
-        for number, (signature, place, density, laplacian) in enumerate(
+        for number, (signature, place, rho, laplacian) in enumerate(
             ((-1, 0.25, 0.0412, 0.2875), (1, 0.375, 0.0125, 0.0625), (3, 0.5, 0.0031, 0.0156)), start=1
         ):
             position = (place * 7.96, 0.0, 0.0)
-            critical_point(paper, number, Critical(signature, position, (place, 0.0, 0.0), density, laplacian))
+            critical_point(paper, number, Critical(signature, position, (place, 0.0, 0.0), rho, laplacian))
         powder_pattern(paper, [(20 + n / 4, *_intensities(20 + n / 4)) for n in range(241)])
 
     return properties(MGO, None, "ECHG", more=more)
