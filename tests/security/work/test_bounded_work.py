@@ -399,7 +399,8 @@ FORBIDDEN = {
     "check_deck", "read_deck", "annotate", "write_deck", "read_structure", "from_results", "read_geometry", "crystal_of",
     "view_of", "read_basis_set", "read_basis", "draft", "read_metadata", "check_workflow", "difference", "step_by_step",
     "read_table", "same_basis", "basis_name", "form_of", "read_cube", "picture_of", "overlay", "read_dos", "draw_chart",
-    "read_maps", "read_transport", "draw_analyses", "maps_as_json", "map_as_csv", "transport_as_json", "transport_columns", "examine",
+    "read_maps", "read_transport", "draw_analyses", "maps_as_json", "map_as_csv", "transport_as_json", "transport_columns",
+    "examine",
 }  # fmt: skip
 """What only worker processes may call."""
 IN_PROCESSES = {"drafting.py", "evaluating.py", "workflow_fields.py", "tables.py", "template_files.py", "templates.py",
