@@ -232,7 +232,15 @@ def matrix(cursor: Cursor) -> Values:
         # EXTERNAL: the file knows the dimension; here the first line must tell.
         line = cursor.peek() or ""
         size = {1: 1, 2: 2, 4: 2, 3: 3, 9: 3}.get(len(_tokens(line)), 3)
-    return [cursor.numbers(size, "row of the expansion matrix", integer=True) for _ in range(size)]
+    return _rows(cursor, size, "row of the expansion matrix", integer=True)
+
+
+def _rows(cursor: Cursor, size: int, wanted: str, *, integer: bool) -> Values:
+    """A square matrix: a record for each row, or all of it on one line."""
+    if len(_tokens(cursor.peek() or "")) < size * size:
+        return [cursor.numbers(size, wanted, integer=integer) for _ in range(size)]
+    values = cursor.numbers(size * size, wanted, integer=integer)
+    return [values[start : start + size] for start in range(0, size * size, size)]
 
 
 def strain(cursor: Cursor) -> Values:
@@ -241,7 +249,7 @@ def strain(cursor: Cursor) -> Values:
     kind = cursor.numbers(1, "IDEF", integer=True)
     if size is None:
         size = min(max(len(_tokens(cursor.peek() or "")), 1), 3)
-    return [kind, *(cursor.numbers(size, "row of the strain") for _ in range(size))]
+    return [kind, *_rows(cursor, size, "row of the strain", integer=False)]
 
 
 def slab_cut(cursor: Cursor) -> Values:
@@ -275,6 +283,10 @@ def doss(cursor: Cursor) -> Values:
     head = cursor.row(7, "NPRO NPT INZB IFNB IPLO NPOL NPR")
     window = [cursor.numbers(2, "BMI BMA")] if int(head[2]) < 0 and int(head[3]) < 0 else []
     projections = [_projection(cursor, "a projection: N a1 … aN") for _ in range(_count(cursor, head[0]))]
+    if not projections:
+        # Executed: rows that the count does not announce are passed over.
+        for row in free(cursor):
+            cursor.unread[cursor.last] = row[0]
     return [head, *window, *projections]
 
 
@@ -330,6 +342,19 @@ def bounds(cursor: Cursor) -> Values:
     if len(values) not in (2, 4, 6):
         raise RecordError(cursor.last, f"needs two, four or six numbers, has {len(values)}")
     return [values]
+
+
+def reference(cursor: Cursor) -> Values:
+    """GEOM, BASE or GEBA with what they describe, up to and including END; without one of them nothing follows."""
+    line = cursor.peek()
+    if line is None or line.split()[0] not in ("GEOM", "BASE", "GEBA"):
+        return []
+    return [*until_end(cursor), ["END"]]
+
+
+def chosen(cursor: Cursor) -> Values:
+    """Which atoms, as a word; after it numbers that select them."""
+    return [[cursor.take("which atoms").split()[0]], *free(cursor)]
 
 
 def until_end(cursor: Cursor) -> Values:

@@ -257,19 +257,33 @@ class _Reader(BlockReader):
         ecp, core_charge = "", 0.0
         if number > 200:
             ecp = cursor.take("INPUT or the name of a pseudopotential").strip()
-            if ecp == "INPUT":
-                head = cursor.numbers(7, "ZNUC and six numbers of terms")
-                core_charge = number_of(head[0])
-                for _ in range(sum(int(number_of(part)) for part in head[1:])):
-                    cursor.numbers(3, "a term of the pseudopotential")
-            elif ecp not in ECP_NAMES:
-                raise RecordError(
-                    cursor.last, f"{ecp[:20]!r} is not a pseudopotential; use INPUT or {', '.join(ECP_NAMES)}"
-                )
+            if ecp.split()[0] in ("INPUT", "INPSOC"):
+                core_charge = self.pseudopotential(spin_orbit=ecp.startswith("INPSOC"))
+            elif ecp.split()[0] not in ECP_NAMES:
+                if ecp[:1].isdigit():
+                    raise RecordError(
+                        cursor.last, f"{ecp[:20]!r} is not a pseudopotential; use INPUT or {', '.join(ECP_NAMES)}"
+                    )
+                self.report(cursor.last, "warning", "basis set", f"the pseudopotential {ecp[:20]!r} is not known here")
         read = []
         for index in range(shells):
             read.append(self.shell(f"shell {index + 1} of {shells}: ITYB LAT NG CHE SCAL"))
         return ElementBasis(number, start, tuple(read), ecp, core_charge, cursor.last)
+
+    def pseudopotential(self, *, spin_orbit: bool) -> float:
+        """ZNUC and the numbers of terms (five up to CRYSTAL06, six since), then the terms; returns ZNUC.
+
+        How many records the spin–orbit terms take is not known here: all that are no shell are taken.
+        """
+        cursor = self.cursor
+        counts = 5 if len((cursor.peek() or "").replace(",", " ").split()) == 6 else 6
+        head = cursor.numbers(1 + counts, "ZNUC and the numbers of terms")
+        cursor.unread.pop(cursor.last, None)
+        for _ in range(sum(int(number_of(part)) for part in head[1:])):
+            cursor.numbers(3, "a term of the pseudopotential")
+        while spin_orbit and (line := cursor.peek()) is not None and len(line.split()) < 5 and not is_end(line):
+            cursor.take()
+        return number_of(head[0])
 
     def shell(self, wanted: str) -> Shell:
         cursor = self.cursor

@@ -39,6 +39,11 @@ def test_the_checker_knows_every_word_of_a_golden_deck(case: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_names_what_it_was_read_against(case: str) -> None:
+    assert CASES[case]["read_against"].split(maxsplit=1)[0].strip(":") in ("Executed", "Manual", "Composed", "As")
+
+
 def test_every_template_has_a_golden_deck() -> None:
     assert {case["template"] for case in CASES.values()} == {template.spec.id for template in LIBRARY.all()}
     assert LIBRARY.broken == []

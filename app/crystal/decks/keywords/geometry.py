@@ -11,8 +11,6 @@ from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
 from app.crystal.records import counted, flowing, free, integers, matrix, numbers, sequence, unsure, word
 
-until = records.until_end
-
 GEOMETRY: Table = {
     "OPTGEOM": K("Optimises the geometry.", opens="OPTGEOM"),
     "FREQCALC": K("Vibrational frequencies at Γ.", opens="FREQCALC"),
@@ -57,9 +55,9 @@ GEOMETRY: Table = {
     "PARAMPRT": K("Prints the dimensions of arrays."),
     "SYMMOPS": K("Prints the symmetry operators."),
     "MAKESAED": K("Prints the symmetry-allowed deformations."),
-    "USESAED": K("Deforms along symmetry-allowed directions.", until),
+    "USESAED": K("Deforms along symmetry-allowed directions.", free),
     "ELASTIC": K("Deforms the cell.", records.strain),
-    "ROTATE": K("Rotates a group of atoms.", integers(3)),
+    "ROTATE": K("Rotates a group of atoms.", free),
     "PRIMITIV": K("Gives the primitive cell.", sequence(numbers(3), numbers(3), numbers(3))),
     "NEIGHBOR": K("Shells of neighbours that are printed.", integers(1)),
     "NEIGHPRT": K("Shells of neighbours that are printed.", integers(1)),
@@ -70,12 +68,12 @@ GEOMETRY: Table = {
     "SETINF": K("Internal options.", flowing(2, "options")),
     "SETPRINT": K("Printing options.", flowing(2, "options")),
     "PRINTOUT": K("Prints the environment."),
-    "ANGLES": K("Prints bond angles.", until),
+    "ANGLES": K("Prints bond angles.", unsure),
     "NANOTUBE": K("Rolls a slab to a tube.", integers(2, "n1 n2")),
     "SWCNT": K("Rolls graphene to a tube.", integers(2, "n1 n2")),
-    "WULFF": K("Wulff polyhedron.", counted(4, "faces")),
-    "FIELD": K("Electric field along a periodic direction.", sequence(numbers(1), numbers(3), numbers(1), integers(1))),
-    "FIELDCON": K("Electric field along a non-periodic direction.", numbers(1)),
+    "WULFF": K("Wulff polyhedron.", free),
+    "FIELD": K("Electric field along a periodic direction.", free),
+    "FIELDCON": K("Electric field along a non-periodic direction.", free),
     "MOLEBSSE": K(
         "Counterpoise correction of molecules.",
         sequence(counted(4, "molecules: atom and cell"), numbers(2, "stars and distance")),

@@ -41,7 +41,7 @@ HAMILTONIAN: Table = {
     "ATOMSPIN": K("Spins at the start, per atom.", flowing(2, "labels and spins")),
     "SPINLOCK": K("Locks n(α) − n(β) for some cycles.", integers(2, "NSPIN NCYC")),
     "BETALOCK": K("Locks the number of β electrons.", integers(2)),
-    "FIXINDEX": K("Fixes the integral selection at a reference geometry.", records.until_end),
+    "FIXINDEX": K("Fixes the integral selection at a reference geometry.", records.reference),
     "GUESSP": K("Starts from the density matrix of fort.20."),
     "GUESSPAT": K("Starts from atomic densities."),
     "GUESSF": K("Starts from the Fock matrix of fort.20."),

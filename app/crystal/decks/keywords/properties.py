@@ -8,7 +8,7 @@ from __future__ import annotations
 from app.crystal import records
 from app.crystal.decks.keywords.keyword import Keyword as K
 from app.crystal.decks.keywords.keyword import Table
-from app.crystal.records import flowing, free, integers, newk, numbers, sequence, unsure, word
+from app.crystal.records import flowing, free, integers, newk, numbers, sequence, unsure
 
 until = records.until_end
 
@@ -87,8 +87,8 @@ PROPERTIES: Table = {
     "KNETOUT": K("Writes the net."),
     "SETINF": K("Internal options.", flowing(2, "options")),
     "SETPRINT": K("Printing options.", flowing(2, "options")),
-    "ISOTROPIC": K("Hyperfine coupling.", word("which atoms")),
-    "ANISOTRO": K("Hyperfine tensor.", word("which atoms")),
+    "ISOTROPIC": K("Hyperfine coupling.", records.chosen),
+    "ANISOTRO": K("Hyperfine tensor.", records.chosen),
     "MOSS": K("Mössbauer parameters."),
     "EMDL": K("Momentum density along lines.", unsure),
     "EMDP": K("Momentum density on planes.", unsure),
