@@ -336,12 +336,13 @@ def grid(tolerance: bool) -> Reader:
 
 def bounds(cursor: Cursor) -> Values:
     """Smallest, then largest values along the directions without a period: two, four or six numbers."""
-    values: list[str] = []
+    rows: Values = []
     while (line := cursor.peek()) is not None and _starts_numeric(line):
-        values += cursor.numbers(len(_tokens(line)), "smallest and largest values")
-    if len(values) not in (2, 4, 6):
-        raise RecordError(cursor.last, f"needs two, four or six numbers, has {len(values)}")
-    return [values]
+        rows.append(cursor.numbers(len(_tokens(line)), "smallest and largest values"))
+    count = sum(map(len, rows))
+    if count not in (2, 4, 6):
+        raise RecordError(cursor.last, f"needs two, four or six numbers, has {count}")
+    return rows
 
 
 def reference(cursor: Cursor) -> Values:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
-from app.crystal.decks.basis_sets import BasisError, BasisSet, read_basis_set
+from app.crystal.decks.basis_sets import BasisError, BasisSet
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
 from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
 from app.crystal.decks.orbitals import HEAVY, count_by_name, count_in
@@ -230,11 +230,7 @@ def _electrons_and_orbitals(
     facts = _basis(values, supplies, geometry.structure) if values.get("start", "scf") == "scf" else {}
     name = facts.get("basis_name") or ("" if facts.get("basis_lines") else supplies.basis)
     if lines := facts.get("basis_lines"):
-        try:
-            counted = count_in(read_basis_set(str(lines)), numbers)
-        except BasisError as error:
-            at = "basis_text" if values.get("basis_kind") == "explicit" else "basis_library"
-            raise Wrong(FieldError(at, str(error))) from error
+        counted = count_in(str(lines), numbers)
         return None if counted is None else (*counted, True)
     if not name and max(numbers) >= HEAVY:
         # A pseudopotential may stand for the core.

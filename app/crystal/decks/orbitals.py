@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.crystal.decks.basis_sets import BasisSet
 from app.crystal.decks.model import ElementBasis
 from app.crystal.decks.reading import read_basis
 from app.crystal.elements import minimal_basis_size
@@ -50,23 +49,20 @@ def count_by_name(numbers: Iterable[int], basis_name: str) -> tuple[int, int]:
     return electrons, sum(least_orbitals(z, basis_name) for z in atoms)
 
 
-def count_in(basis: BasisSet, numbers: Iterable[int]) -> tuple[int, int] | None:
-    """Electrons and orbitals of atoms with a basis set that is written out; None where a pseudopotential's core is not known.
+def count_in(text: str, numbers: Iterable[int]) -> tuple[int, int] | None:
+    """Electrons and orbitals of neutral atoms with a basis set that is written out.
 
-    Raises:
-        BasisError: the set does not cover an element.
+    None where the set cannot be read, lacks an element, or has a pseudopotential whose core is not known.
     """
-    electrons = orbitals = 0
-    sizes: dict[int, tuple[int, int] | None] = {}
-    for z in numbers:
-        if z not in sizes:
-            [element] = read_basis(basis.block_of(z))[0]
-            sizes[z] = _size(element)
-        size = sizes[z]
-        if size is None:
-            return None
-        electrons, orbitals = electrons + size[0], orbitals + size[1]
-    return electrons, orbitals
+    elements, findings = read_basis(text)
+    if any(finding.severity == "error" for finding in findings):
+        return None
+    sizes = {element.atomic_number: _size(element) for element in elements}
+    counted = [sizes.get(z) for z in numbers]
+    known = [size for size in counted if size is not None]
+    if len(known) < len(counted):
+        return None
+    return sum(electrons for electrons, _ in known), sum(orbitals for _, orbitals in known)
 
 
 def _size(element: ElementBasis) -> tuple[int, int] | None:

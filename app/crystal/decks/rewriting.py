@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from app.crystal.decks.basis_sets import rewrite_element
 from app.crystal.decks.blocks import is_unknown
@@ -16,8 +17,21 @@ from app.crystal.decks.model import Deck, Entry, Geometry
 from app.crystal.structures.bulk import number
 
 MAX_LINE = 80
-Record = tuple[int, str]
-"""The line of the deck from which a record comes (0: from none), and the record as it is written."""
+Comment = tuple[int, str]
+"""Its line, and itself."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as it is written."""
+
+    line: int
+    """Of the deck from which it comes; 0: from none."""
+    text: str
+    last: int = 0
+    """Line up to which what belongs to it stood in the deck; comments from there go before it."""
+
+
 _TITLED = {"BAND"}
 """Keywords whose first record is a title: CRYSTAL reads 80 characters of it, and a second line as the next record."""
 
@@ -42,23 +56,23 @@ def _records(deck: Deck) -> Iterator[Record]:
     if deck.role == "d3":
         yield from _entries("properties", deck.properties)
         if not _ended(deck.properties):
-            yield 0, "END"
+            yield Record(0, "END")
         return
-    yield 1, deck.title
+    yield Record(1, deck.title)
     yield from _geometry(deck)
     yield from _entries("geometry", deck.geometry.entries)
     if deck.basis_name:
         yield from _entries("basis set", deck.basis_entries)
     else:
-        yield 0, "END"
+        yield Record(0, "END")
         if not deck.basis:
             # TESTGEOM: nothing more is read.
             return
         yield from _basis(deck)
         yield from _entries("basis set", deck.basis_entries)
-        yield 0, "END"
+        yield Record(0, "END")
     yield from _entries("Hamiltonian", deck.hamiltonian)
-    yield 0, "END"
+    yield Record(0, "END")
 
 
 def _ended(entries: list[Entry]) -> bool:
@@ -69,7 +83,7 @@ def _ended(entries: list[Entry]) -> bool:
 # -- comments ------------------------------------------------------------------------------------------------------------
 
 
-def _comments(deck: Deck) -> list[Record]:
+def _comments(deck: Deck) -> list[Comment]:
     """Comments of the deck by line; a `#` in a title is part of the title."""
     titles = {1} if deck.role == "d12" else set()
     titles |= {entry.line + 1 for _, entry in deck.entries() if entry.name in _TITLED}
@@ -79,20 +93,18 @@ def _comments(deck: Deck) -> list[Record]:
     ]
 
 
-def _with_comments(comments: list[Record], records: Iterable[Record]) -> Iterator[str]:
+def _with_comments(comments: list[Comment], records: Iterable[Record]) -> Iterator[str]:
     """Each comment beside its record where the line holds both, else before the record that follows it."""
     waiting = list(reversed(comments))
     written = list(records)
-    for index, (line, text) in enumerate(written):
-        last = index == len(written) - 1
-        while waiting and (waiting[-1][0] < line or last):
+    for index, record in enumerate(written):
+        text, last = record.text, index == len(written) - 1
+        while waiting and (waiting[-1][0] < record.line or last):
             yield waiting.pop()[1]
-        if line and waiting and waiting[-1][0] == line:
-            _, comment = waiting.pop()
-            if len(f"{text} {comment}") <= MAX_LINE and line > 1:
-                yield f"{text} {comment}"
-                continue
-            yield comment
+        if waiting and waiting[-1][0] == record.line and len(f"{text} {waiting[-1][1]}") <= MAX_LINE:
+            text = f"{text} {waiting.pop()[1]}"
+        while waiting and waiting[-1][0] <= max(record.line, record.last):
+            yield waiting.pop()[1]
         yield text
 
 
@@ -107,13 +119,13 @@ def _geometry(deck: Deck) -> Iterator[Record]:
         records = list(crystal.records)
         atoms = len(geometry.atoms)
         lines = [geometry.line, 0, geometry.group_line, geometry.cell_line, *([0] * (len(records) - 4 - atoms))]
-        yield from zip([*lines, *geometry.atom_lines], records, strict=True)
+        yield from map(Record, [*lines, *geometry.atom_lines], records)
     else:
         yield from _head(geometry)
 
 
 def _head(geometry: Geometry) -> Iterator[Record]:
-    yield geometry.line, geometry.kind
+    yield Record(geometry.line, geometry.kind)
     if geometry.kind == "HELIX":
         raise CannotRewrite(f"line {geometry.line}: the records of HELIX are not known here")
     if geometry.group is None and not geometry.symbol:
@@ -121,40 +133,39 @@ def _head(geometry: Geometry) -> Iterator[Record]:
     by_symbol = bool(geometry.symbol) and not in_standard_setting(geometry.symbol, geometry.group)
     if geometry.kind == "CRYSTAL":
         # The symbol of a standard setting is written as the number of its group.
-        yield 0, " ".join(map(str, geometry.flags if by_symbol else (0, *geometry.flags[1:])))
-    yield geometry.group_line, geometry.symbol if by_symbol else str(geometry.group)
+        yield Record(0, " ".join(map(str, geometry.flags if by_symbol else (0, *geometry.flags[1:]))))
+    yield Record(geometry.group_line, geometry.symbol if by_symbol else str(geometry.group))
     if geometry.shift is not None:
-        yield 0, " ".join(map(str, geometry.shift))
+        yield Record(0, " ".join(map(str, geometry.shift)))
     if geometry.cell:
-        yield geometry.cell_line, " ".join(number(value) for value in geometry.cell)
-    yield 0, str(len(geometry.atoms))
+        yield Record(geometry.cell_line, " ".join(number(value) for value in geometry.cell))
+    yield Record(0, str(len(geometry.atoms)))
     for line, (z, x, y, w) in zip(geometry.atom_lines, geometry.atoms, strict=True):
-        yield line, f"{z} {number(x)} {number(y)} {number(w)}"
+        yield Record(line, f"{z} {number(x)} {number(y)} {number(w)}")
 
 
 def _basis(deck: Deck) -> Iterator[Record]:
     lines = [line.split("#", 1)[0] for line in deck.text.replace("\r", "").split("\n")]
     for element in deck.basis:
         kept = [index for index in range(element.line, element.last + 1) if lines[index - 1].strip()]
-        yield from zip(kept, rewrite_element(lines, element).split("\n"), strict=True)
-    yield 0, "99 0"
+        yield from map(Record, kept, rewrite_element(lines, element).split("\n"))
+    yield Record(0, "99 0")
 
 
 def _entries(block: str, entries: list[Entry]) -> Iterator[Record]:
     for entry in entries:
-        # Comments within a keyword's records go before it.
-        yield (entry.entries[0].line - 1 if entry.entries else entry.last), entry.name
+        yield Record(entry.line, entry.name, entry.entries[0].line - 1 if entry.entries else entry.last)
         for index, record in enumerate(entry.values):
             if entry.name in _TITLED and index == 0:
-                yield 0, record[0]
+                yield Record(0, record[0])
                 continue
             for line in textwrap.wrap(" ".join(record), MAX_LINE, break_on_hyphens=False) or [""]:
-                yield 0, line
+                yield Record(0, line)
         if entry.name in ("DOSS", "BAND") and not entry.values:
             raise CannotRewrite(f"line {entry.line}: {entry.name} has no records")
         keyword = TABLES[block][entry.name]
         if keyword.opens or (keyword.may_open and entry.entries):
             yield from _entries(keyword.opens or keyword.may_open, entry.entries)
-            yield 0, "END"
+            yield Record(0, "END")
         elif keyword.closes:
-            yield 0, "END"
+            yield Record(0, "END")

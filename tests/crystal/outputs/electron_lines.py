@@ -36,7 +36,9 @@ def counts(paper: Paper, numbers: Counts) -> None:
 
 def space_group(paper: Paper, symbol: str, operators: int, centre: bool = True) -> None:
     kind = "(CENTROSYMMETRIC)   " if centre else "(NONCENTROSYMMETRIC)"
-    paper.line(f" SPACE GROUP {kind:<25} :  {symbol:<16}", "", f" NUMBER OF SYMMETRY OPERATORS         :  {operators:3d}")
+    paper.line(
+        f" SPACE GROUP {kind:<25} :  {symbol:<16}", "", f" NUMBER OF SYMMETRY OPERATORS         :  {operators:3d}"
+    )
 
 
 def layer_group(paper: Paper, number: int, symbol: str, operators: int) -> None:
@@ -58,7 +60,9 @@ def pseudopotentials(paper: Paper, charges: dict[int, float]) -> None:
     """By atomic number, what is left of the charge of the nucleus."""
     paper.headed(" *** PSEUDOPOTENTIAL INFORMATION ***")
     for number, charge in charges.items():
-        paper.line("", f" ATOMIC NUMBER {number:3d}, NUCLEAR CHARGE {charge:6.3f}, GIVEN IN INPUT       PSEUDOPOTENTIAL")
+        paper.line(
+            "", f" ATOMIC NUMBER {number:3d}, NUCLEAR CHARGE {charge:6.3f}, GIVEN IN INPUT       PSEUDOPOTENTIAL"
+        )
         paper.line("   TYPE       EXPONENT      COEFF.    N      EXPONENT      COEFF.    N")
         paper.line("  W0 TMS     1.2345000   -2.3456000   0     6.7890000  -12.3400000   0", "")
 

@@ -197,7 +197,10 @@ def test_a_ghost_has_no_nucleus(
     numbers = [12 + n for n in range(len(charges))]
     charges = [-abs(charge) if place in places else charge for place, charge in enumerate(charges, 1)]
     charges[-1] = round(charges[-1] - sum(charges), 3)
-    owned = [(0 if place in places else z) - charge for place, (z, charge) in enumerate(zip(numbers, charges, strict=True), 1)]
+    owned = [
+        (0 if place in places else z) - charge
+        for place, (z, charge) in enumerate(zip(numbers, charges, strict=True), 1)
+    ]
     notes = Paper()
     electrons.ghosts(notes, [(place, numbers[place - 1]) for place in sorted(places)], listed)
     found = populated(cell(numbers), owned, notes, analysed, zeros).populations
@@ -207,7 +210,13 @@ def test_a_ghost_has_no_nucleus(
 
 
 @FEW
-@given(shares=moved, core=st.sampled_from([2, 10, 28, 46, 60]), told=st.booleans(), other=st.booleans(), many=st.integers(1, 2))
+@given(
+    shares=moved,
+    core=st.sampled_from([2, 10, 28, 46, 60]),
+    told=st.booleans(),
+    other=st.booleans(),
+    many=st.integers(1, 2),
+)
 def test_a_core_behind_a_pseudopotential_is_no_charge(
     shares: list[float], core: int, told: bool, other: bool, many: int
 ) -> None:
@@ -242,7 +251,12 @@ def test_dummy_atoms_and_charged_cells() -> None:
 
 
 @FEW
-@given(energy=energies, width=st.sampled_from([1e-4, 5e-4, 8e-3]), entropy=st.floats(0, 0.4), correction=st.none() | st.just(-0.05))
+@given(
+    energy=energies,
+    width=st.sampled_from([1e-4, 5e-4, 8e-3]),
+    entropy=st.floats(0, 0.4),
+    correction=st.none() | st.just(-0.05),
+)
 def test_energies_of_smeared_electrons_are_apart(
     energy: float, width: float, entropy: float, correction: float | None
 ) -> None:
@@ -271,7 +285,10 @@ def test_every_dispersion_is_one(name: str, kind: str) -> None:
     paper, scf = opened(MGO, DFT), point(Conductor(-0.1), -274.5)
     cycles(paper, MGO, scf)
     scf_end(paper, scf, DFT)
-    paper.line(f" {name} DISPERSION ENERGY (AU)      -1.2500000000000E-02", f" TOTAL ENERGY + {kind} (AU)  -2.7451250000000E+02")
+    paper.line(
+        f" {name} DISPERSION ENERGY (AU)      -1.2500000000000E-02",
+        f" TOTAL ENERGY + {kind} (AU)  -2.7451250000000E+02",
+    )
     frame.ended(paper)
     found = read_output(paper.text.encode())
     assert (found.energy_total, found.energy_kind, found.energy_dispersion) == (-274.5125, "DFT+DISP", -0.0125)
