@@ -50,7 +50,7 @@ END
 12 2
 # core
 1 0 3 2. 1. # 1s
-1 1 3 10. 1.
+1 1 3 8. 1.
 8 2
 1 0 3 2. 1.
 1 1 3 6. 1.
@@ -64,7 +64,7 @@ SHRINK # a mesh
 4 8
 # the end
 END
-""".replace("1 1 3 10.", "1 1 3 8.")
+"""
 
 
 def test_titles_and_comments_stay() -> None:
