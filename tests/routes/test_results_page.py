@@ -138,6 +138,46 @@ def test_fields_charges_and_longitudinal_modes_are_tables() -> None:
     assert "Response at 2.5 eV" in words(html) and "Response at 0 eV" not in words(html)
 
 
+def test_constants_of_a_slab_are_shown_per_cell_and_by_area() -> None:
+    matrix = [[4.0, 0.5, 0.0], [0.5, 4.0, 0.0], [0.0, 0.0, 1.75]]
+    elasticity = {"constants": matrix, "unit": "hartree", "per_size": matrix, "per_size_unit": "N/m"}
+    html = shown(("a.out", {"elasticity": elasticity}))
+    assert [cells(html)[0], cells(html)[4]] == [["Ha/cell", "xx", "yy", "xy"], ["N/m", "xx", "yy", "xy"]]
+    assert "GPa" not in words(html)
+
+
+def test_an_enthalpy_stands_beside_the_energy_with_its_doubt() -> None:
+    load = {"kind": "pressure", "pressure_gpa": 50.0, "work": 0.2, "energy_uncertainty": 0.0005}
+    text = words(shown(("a.out", {"energy_total": -100.0, "enthalpy": -99.8, "external": load})))
+    assert "Total energy -100.00000000 Ha" in text and "Enthalpy -99.80000000 Ha" in text
+    assert "External pressure 50.0000 GPa" in text and "± 5e-04 Ha" in text
+    exact = words(shown(("a.out", {"enthalpy": -99.8, "external": load | {"energy_uncertainty": None}})))
+    assert "±" not in exact
+
+
+def test_stress_and_forces_name_their_geometry() -> None:
+    stress = {"tensor": [[-1e-3, 0, 0], [0, -1e-3, 0], [0, 0, -1e-3]], "pressure_gpa": 29.4, "point": 1, "of_last_geometry": False}
+    forces = {"atoms": [[0.0, 0.0, 0.25]], "point": 4, "of_last_geometry": True}
+    text = words(shown(("a.out", {"stress": stress, "forces": forces})))
+    assert "Stress of point 1, 29.400 GPa" in text and "Forces of the last geometry" in text
+
+
+def test_several_volumes_their_fits_and_tables_are_shown() -> None:
+    fits = [{"form": "VINET 1987", "volume": 19.0, "energy": -271.5, "bulk_modulus": 160.0, "derivative": None}]
+    tables = [{"title": "THERMAL PROPERTIES", "order": 3, "pressure_gpa": 5.0, "columns": ["T(K)", "V(A^3)"],
+               "rows": [[100.0, 19.25], [300.0, None]]}]  # fmt: skip
+    results = {
+        "energy_volume": {"fits": fits}, "thermal_tables": tables, "volumes": [{"volume": 19.0, "energy": -271.25}],
+        "thermodynamics": [{"temperature": 300.0, "pressure": 0.1, "gibbs_energy": -1.0, "volume": 27.5}],
+    }  # fmt: skip
+    html = shown(("a.out", results))
+    assert ["VINET 1987", "19.0000", "-271.50000000", "160.00"] in cells(html)
+    assert ["19.000000", "-271.25000000"] in cells(html)
+    assert ["T(K)", "V(A^3)"] in cells(html) and ["300", "–"] in cells(html)
+    assert "Thermal properties at 5.0 GPa, polynomials of order 3" in words(html)
+    assert cells(html)[1][0] == "27.5000"
+
+
 def test_one_warning_is_not_called_warnings() -> None:
     assert "1 warning " in words(shown(("a.out", {"warnings": ["WARNING **** SYMM"]})))
     assert "2 warnings" in words(shown(("a.out", {"warnings": ["a", "b"]})))

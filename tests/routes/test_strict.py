@@ -25,6 +25,8 @@ CASES = {
     "graphene-phonons": ("figure-vibrations",),
     "quartz-freq": ("figure-vibrations", "figure-structure"),
     "mgo-volumes": ("figure-eos",),
+    "mgo-quasi-harmonic": ("figure-thermal", "figure-vibrations"),
+    "mgo-pressure": ("figure-structure",),
     "mgo-opt": ("figure-structure",),
     "mgo-elastic": (),
     "elastic-failed": (),

@@ -61,6 +61,8 @@ class Witness:
     plain: bool = True
     """One geometry after another and nothing else: no volumes, strains or displacements, no external pressure."""
     several_volumes: bool = False
+    stress_digit: float = 0.0
+    """What one unit of the last printed digit of `stress` is."""
     stress: float | None = None
     """Hartree that an external pressure adds to the energies of an optimisation: those are enthalpies."""
     _tail: bytes = b""
@@ -96,6 +98,9 @@ class Witness:
             self.several_volumes |= group == _SORTED
             if group == _STRESS:
                 self.stress = float(text.replace(b"D", b"E"))
+                # Three digits are printed; the reader may know the pressure itself, and with it more of them.
+                mantissa, _, exponent = text.replace(b"D", b"E").partition(b"E")
+                self.stress_digit = 10.0 ** (int(exponent or b"0") - len(mantissa.partition(b".")[2]))
 
     def disagreements(self, results: Results) -> list[Disagreement]:
         """Where the reader tells something else."""
@@ -124,7 +129,9 @@ class Witness:
             enthalpy = self.last.get(_OPTIMIZED)
             if self.stress and enthalpy is not None and abs(energy - enthalpy) < _SAME:
                 return False
-            accepted = [*accepted, *(one - self.stress for one in accepted)]
+            doubt = self.stress_digit / 2 + _SAME
+            if any(abs(energy - one + self.stress) < doubt for one in accepted):
+                return True
         return any(abs(energy - one) < _SAME for one in accepted)
 
     def _gap(self, results: Results) -> Disagreement | None:

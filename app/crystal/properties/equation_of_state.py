@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,3 +45,16 @@ def fit_eos(volumes: Sequence[float | None], energies: Sequence[float | None]) -
         "bulk_modulus": float(modulus / GPa),
         "linear": float(volume) ** (1 / 3),
     }
+
+
+def birch_murnaghan(volume: float, fit: Mapping[str, Any]) -> float:
+    """Energy in hartree at a volume in Å³, by the third-order equation (F. Birch, Phys. Rev. 71, 809 (1947)).
+
+    Args:
+        fit: `volume` (Å³), `energy` (hartree), `bulk_modulus` (GPa) and `derivative`.
+    """
+    strain: float = (fit["volume"] / volume) ** (2 / 3)
+    scale: float = 9 / 16 * fit["volume"] * fit["bulk_modulus"] * GPa / HARTREE_EV
+    shape = (strain - 1) ** 3 * fit["derivative"] + (strain - 1) ** 2 * (6 - 4 * strain)
+    energy: float = fit["energy"] + scale * shape
+    return energy

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.crystal.properties.equation_of_state import fit_eos
+from app.crystal.properties.equation_of_state import birch_murnaghan, fit_eos
 from app.db.repositories import jobs
 from app.db.tables import JobResult
 from app.domain.drawing.charts import Chart, line_chart
@@ -14,6 +14,9 @@ from app.domain.people.permissions import Actor
 from app.errors import NotFound
 from app.services.context import Context
 from app.services.jobs.outputs import job_of
+
+STEPS = 60
+"""Parts of a drawn curve."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class EquationOfState:
     energies: list[float]
     fit: dict[str, float]
     problem: str = ""
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    """The program's own, by `form`."""
 
     def chart(self) -> Chart | None:
         """Energy over volume; None where there is nothing to draw."""
@@ -31,7 +36,18 @@ class EquationOfState:
             (volume, energy, f"{volume:.3f} Å³: {energy:.8f} Ha")
             for volume, energy in sorted(zip(self.volumes, self.energies, strict=True))
         ]
-        return line_chart([("computed", points)], "volume / Å³", "energy / Ha")
+        return line_chart([("computed", points), *self._curve()], "volume / Å³", "energy / Ha")
+
+    def _curve(self) -> list[tuple[str, list[tuple[float, float, str]]]]:
+        """The program's fit by Birch and Murnaghan, over the volumes that were computed."""
+        fit = next(
+            (fit for fit in self.fits if fit["form"].startswith("BIRCH") and fit["derivative"] is not None), None
+        )
+        if fit is None or fit["volume"] <= 0:
+            return []
+        low, high = min(self.volumes), max(self.volumes)
+        volumes = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
+        return [("fit by CRYSTAL", [(volume, birch_murnaghan(volume, fit), f"{volume:.3f} Å³") for volume in volumes])]
 
 
 async def equation_of_state(context: Context, actor: Actor, job_id: str) -> EquationOfState:
@@ -54,7 +70,8 @@ def shown(results: Sequence[JobResult]) -> EquationOfState | None:
     )
     if not given or not given["volumes"]:
         return None
+    volumes, energies, fits = given["volumes"], given["energies"], given.get("fits") or []
     try:
-        return EquationOfState(given["volumes"], given["energies"], fit_eos(given["volumes"], given["energies"]))
+        return EquationOfState(volumes, energies, fit_eos(volumes, energies), fits=fits)
     except ValueError as error:
-        return EquationOfState(given["volumes"], given["energies"], {}, str(error))
+        return EquationOfState(volumes, energies, {}, str(error), fits)

@@ -8,7 +8,9 @@ from typing import Any
 from app.crystal.files import CUBE_FILES
 from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
+from app.domain.drawing.charts import Chart
 from app.domain.drawing.spectra import Shape
+from app.domain.drawing.thermal import thermal_charts
 from app.domain.people.permissions import Actor
 from app.errors import FieldError, InvalidInput
 from app.library.spectral import Electronic
@@ -60,6 +62,8 @@ class Figures:
     electronic: ElectronicFigure | None
     vibrations: Vibrations | None
     equation: EquationOfState | None
+    thermal: list[tuple[str, Chart]]
+    """Of the quasi-harmonic approximation, by title."""
     analyses: Analyses | None
     has_structure: bool
     structure_words: str
@@ -69,7 +73,8 @@ class Figures:
     @property
     def any(self) -> bool:
         """Whether there is anything to draw."""
-        return bool(self.electronic or self.vibrations or self.equation or self.analyses or self.has_structure)
+        drawn = self.electronic or self.vibrations or self.equation or self.thermal or self.analyses
+        return bool(drawn or self.has_structure)
 
 
 async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -> Figures:
@@ -83,12 +88,13 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
     found = await electronic.of_record(context, actor, record)
     chart = await electronic.chart(context, actor.user_id, found, window) if found is not None else None
     modes: list[dict[str, Any]] = next((row.results["modes"] for row in results if row.results.get("modes")), [])
+    tables = [table for row in results for table in row.results.get("thermal_tables") or []]
     geometry = next((one for row in results if (one := row.results.get("geometry"))), None)
     return Figures(
         job,
         ElectronicFigure(found, chart) if found is not None and chart is not None else None,
         await vibrations.shown(context, job, modes, width, wanted.shape),
-        equations.shown(results), await analyses.shown(context, actor.user_id, record),
+        equations.shown(results), thermal_charts(tables), await analyses.shown(context, actor.user_id, record),
         geometry is not None or output_of(context, job) is not None,
         _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],
         sum(row.results.get("imaginary_modes") or 0 for row in results),

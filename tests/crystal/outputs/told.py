@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import pytest
+
 from app.crystal.outputs.reader import OutputReader
 
 CONVERGED, TOO_MANY = "CONVERGENCE ON ENERGY", "TOO MANY CYCLES"
@@ -25,6 +27,7 @@ RHF = {
     "hamiltonian": "HF", "energy_kind": "HF", "energy_scf": -271.1234567891, "energy_total": -271.1234567891, "scf_cycles": 7,
     "scf_converged": True, "gap_ev": 12.4027, "gap_kind": "indirect", "scf": [(None, 8, CONVERGED)], "tolerance": 1e-7,
 }  # fmt: skip
+THERMAL = ["T(K)", "V(A^3)", "BM(GPa)", "ALPHA(10^-6/K)"]
 BIRCH_MURNAGHAN = {
     "form": "BIRCH-MURNAGHAN 1947", "volume": 19.0601, "energy": -271.12346222, "bulk_modulus": 162.5, "derivative": 4.02,
 }  # fmt: skip
@@ -106,6 +109,49 @@ TOLD: dict[str, dict[str, Any]] = {
                 },
             ],
         },
+    },
+    "mgo-pressure/main.out": COMPLETED | {
+        "energy_total": pytest.approx(-271.1276567891, abs=2e-8), "enthalpy": pytest.approx(-270.9139222766, abs=1e-10),
+        "optimization.energy": pytest.approx(-271.1276567891, abs=2e-8),
+        "optimization.enthalpy": pytest.approx(-270.9139222766, abs=1e-10),
+        "external": {
+            "kind": "pressure", "pressure_gpa": pytest.approx(50.01572668), "energy_uncertainty": None,
+            "work": pytest.approx(0.2137345125, abs=2e-8),
+        },
+        "stress": {
+            "tensor": [[-0.00125 if i == j else 0.0 for j in range(3)] for i in range(3)], "pressure_gpa": 36.78,
+            "enthalpy": pytest.approx(-270.9634567891),
+            "cell_gradient": [[0.0 if i == j else 0.0021 for j in range(3)] for i in range(3)], "point": 1,
+            "of_last_geometry": False,
+        },
+        "forces": {"atoms": [[0.0, 0.0, 0.0015], [0.0, 0.0, -0.0015]], "point": 1, "of_last_geometry": False},
+        "geometry.volume": 18.630698,
+    },
+    "mgo-quasi-harmonic/main.out": COMPLETED | {
+        "energy_total": pytest.approx(-271.1239567891), "geometry.volume": pytest.approx(19.343531, abs=2e-6),
+        "frequencies_cm1": [[1, 3, 0.0], [4, 6, 410.0]], "zero_point_energy": 0.0054,
+        "optimization.energy": pytest.approx(-271.1239567891), "optimization.converged": True,
+        "volumes": [
+            {"volume": 19.056256, "energy": -271.1234567891, "frequencies_cm1": None},
+            {"volume": 18.490266, "energy": pytest.approx(-271.1219567891), "frequencies_cm1": [[1, 3, 0.0], [4, 6, 420.0]]},
+            {"volume": 19.343531, "energy": pytest.approx(-271.1239567891), "frequencies_cm1": [[1, 3, 0.0], [4, 6, 410.0]]},
+            {"volume": 19.63368, "energy": pytest.approx(-271.1209567891), "frequencies_cm1": [[1, 3, 0.0], [4, 6, 400.0]]},
+        ],
+        "thermal_tables": [
+            {
+                "title": "THERMAL PROPERTIES FROM HELMHOLTZ FREE ENERGY", "order": 3, "pressure_gpa": None, "columns": THERMAL,
+                "rows": [[100.0, 19.3125, 158.5, 10.25], [300.0, 19.375, None, 30.5]],
+            },
+            {
+                "title": "THERMAL PROPERTIES FROM HELMHOLTZ FREE ENERGY", "order": None, "pressure_gpa": 5.0, "columns": THERMAL,
+                "rows": [[100.0, 18.75, 178.5, 9.25], [300.0, 18.8125, 170.25, 27.5]],
+            },
+        ],
+    },
+    "graphene-elastic/main.out": COMPLETED | SHEET | {
+        "energy_total": -76.0123456789,
+        "elasticity.constants": [[4.375, 0.75, 0.0], [0.75, 4.375, 0.0], [0.0, 0.0, 1.875]], "elasticity.unit": "hartree",
+        "elasticity.per_size_unit": "N/m",
     },
     "mgo-tolinteg/main.out": MGO | {
         "verdict": "failed", "diagnosis_code": "tolinteg", "aborted": True, "normal_end": False, "scf": [],
@@ -259,6 +305,7 @@ def facts(reader: OutputReader) -> dict[str, Any]:
         **results,
         **{f"geometry.{name}": value for name, value in geometry.items()},
         **{f"optimization.{name}": value for name, value in optimization.items()},
+        **{f"elasticity.{name}": value for name, value in (results["elasticity"] or {}).items()},
         "geometry.count": len(geometry.get("atoms", ())),
         "scf": [(run.point, len(run.cycles), run.ended) for run in series.scf],
         "points": len(series.points), "frames": len(series.frames), "phonons": len(series.phonons),

@@ -10,7 +10,7 @@ import pytest
 
 from app.crystal.decks.remedies import apply
 from app.crystal.properties.bands import BandError, read_bands
-from app.crystal.properties.equation_of_state import fit_eos
+from app.crystal.properties.equation_of_state import birch_murnaghan, fit_eos
 from app.crystal.properties.surfaces import aligned_edge, heaviest, surface_energy
 from app.library.templates import TemplateLibrary
 from tests.support.corpus import CORPUS
@@ -84,6 +84,8 @@ def test_the_minimum_of_a_parabola_and_nothing_else() -> None:
     assert found["volume"] == pytest.approx(v0, rel=1e-6)
     assert found["energy"] == pytest.approx(e0, abs=1e-8)
     assert found["bulk_modulus"] == pytest.approx(b0, rel=1e-5)
+    known = {"volume": v0, "energy": e0, "bulk_modulus": b0, "derivative": 4.0}
+    assert [birch_murnaghan(v, known) for v in volumes] == pytest.approx([energy(v) for v in volumes], abs=1e-8)
     with pytest.raises(ValueError, match="at least five"):
         fit_eos([1, 2, 3], [1, 2, 3])
     with pytest.raises(ValueError, match="minimum"):

@@ -18,5 +18,6 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     "stress_pressure": ("PRESSURE IN GIGAPASCAL", rf"^ *PRESSURE IN GIGAPASCAL: *(?P<gpa>{NUMBER})"),
     "stress_enthalpy": ("ENTHALPY:", rf"^ *ENTHALPY: *(?P<enthalpy>{NUMBER})"),
     "cell_gradient": ("GRADIENT WITH RESPECT TO THE CELL", r"GRADIENT WITH RESPECT TO THE CELL PARAMETER"),
-    "forces": ("CARTESIAN FORCES IN", r"^ *CARTESIAN FORCES IN HARTREE/BOHR"),
+    # CRYSTAL06 prints no unit.
+    "forces": ("CARTESIAN FORCES ", r"^ *CARTESIAN FORCES (?:IN HARTREE/BOHR )?\(ANALYTICAL\)"),
 }

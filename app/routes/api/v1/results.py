@@ -123,11 +123,11 @@ async def get_cube(context: ContextDep, actor: ActorDep, job_id: str, name: str)
 async def get_equation(
     context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
 ) -> dict[str, Any] | Response:
-    """Energy over volume with the Birch–Murnaghan fit. Å³, hartree, GPa."""
+    """Energy over volume with our Birch–Murnaghan fit, and `fits` of the program. Å³, hartree, GPa."""
     found = await equations.equation_of_state(context, actor, job_id)
     if form == "csv":
         return _csv({"volume_a3": found.volumes, "energy_ha": found.energies}, f"{job_id}-eos")
-    return {"job": job_id, "volumes": found.volumes, "energies": found.energies, "fit": found.fit}
+    return {"job": job_id, "volumes": found.volumes, "energies": found.energies, "fit": found.fit, "fits": found.fits}
 
 
 @router.get("/maps", response_model=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.support.corpus.cases import energies, failures, figures, optimizations, vibrations
+from tests.support.corpus.cases import energies, failures, figures, optimizations, vibrations, volumes
 
 WRITERS: dict[str, Callable[[], str]] = (
-    energies.FILES | optimizations.FILES | vibrations.FILES | figures.FILES | failures.FILES
+    energies.FILES | optimizations.FILES | vibrations.FILES | volumes.FILES | figures.FILES | failures.FILES
 )
 """Path below the corpus → what writes the file."""
 
