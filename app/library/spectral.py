@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from app.crystal.constants import HARTREE_EV
 from app.crystal.files import is_fort25
-from app.crystal.properties.bands import BandError, Bands, read_bands
+from app.crystal.properties.bands import BandError, Bands, filled_bands, read_bands
 from app.crystal.properties.crgra import read_stretches
 from app.crystal.properties.dos import Dos, DosError, projection_names, read_dos
 from app.crystal.properties.fort25 import latest_bands, latest_dos
@@ -22,6 +22,21 @@ from app.library.kept import open_regular
 
 MOST_POINTS = 400
 """Points of one line where several jobs are drawn."""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What the outputs of a job tell of its electrons, by which bands are filled: see `filled_bands`."""
+
+    electrons: int | None = None
+    unpaired: float | None = None
+    first_band: int | None = None
+    conducting: bool | None = None
+    """On the k-point mesh of the calculation."""
+
+    def of(self, bands: Bands) -> list[int]:
+        """Bands that are filled, by spin."""
+        return filled_bands(self.electrons, self.unpaired, self.first_band, len(bands.energies))
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,12 @@ class Electronic:
     """Of the projections; the last is the total."""
     dos_job: str = ""
     problems: list[str] = field(default_factory=list)
+    electrons: Filling = field(default_factory=Filling)
 
     @property
     def words(self) -> str:
         """The picture in a sentence."""
-        parts = [_band_words(self.bands)] if self.bands is not None else []
+        parts = [_band_words(self.bands, self.electrons)] if self.bands is not None else []
         if self.dos is not None:
             parts.append(
                 f"density of states with {', '.join(self.names)}"
@@ -127,6 +143,7 @@ class Source:
     dos_file: Path | None = None
     fort25: Path | None = None
     symbols: Mapping[int, str] = field(default_factory=dict)
+    electrons: Filling = field(default_factory=Filling)
 
 
 def read(source: Source) -> Electronic:
@@ -149,6 +166,7 @@ def read(source: Source) -> Electronic:
         dos,
         _names(dos, projection_names(source.deck, source.symbols)) if dos is not None else [],
         problems=problems,
+        electrons=source.electrons,
     )
 
 
@@ -240,12 +258,18 @@ def _dos_lines(dos: Dos, names: Sequence[str], shift: float) -> list[DosLine]:
     ]
 
 
-def _band_words(bands: Bands) -> str:
-    summary = bands.summary()
-    if summary.valence_top is None or summary.conduction_bottom is None:
-        gap = "the bands cross the Fermi energy" if summary.count > 1 else ""
-    else:
+def _band_words(bands: Bands, filling: Filling) -> str:
+    """Gap or none, along the path; the mesh of the calculation may know of band edges elsewhere."""
+    filled = filling.of(bands)
+    summary = bands.summary(filled)
+    if summary.valence_top is not None and summary.conduction_bottom is not None:
         gap = f"gap along the path {(summary.conduction_bottom - summary.valence_top) * HARTREE_EV:.3f} eV"
+        if filling.conducting:
+            gap += ", yet on the k-point mesh of the calculation the state is conducting"
+    elif summary.filled and 0 < summary.filled[0] < summary.count:
+        gap = "filled and empty bands touch or overlap along the path"
+    else:
+        gap = "the bands cross the Fermi energy" if summary.count > 1 and not summary.filled else ""
     spins = ", two spins" if summary.spins == 2 else ""
     return f"{summary.count} bands{spins} at {summary.points} points; {gap}".rstrip("; ")
 

@@ -33,6 +33,7 @@ _WORDS = {
     "early": "Too early to tell.",
     "converged": "Converged.",
     "ended": "Ended without converging.",
+    "stopped": "Stopped before it converged.",
     "converging": "Converging: about {left} more {steps}.",
     "slow": "Converging slowly: about {left} more {steps}{allowed}.",
     "oscillating": "Oscillating: the change keeps alternating in sign and does not shrink.",
@@ -57,13 +58,15 @@ class Hint:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def judge_scf(run: ScfRun | None, tolerance: float | None, max_cycles: int | None) -> Hint:
-    """An SCF, by the changes of its energy in hartree."""
+def judge_scf(run: ScfRun | None, tolerance: float | None, max_cycles: int | None, *, running: bool = True) -> Hint:
+    """An SCF, by the changes of its energy in hartree. Of one that no longer runs nothing is expected."""
     if run is None or not run.cycles:
         return Hint("early", _WORDS["early"])
     if run.converged is not None:
         kind = "converged" if run.converged else "ended"
         return Hint(kind, _WORDS[kind], evidence={"cycle": run.cycles[-1], "change": _last(run.deltas)})
+    if not running:
+        return Hint("stopped", _WORDS["stopped"], evidence={"cycle": run.cycles[-1], "change": _last(run.deltas)})
     left = max_cycles - run.cycles[-1] if max_cycles else None
     # What the first two cycles change says how good the guess was.
     return _judge(
@@ -71,11 +74,16 @@ def judge_scf(run: ScfRun | None, tolerance: float | None, max_cycles: int | Non
     )
 
 
-def judge_optimization(points: Sequence[OptimizationPoint], converged: bool | None) -> Hint:
-    """An optimisation, by the RMS gradient of its points in Ha/bohr; their energies tell of oscillation."""
+def judge_optimization(points: Sequence[OptimizationPoint], converged: bool | None, *, running: bool = True) -> Hint:
+    """An optimisation, by the RMS gradient of its points in Ha/bohr; their energies tell of oscillation.
+
+    It has converged when the program says so: which criteria count is its own affair.
+    """
     if converged is not None:
         kind = "converged" if converged else "ended"
         return Hint(kind, _WORDS[kind], evidence={"point": points[-1].number if points else 0})
+    if not running:
+        return Hint("stopped", _WORDS["stopped"], evidence={"point": points[-1].number if points else 0})
     known = [point for point in points if "rms_gradient" in point.criteria]
     if not known:
         return Hint("early", _WORDS["early"])

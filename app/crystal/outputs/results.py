@@ -66,6 +66,8 @@ class Results:
     gap_kind: str | None = None
     gap_spin_ev: dict[str, float] | None = None
     gap_spin_kind: dict[str, str] | None = None
+    conducting: bool | None = None
+    """On the k-point mesh of the last SCF, or of NEWK."""
     fermi_energy: float | None = None
     fermi_energy_doubt: str | None = None
     """Why it is not told although the output prints one."""
@@ -94,6 +96,8 @@ class Results:
     critical_points: list[CriticalPoint] | None = None
     diffraction: Diffraction | None = None
     bands: BandSummary | None = None
+    band_numbers: list[int] | None = None
+    """First and last band that BAND computed."""
     wall_time_s: float | None = None
     """Of all programs of the run that the output tells of: crystal, and properties after it."""
     program_times_s: list[float] = field(default_factory=list)

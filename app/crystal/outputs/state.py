@@ -106,6 +106,12 @@ class State:
             known[spin] = (size, before[1] if before and abs(before[0] - size) < 5e-4 else kind)
         return known
 
+    def conducts(self) -> bool | None:
+        """Whether the state is conducting; None: not told, or locked by a level shifter."""
+        if self.locked or not (self.edges or self.gaps or self.final or self.fermi is not None):
+            return None
+        return self.fermi is not None and not self.final
+
     def fermi_energy(self) -> tuple[float | None, str | None]:
         """Hartree, or why it is not known: of a metal, else the top of the valence bands."""
         if not self.edges and self.fermi is None:

@@ -7,6 +7,7 @@ calculation the second spin follows as a block of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ _FERMI = re.compile(r"#\s*EFERMI \(HARTREE\)\s+(\S+)")
 MAX_NUMBERS = 5_000_000
 OCCUPIED = 1e-5
 """Hartree above the Fermi energy up to which a level counts as occupied: BAND.DAT has five digits."""
+
+_WHOLE = 0.01
+"""Electrons: a difference of spins that is farther from a whole number belongs to a metal."""
 
 
 class BandError(ValueError):
@@ -42,16 +46,15 @@ class Bands:
     subject: str = "electrons"
     """Or `phonons`: those are wavenumbers in cm⁻¹, and have no Fermi energy."""
 
-    def summary(self) -> BandSummary:
-        """Edges and mean energies on the absolute scale of the calculation, hartree."""
+    def summary(self, filled: Sequence[int] = ()) -> BandSummary:
+        """Edges and mean energies on the absolute scale of the calculation, hartree.
+
+        Args:
+            filled: how many of these bands the electrons fill, by spin (see `filled_bands`); otherwise the Fermi energy decides.
+        """
         shift = self.fermi or 0.0
-        flat = self.energies.reshape(-1, self.energies.shape[-1])
-        top = flat.max(axis=1)
-        occupied = top <= OCCUPIED
-        # A band that crosses the Fermi energy makes a metal: no edges.
-        metal = bool(np.any((flat.min(axis=1) < -OCCUPIED) & ~occupied))
-        valence = float(top[occupied].max()) if occupied.any() and not metal else None
-        conduction = float(flat[~occupied].min()) if (~occupied).any() and not metal else None
+        counted = len(filled) == len(self.energies) and all(0 <= count <= self.energies.shape[1] for count in filled)
+        valence, conduction = self._edges(filled) if counted else self._edges_by_fermi_energy()
         return BandSummary(
             count=self.energies.shape[1],
             spins=self.energies.shape[0],
@@ -59,8 +62,45 @@ class Bands:
             fermi_energy=self.fermi,
             valence_top=None if valence is None else valence + shift,
             conduction_bottom=None if conduction is None else conduction + shift,
+            filled=list(filled) if counted else [],
             means=[float(mean) + shift for mean in self.energies[0].mean(axis=1)],
         )
+
+    def _edges(self, filled: Sequence[int]) -> tuple[float | None, float | None]:
+        """Top of what is filled and bottom of what is empty, of both spins; none where they overlap, or touch within the digits."""
+        pairs = list(zip(self.energies, filled, strict=True))
+        top = max((float(spin[:count].max()) for spin, count in pairs if count), default=None)
+        bottom = min((float(spin[count:].min()) for spin, count in pairs if count < len(spin)), default=None)
+        if top is not None and bottom is not None and bottom - top <= OCCUPIED:
+            return None, None
+        return top, bottom
+
+    def _edges_by_fermi_energy(self) -> tuple[float | None, float | None]:
+        flat = self.energies.reshape(-1, self.energies.shape[-1])
+        top = flat.max(axis=1)
+        occupied = top <= OCCUPIED
+        # A band that crosses the Fermi energy makes a metal: no edges.
+        if np.any((flat.min(axis=1) < -OCCUPIED) & ~occupied):
+            return None, None
+        valence = float(top[occupied].max()) if occupied.any() else None
+        conduction = float(flat[~occupied].min()) if (~occupied).any() else None
+        return valence, conduction
+
+
+def filled_bands(electrons: int | None, unpaired: float | None, first: int | None, spins: int) -> list[int]:
+    """How many bands of a file electrons fill, by spin; empty where that is not known, or where one would be half filled.
+
+    Args:
+        electrons: per cell; unpaired: α − β of them, which only two spins need; first: number of the first band of the file.
+    """
+    if electrons is None or first is None:
+        return []
+    difference = unpaired if spins == 2 else 0.0
+    if difference is None or abs(difference - round(difference)) > _WHOLE or (electrons + round(difference)) % 2:
+        return []
+    alpha = (electrons + round(difference)) // 2
+    counts = [alpha, electrons - alpha][:spins]
+    return [count - first + 1 for count in counts] if min(counts) >= first - 1 else []
 
 
 def read_bands(text: str) -> Bands:

@@ -42,7 +42,9 @@ async def convergence(
         return {"job": job_id, "output": None, "growing": growing, **_answer(OutputReader(), [], scf, since, points)}
     found = await context.readings.ask(
         output.path,
-        lambda reader: _with_runs(context, output, reader, lambda runs: _answer(reader, runs, scf, since, points)),
+        lambda reader: _with_runs(
+            context, output, reader, lambda runs: _answer(reader, runs, scf, since, points, output.growing)
+        ),
     )
     return {"job": job_id, "output": output.name, "growing": output.growing, **found}
 
@@ -61,7 +63,9 @@ def _with_runs(context: Context, output: Output, reader: OutputReader, work: Cal
     return context.readings.look(log, joined)
 
 
-def _answer(reader: OutputReader, runs: list[ScfRun], scf: int, since: int, known_points: int) -> dict[str, Any]:
+def _answer(
+    reader: OutputReader, runs: list[ScfRun], scf: int, since: int, known_points: int, growing: bool = True
+) -> dict[str, Any]:
     series, results = reader.series, reader.results()
     newest = len(runs) - 1
     if scf != newest:
@@ -76,9 +80,11 @@ def _answer(reader: OutputReader, runs: list[ScfRun], scf: int, since: int, know
         "scf": {"index": newest, **scf_columns(runs[-1], since)} if runs else None,
         "points": {"since": first, **_point_columns(series.points[first:])},
         "thresholds": _thresholds(series.points),
-        "hint": asdict(judge_scf(runs[-1] if runs else None, series.tolerance, series.max_cycles)),
+        "hint": asdict(judge_scf(runs[-1] if runs else None, series.tolerance, series.max_cycles, running=growing)),
         "optimization_hint": (
-            asdict(judge_optimization(series.points, optimization.converged)) if optimization is not None else None
+            asdict(judge_optimization(series.points, optimization.converged, running=growing))
+            if optimization is not None
+            else None
         ),
     }
 
@@ -127,6 +133,8 @@ class Course:
     chart: Chart | None
     growing: bool
     scf_count: int
+    point: int | None
+    """Of the optimisation, whose SCF the cycles are."""
 
 
 async def course(context: Context, job: Job) -> Course | None:
@@ -157,9 +165,10 @@ def _course(reader: OutputReader, runs: list[ScfRun], growing: bool) -> Course |
             (run.cycles[place], run.energies[place], delta if delta == delta else None, gap if gap == gap else None)
         )
     return Course(
-        judge_scf(run, series.tolerance, series.max_cycles) if run else None,
-        judge_optimization(series.points, optimization.converged) if optimization is not None else None,
+        judge_scf(run, series.tolerance, series.max_cycles, running=growing) if run else None,
+        judge_optimization(series.points, optimization.converged, running=growing) if optimization is not None else None,
         rows, len(run.cycles) if run else 0, list(series.points), _chart(series), growing, len(runs),
+        run.point if run else None,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
 from app.domain.people.permissions import Actor
 from app.errors import NotFound
-from app.library.spectral import Electronic, Source, as_json, as_table, draw_chart, read
+from app.library.spectral import Electronic, Filling, Source, as_json, as_table, draw_chart, read
 from app.services.context import Context
 from app.services.jobs.outputs import Record, first_of, job_of
 
@@ -108,7 +108,7 @@ def _source(context: Context, job: JobSpectra) -> Source | None:
         return None
     deck = next((text for name, text in job.decks.items() if name.endswith(".d3")), "")
     fort25 = first_of(context, job.id, job.files, DOS_FILES[2:])
-    return Source(job.id, job.name, deck, band_file, dos_file, fort25, _symbols(job.results))
+    return Source(job.id, job.name, deck, band_file, dos_file, fort25, _symbols(job.results), _filling(job.results))
 
 
 async def chart(
@@ -132,6 +132,16 @@ def _symbols(results: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         if atoms:
             return {place: atom["symbol"] for place, atom in enumerate(atoms, 1)}
     return {}
+
+
+def _filling(results: Sequence[Mapping[str, Any]]) -> Filling:
+    """What the electrons fill: counts of the output that computed the bands, and what the last one says of the mesh."""
+    conducting = next((state for one in reversed(results) if (state := one.get("conducting")) is not None), None)
+    for one in results:
+        numbers, contents = one.get("band_numbers"), one.get("contents") or {}
+        if numbers:
+            return Filling(contents.get("electrons"), contents.get("unpaired"), numbers[0], conducting)
+    return Filling(conducting=conducting)
 
 
 async def _companion(context: Context, job_id: str) -> Source | None:

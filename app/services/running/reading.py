@@ -15,7 +15,7 @@ from app.crystal.outputs.diagnosis import diagnose
 from app.crystal.outputs.facts.electrons import BandSummary
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.results import Results
-from app.crystal.properties.bands import BandError, read_bands
+from app.crystal.properties.bands import BandError, filled_bands, read_bands
 from app.db.tables import Job
 from app.domain.verdict import ProgramWord
 from app.library.kept import is_inside, open_regular
@@ -48,7 +48,7 @@ def read_outputs(job: Job, folder: Path) -> dict[str, Results]:
             if read[output].verdict != "completed" and not read[output].diagnosis_code:
                 _explain(read[output], path)
             if output.endswith(".outp"):
-                read[output].bands = bands_beside(path)
+                read[output].bands = bands_beside(path, read[output])
     return read
 
 
@@ -74,14 +74,18 @@ def read_file(path: Path) -> Results:
     return reader.results()
 
 
-def bands_beside(output: Path) -> BandSummary | None:
-    """What the BAND.DAT beside an output holds, where there is one that can be read."""
+def bands_beside(output: Path, results: Results) -> BandSummary | None:
+    """What the BAND.DAT beside an output holds, where there is one that can be read; the output tells what electrons fill."""
     path = output.with_name(BAND_FILE)
     try:
         with open_regular(path) as file:
-            return read_bands(file.read().decode("utf-8", "replace")).summary()
+            bands = read_bands(file.read().decode("utf-8", "replace"))
     except (BandError, OSError):
         return None
+    contents, numbers = results.contents, results.band_numbers
+    if contents is None or numbers is None:
+        return bands.summary()
+    return bands.summary(filled_bands(contents.electrons, contents.unpaired, numbers[0], len(bands.energies)))
 
 
 def program_word(outputs: Sequence[str], read: dict[str, Results], directory_gone: bool) -> ProgramWord:

@@ -27,7 +27,8 @@ async def reread(context: Context) -> int:
         path = context.job_folder(job_id) / "files" / output
         try:
             results_read = await asyncio.to_thread(read_file, path)
-            results_read.bands = await asyncio.to_thread(bands_beside, path) if output.endswith(".outp") else None
+            if output.endswith(".outp"):
+                results_read.bands = await asyncio.to_thread(bands_beside, path, results_read)
             results = results_read.as_dict()
             # How the job ended was decided with all witnesses; a new reading explains it, and does not decide it anew.
             fresh[job_id, output] = results | {

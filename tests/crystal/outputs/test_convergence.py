@@ -90,3 +90,17 @@ def test_optimisations() -> None:
     assert judge_optimization(points, False).kind == "ended"
     assert judge_optimization(series_of("slab-opt/main.out").points, True).kind == "converged"
     assert judge_optimization([], None).kind == "early"
+
+
+@pytest.mark.parametrize("deltas", [[-0.1, -0.01], [-(10.0 ** -(n / 2)) for n in range(10)], [0.01 * (-1) ** n for n in range(20)]])
+def test_of_what_no_longer_runs_nothing_is_expected(deltas: list[float]) -> None:
+    """No cycles to go, and no advice to stop it."""
+    judged = judge_scf(course(deltas), 1e-8, 50, running=False)
+    assert (judged.kind, judged.advice, "steps_to_go" in judged.evidence) == ("stopped", "", False)
+    points = series_of("nio-opt-limit/main.out").points
+    for count in (6, 40):
+        stopped = judge_optimization(points[:count], None, running=False)
+        assert (stopped.kind, stopped.advice) == ("stopped", "")
+    # What the program said of its end stands.
+    assert judge_optimization(points, False, running=False).kind == "ended"
+    assert judge_optimization(points, True, running=False).kind == "converged"

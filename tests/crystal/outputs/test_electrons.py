@@ -331,3 +331,33 @@ def test_a_density_stands_beside_its_volume() -> None:
     found = read_output(single_point(MGO, point(Conductor(-0.1)), DFT).encode())
     assert found.geometry is not None
     assert found.geometry.density == 1.0 and found.geometry.volume == pytest.approx(MGO.volume)
+
+
+@FEW
+@given(first=st.integers(1, 90), more=st.integers(0, 90), unpaired=st.integers(-9, 9), electron_count=st.integers(1, 999))
+def test_properties_tells_what_its_bands_hold(first: int, more: int, unpaired: int, electron_count: int) -> None:
+    paper = Paper()
+    frame.banner(paper, "CRYSTAL17")
+    paper.line(f" EEEEEEEEEE STARTING  {paper.time()}", "")
+    paper.headed(f" {MGO.title:<80}", " CRYSTAL - PROPERTIES - TYPE OF CALCULATION :  UNRESTRICTED OPEN SHELL")
+    paper.line(f" SPIN POLARIZED SYSTEM: SUMMED SPIN DENSITY {unpaired:13.8f}", "")
+    electrons.counts(paper, electrons.Counts(2, 8, 90, electron_count, 2, 48))
+    electrons.band_numbers(paper, first, first + more)
+    paper.line(f" FROM BAND {first + 1:4d} TO BAND {first + 2:4d} ENERGY RANGE -0.11794E+01  0.91694E+00")
+    frame.ended(paper)
+    found = read_output(paper.text.encode())
+    assert found.band_numbers == [first, first + more]
+    assert found.contents is not None
+    assert (found.contents.unpaired, found.contents.electrons) == (unpaired, electron_count)
+
+
+@pytest.mark.parametrize(
+    ("state", "conducting"),
+    [(Insulator(10, -0.2, 0.1), False), (Conductor(-0.1), True), (Polarised(Insulator(9, -0.3, 0.1), Conductor(-0.1)), True),
+     (Polarised(Conductor(-0.1), Insulator(9, -0.3, 0.1)), True)],
+)  # fmt: skip
+def test_whether_the_state_conducts(state: State, conducting: bool) -> None:
+    """One conducting spin is enough, in whichever order they are printed."""
+    found = with_notes(scf=point(state))
+    assert (found.conducting, found.gap_ev is None) == (conducting, conducting)
+    assert found.fermi_energy is not None

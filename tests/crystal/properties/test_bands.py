@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.crystal.decks.remedies import apply
-from app.crystal.properties.bands import BandError, read_bands
+from app.crystal.properties.bands import BandError, filled_bands, read_bands
 from app.crystal.properties.equation_of_state import birch_murnaghan, fit_eos
 from app.crystal.properties.surfaces import aligned_edge, heaviest, surface_energy
 from app.library.templates import TemplateLibrary
@@ -154,3 +154,57 @@ def test_restart_files_go_where_they_fit() -> None:
     fresh = apply("fresh_start", "bfgs", optimisation, {"restart_file": "job:a/OPTINFO.DAT"}, {}, files)
     assert fresh is not None
     assert fresh.parameters == {"restart_file": None}
+
+
+# -- insulator or metal ---------------------------------------------------------------------------------------------------
+
+SEMIMETAL = ((-0.5, 0.02), (-0.1, 0.1), (0.0, 0.3), (0.6, 0.1))
+"""The second band ends where the third begins."""
+
+
+@pytest.mark.parametrize("error", [-0.04, 0.0, 0.05])
+def test_counted_electrons_decide_whatever_the_fermi_energy(error: float) -> None:
+    """A Fermi energy of a coarse mesh lies within a band; the edges follow from the bands that are filled."""
+    model = ((-0.5 - error, 0.02), (-0.1 - error, 0.08), (0.2 - error, 0.3), (0.6 - error, 0.1))
+    bands = read_bands(band_file(MGO_PATH, [cosines(model)], 0.1 + error))
+    summary = bands.summary(filled_bands(4, None, 1, 1))
+    assert summary.filled == [2]
+    assert summary.conduction_bottom is not None and summary.valence_top is not None
+    edges = bands.energies[0, :2].max(), bands.energies[0, 2:].min()
+    assert summary.conduction_bottom - summary.valence_top == pytest.approx(edges[1] - edges[0])
+    assert bands.summary(filled_bands(6, None, 1, 1)).filled == [3]
+
+
+def test_bands_that_touch_or_overlap_have_no_edges() -> None:
+    touching = read_bands(band_file(MGO_PATH, [cosines(SEMIMETAL)], 0.1))
+    assert touching.energies[0, 1].max() == pytest.approx(touching.energies[0, 2].min(), abs=0.02)
+    overlap = read_bands(band_file(MGO_PATH, [cosines(((-0.5, 0.0), (-0.1, 0.2), (0.05, 0.3), (0.9, 0.0)))], 0.1))
+    summary = overlap.summary(filled_bands(4, None, 1, 1))
+    assert (summary.valence_top, summary.conduction_bottom, summary.filled) == (None, None, [2])
+    graphene = read_bands((CORPUS / "graphene" / "main.BAND").read_text())
+    half = graphene.summary(filled_bands(6, None, 1, 1))
+    assert (half.valence_top, half.filled) == (None, [3])
+
+
+def test_each_spin_has_its_own_electrons() -> None:
+    alpha, beta = cosines(((-0.6, 0.0), (-0.3, 0.1), (0.4, 0.1))), cosines(((-0.5, 0.0), (0.2, 0.1), (0.5, 0.1)))
+    bands = read_bands(band_file(MGO_PATH, [alpha, beta], 0.0))
+    filled = filled_bands(3, 1.0, 1, 2)
+    assert filled == [2, 1]
+    summary = bands.summary(filled)
+    assert summary.valence_top == pytest.approx(bands.energies[0, 1].max())
+    assert summary.conduction_bottom == pytest.approx(bands.energies[1, 1].min())
+
+
+@pytest.mark.parametrize(
+    ("electrons", "unpaired", "first", "spins", "filled"),
+    [
+        (20, None, 1, 1, [10]), (20, None, 8, 1, [3]), (20, None, 14, 1, []), (19, None, 1, 1, []), (None, None, 1, 1, []),
+        (20, None, None, 1, []), (20, None, 1, 2, []), (20, 2.0, 1, 2, [11, 9]), (20, -4.0, 3, 2, [6, 10]),
+        (20, 1.0, 1, 2, []), (20, 2.37, 1, 2, []), (20, 0.001, 1, 2, [10, 10]),
+    ],
+)  # fmt: skip
+def test_electrons_are_counted_or_not(
+    electrons: int | None, unpaired: float | None, first: int | None, spins: int, filled: list[int]
+) -> None:
+    assert filled_bands(electrons, unpaired, first, spins) == filled

@@ -19,6 +19,8 @@ class Contents:
     electrons: int | None = None
     core_electrons: int | None = None
     symmetry_operators: int | None = None
+    unpaired: float | None = None
+    """α − β electrons, as properties prints them of open shells."""
     group: str | None = None
     group_kind: str | None = None
     group_number: int | None = None

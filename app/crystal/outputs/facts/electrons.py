@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class BandSummary:
-    """Bands along a path: energies in hartree, on the absolute scale of the calculation. Edges are None for a metal."""
+    """Bands along a path: energies in hartree, on the absolute scale of the calculation. Edges are None for a metal.
+
+    `filled` are the bands that the electrons fill, of each spin; empty where they could not be counted: then the Fermi energy of
+    the file, which has five digits and is that of a mesh, says what is filled.
+    """
 
     count: int = 0
     spins: int = 1
@@ -15,6 +19,7 @@ class BandSummary:
     fermi_energy: float | None = None
     valence_top: float | None = None
     conduction_bottom: float | None = None
+    filled: list[int] = field(default_factory=list)
     means: list[float] = field(default_factory=list)
     """Of each band of the first spin, over the path."""
 

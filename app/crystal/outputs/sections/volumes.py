@@ -37,7 +37,7 @@ _VIBRATIONS = (
 )  # fmt: skip
 _STATE = (
     "energy_total", "energy_kind", "energy_dispersion", "energy_gcp", "gap_ev", "gap_kind", "gap_spin_ev", "gap_spin_kind",
-    "fermi_energy", "fermi_energy_doubt", "smearing",
+    "conducting", "fermi_energy", "fermi_energy_doubt", "smearing",
     "geometry", "populations", "dielectric", "polarisation", "enthalpy", "external", "stress", "forces",
     *_VIBRATIONS,
 )  # fmt: skip

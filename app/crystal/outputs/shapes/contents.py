@@ -13,5 +13,8 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
         r"(?: \((?:NON)?CENTROSYMMETRIC\))? *: +(?P<gr_name>[A-Z\d].*?) *$",
     ),
     "operators": ("NUMBER OF SYMMETRY OPERATORS", r"^ *NUMBER OF SYMMETRY OPERATORS *: +(?P<operators>\d+)"),
+    # properties, of open shells (executed).
+    "unpaired": ("SPIN POLARIZED SYSTEM", r"SPIN POLARIZED SYSTEM: SUMMED SPIN DENSITY +(?P<unpaired>[-+.\d]+)"),
+    "band_numbers": ("FROM BAND", r"^ *\* +FROM BAND +(?P<first_band>\d+) +TO BAND +(?P<last_band>\d+) +\*"),
     "count": (_COUNTS, rf"^ *(?P<count_of>{'|'.join(_COUNTS).replace('.', chr(92) + '.')}) +(?P<count>\d+)"),
 }

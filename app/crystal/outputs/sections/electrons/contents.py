@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from app.crystal.outputs.facts.contents import Contents
-from app.crystal.outputs.sheet import Section, Sheet
+from app.crystal.outputs.sheet import Section, Sheet, number
 
 _FIELDS = {
     "N. OF ATOMS PER CELL": "atoms", "NUMBER OF SHELLS": "shells", "NUMBER OF AO": "orbitals",
@@ -44,6 +44,14 @@ class ContentSection(Section):
     def on_count(self, match: re.Match[str], line: str) -> None:
         """One of the counts."""
         setattr(self._contents, _FIELDS[match["count_of"]], int(match["count"]))
+
+    def on_unpaired(self, match: re.Match[str], line: str) -> None:
+        """Electrons α − β of the wave function that properties read."""
+        self._contents.unpaired = number(match["unpaired"])
+
+    def on_band_numbers(self, match: re.Match[str], line: str) -> None:
+        """Which bands BAND computes."""
+        self.sheet.results.band_numbers = [int(match["first_band"]), int(match["last_band"])]
 
     def finish(self) -> None:
         """Tell what is known."""

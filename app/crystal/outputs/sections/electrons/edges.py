@@ -87,6 +87,7 @@ class EdgeSection(Section):
         """Fill in Fermi energy and gap from what was printed last."""
         results = self.sheet.results
         results.fermi_energy, results.fermi_energy_doubt = self.sheet.state.fermi_energy()
+        results.conducting = self.sheet.state.conducts()
         results.gap_ev = results.gap_kind = results.gap_spin_ev = results.gap_spin_kind = None
         gaps = self.sheet.state.known_gaps()
         spins = {spin: gap for spin, gap in gaps.items() if spin}
