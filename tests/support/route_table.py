@@ -111,7 +111,15 @@ API: dict[str, Entry] = {
     **{
         f"GET /api/v1/jobs/{{job_id}}/{name}": read(f"/api/v1/jobs/{{job}}/{name}", 404)
         for name in (
-            "bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "maps", "transport",
+            "bands",
+            "dos",
+            "modes",
+            "spectrum",
+            "phonons",
+            "trajectory",
+            "equation-of-state",
+            "maps",
+            "transport",
             "diffraction",
         )
     },

@@ -21,6 +21,8 @@ ANYWHERE = {
     "CIFPRT", "STOP", "GAUSS98", "NOPRINT", "RESTART", "FRACTION", "ANGSTROM", "BOHR", "TEST", "MOLDRAW", "NOGUESS",
 }  # fmt: skip
 """Words of many blocks: where a table lacks one of them, it is the table that may be wrong."""
+LITTLE_KNOWN = {"QHA", "ANHARM", "PHOTOELA", "composite", "PROF"}
+"""Blocks of which only some keywords are known here: a word of another block may belong in them too."""
 _MOST_ENDS = 50
 """ENDs in a row that are looked at."""
 _SURE, _OPEN, _UNKNOWN = range(3)
@@ -68,6 +70,10 @@ class BlockReader:
             if entry is None:
                 continue
             entries.append(entry)
+            if entry.name == "STOP":
+                # CRYSTAL reads no further.
+                self.deck.complete = False
+                return entries
             if (entry.name == "BASISSET" and name == "geometry") or (
                 table[entry.name].ends_all and cursor.peek() is None
             ):
@@ -114,6 +120,7 @@ class BlockReader:
         misplaced = (
             bool(homes)
             and name not in ANYWHERE
+            and block not in LITTLE_KNOWN
             and self.doubts[-1] != _UNKNOWN
             and (block == REGIONS[block] or all(REGIONS[home] != REGIONS[block] for home in homes))
         )
@@ -165,7 +172,7 @@ class BlockReader:
         """Does a keyword of an outer block stand here, so that this block's END is missing? Then it counts as closed."""
         word = line.split()[0]
         here = self.open[-1]
-        if word in ANYWHERE or keyword_of(TABLES[here], word):
+        if word in ANYWHERE or keyword_of(TABLES[here], word) or (here in LITTLE_KNOWN and word != "BASISSET"):
             return False
         outer = next((name for name in reversed(self.open[:-1]) if keyword_of(TABLES[name], word)), None)
         if outer is None:

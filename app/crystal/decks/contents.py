@@ -21,7 +21,8 @@ from app.crystal.structures.bulk import (
 
 CHANGES_ATOMS = {
     "SUPERCEL", "SUPERCELL", "SUPERCON", "SCELCONF", "SCELPHONO", "SLABCUT", "SLAB", "ATOMREMO", "ATOMINSE", "ATOMSUBS",
-    "NANOTUBE", "SWCNT", "MOLEBSSE", "ATOMBSSE", "PRIMITIV", "WULFF",
+    "MOLECULE", "CLUSTER", "CLUSTSIZE", "HYDROSUB", "MOLSPLIT", "NANOCRYST", "NANOROD", "NANOMULTI", "FULLE", "CONFCNT", "CONFRAND",
+    "RUNCONFS", "SWCNTRE", "NANORE", "NANOTUBE", "SWCNT", "MOLEBSSE", "ATOMBSSE", "PRIMITIV", "WULFF",
 }  # fmt: skip
 """Keywords after which the atoms of the cell are others than those listed."""
 

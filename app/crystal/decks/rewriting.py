@@ -47,6 +47,8 @@ def write_deck(deck: Deck) -> str:
         CannotRewrite: names the line that is in the way.
     """
     blocking = [finding for finding in deck.findings if finding.severity == "error" or is_unknown(finding)]
+    if not deck.complete and not blocking:
+        raise CannotRewrite("the deck is not read to its end")
     if blocking:
         raise CannotRewrite(f"line {blocking[0].line}: {blocking[0]}")
     return "\n".join(_with_comments(_comments(deck), _records(deck))) + "\n"

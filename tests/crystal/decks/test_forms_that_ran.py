@@ -15,6 +15,10 @@ WRITTEN = "END\n11 3\n1 0 3 2. 1.\n1 1 3 8. 1.\n1 1 1 1. 1.\n9 2\n1 0 3 2. 1.\n1
 WRITTEN += "SHRINK\n4 8\nTOLDEE\n10\nEND\n"
 MOLECULE = "two atoms\nMOLECULE\n1\n2\n6 0. 0. 0.\n8 0. 0. 1.15\n"
 SHEET = "t\nSLAB\n77\n2.5\n1\n6 0.33333 0.66667 0.\n"
+OLD_CORE = ROCKSALT.replace("11 0.", "211 0.") + WRITTEN.replace(
+    "11 3\n1 0 3 2. 1.\n1 1 3 8. 1.\n1 1 1 1. 1.\n",
+    "211 1\nINPUT\n1. 0 1 1 0 0\n1.5 10. 0\n0.9 4. 0\n0 1 1 1. 1.\n0.3 1. 1.\n",
+)
 NET = "NEWK\n6 12\n1 0\n"
 
 
@@ -63,6 +67,13 @@ D12 = {
     "symbol-not-known": "odd\nCRYSTAL\n1 0 0\nP 21/Q\n5.3 5.4 7.6 92.\n1\n20 0.01 0.04 0.25\n" + NAMED,
     "basis-after-end": ROCKSALT + "END\n" + NAMED,
     "end-after-basis": ROCKSALT + NAMED.replace("STO-3G\n", "STO-3G\nEND\n"),
+    "molecule-of-a-crystal": ROCKSALT + "MOLECULE\n1\n1 0 0 0\nBASISSET\nSTO-3G\nTOLDEE\n8\nEND\n",
+    "stopped": ROCKSALT + "TESTGEOM\nSTOP\n",
+    "words-of-others-in-qha": rocksalt("QHA\nNUMDERIV\n2\nINTENS\nTOLDEG\n0.0001\nEND\n"),
+    "matrix-on-one-line": rocksalt("SUPERCEL\n2 0 0 0 2 0 0 0 2\n"),
+    "fixed-index": rocksalt(scf="FIXINDEX\nGUESSP\n"),
+    "fixed-index-block": rocksalt(scf="FIXINDEX\nGEOM\nFRACTION\nEND\nGUESSP\n"),
+    "old-pseudopotential": OLD_CORE,
     "external": "t\nEXTERNAL\nSUPERCEL\n2 0\n0 2\n" + NAMED,
     "dlv": "t\nDLVINPUT\n" + WRITTEN,
     "windows": rocksalt().replace("\n", "\r\n"),

@@ -28,7 +28,9 @@ STOPS = {
         "Killed",
     ),
     "timeout": ("slurmstepd: error: *** STEP 12.0 ON n17 CANCELLED AT 2026-03-05T10:11:12 DUE TO TIME LIMIT ***",),
-    "memory": ("slurmstepd: error: Detected 1 oom_kill event in StepId=12.0. Some of the step tasks have been OOM Killed.",),
+    "memory": (
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=12.0. Some of the step tasks have been OOM Killed.",
+    ),
 }
 STOPPED = [(code, line) for code, lines in STOPS.items() for line in lines]
 

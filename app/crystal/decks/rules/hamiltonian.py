@@ -28,10 +28,16 @@ def check_repeats(deck: Deck) -> Iterator[Finding]:
             seen.add(entry.name)
 
 
+_MAKES_MOLECULE = {"MOLECULE", "CLUSTER", "MOLEBSSE", "ATOMBSSE", "NANOCRYST", "FULLE"}
+"""Keywords after which no direction is periodic."""
+
+
 def check_shrink(deck: Deck) -> Iterator[Finding]:
     """The k-point mesh is there, and its Gilat net fits it."""
     entry = next((entry for entry in deck.hamiltonian if entry.name == "SHRINK"), None)
     dimension = deck.geometry.dimension
+    if any(other.name in _MAKES_MOLECULE for other in deck.geometry.entries):
+        dimension = 0
     if entry is None:
         if deck.hamiltonian and dimension and deck.complete:
             line = deck.hamiltonian[-1].last

@@ -51,6 +51,9 @@ MGO_FERMI, NACL_FERMI, GRAPHENE_FERMI = -0.1520, -0.396861, -0.0991
 BETA = (*MAGNESIA[:10], (0.2508, 0.31), *MAGNESIA[11:])
 """The other spin's lowest empty band lies lower."""
 
+_PLANE = "45\nCOORDINA\n0. 0. 0.\n4.2 0. 0.\n4.2 4.2 0.\nEND\n"
+"""Points and corners of a map, with the END of its block."""
+
 
 def shares(total: list[float]) -> list[list[float]]:
     """Two projections, of which the first has a third of all states, and their sum."""
@@ -138,7 +141,7 @@ def analyses_transport(unit: str, width: int) -> str:
 
 FILES = {
     "mgo-analyses/main.outp": analyses_output,
-    "mgo-analyses/main.d3": lambda: "ECHG\n0\nEND\nPOTM\n0 5\nEND\nEND\n",
+    "mgo-analyses/main.d3": lambda: f"ECHG\n0\n{_PLANE}POTM\n0 5\n{_PLANE}END\n",
     "mgo-analyses/fort.25": analyses_maps,
     "mgo-analyses/SIGMA.DAT": lambda: analyses_transport("1/Ohm/m", 6),
     "mgo-analyses/SEEBECK.DAT": lambda: analyses_transport("V/K", 9),
