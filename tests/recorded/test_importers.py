@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from app.crystal.elements import SYMBOLS
+from app.crystal.structures.bulk import StructureError
 from app.crystal.structures.importers import read_structure
 
 
@@ -25,3 +31,33 @@ def test_recorded_files_of_crystal_are_read(recorded: Path) -> None:
     # Without symmetry a magnetic order keeps its atoms.
     nio = (recorded / "c17-nio-afm-scf/fort.34").read_bytes()
     assert len(read_structure(nio, "fort.34", symmetry=False).structure.numbers) == 4
+
+
+CIFS = Path(__file__).parents[3] / "shared" / "cases" / "cifs"
+
+
+def in_cell(name: str) -> tuple[int, int, dict[str, int], str]:
+    """Space group, atoms of the file's cell, atoms of the primitive cell by element, and notes."""
+    found = read_structure((CIFS / name).read_bytes(), name)
+    counts: Counter[str] = Counter()
+    for z, count in zip(found.structure.numbers, found.structure.multiplicities, strict=True):
+        counts[SYMBOLS[z]] += count
+    return found.group, found.atoms_in_file, dict(counts), "; ".join(found.notes)
+
+
+@pytest.mark.skipif(not CIFS.is_dir(), reason="the small cases are not there")
+def test_the_small_cases_of_cifs() -> None:
+    assert in_cell("p21c-symbol-with-operations.cif")[:3] == (14, 12, {"Si": 4, "O": 8})
+    assert in_cell("pbnm-number-62-without-operations.cif")[:3] == (62, 20, {"Ca": 4, "Ti": 4, "O": 12})
+    lattice, _, positions = read_structure(
+        (CIFS / "pbnm-number-62-without-operations.cif").read_bytes(), "pbnm.cif"
+    ).structure.primitive
+    apart = positions[:, None] - positions
+    lengths = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=2)
+    assert 1.8 < lengths[lengths > 0].min() < 2.0
+    assert in_cell("origin-choice-2-without-operations.cif")[:3] == (227, 8, {"Si": 2})
+    group, atoms, counts, notes = in_cell("operations-without-identity.cif")
+    assert (group, atoms, counts) == (33, 8, {"Zn": 4, "O": 4}) and "identity" in notes
+    assert in_cell("three-digits-third.cif")[:3] == (194, 2, {"Zn": 2})
+    with pytest.raises(StructureError, match=r"Ba and Sr.*mixed site"):
+        in_cell("mixed-site-without-occupancy.cif")
