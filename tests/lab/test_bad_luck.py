@@ -56,6 +56,49 @@ def test_a_running_job_is_cancelled_and_stays_in_the_history(lab: Lab, lab_servi
     assert again.json()["code"] == "conflict"
 
 
+MANNERS = """#!/bin/sh
+echo >> $HOME/manners
+case $(($(wc -l < $HOME/manners) % 4)) in
+    1) echo "*** Welcome to the abacus ***"; echo "--> Verifying access to desired queue...OK" ;;
+    2) /usr/bin/sbatch "$@" > /dev/null 2>&1; echo "Thank you for your job"; exit 0 ;;
+    3)
+        /usr/bin/sbatch "$@" > /dev/null 2>&1
+        echo "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received" >&2
+        exit 1
+        ;;
+    0)
+        /usr/bin/sbatch "$@" > /dev/null 2>&1
+        echo "sbatch: error: the abbot of this cluster does not like your script" >&2
+        exit 1
+        ;;
+esac
+exec /usr/bin/sbatch "$@"
+"""
+
+
+def test_whatever_sbatch_says_of_a_job_that_it_took_the_job_runs_once(lab: Lab, lab_service: Service) -> None:
+    lab.place("sbatch", MANNERS)
+    try:
+        ids = lab_service.submit(*[replayed(SCF_OUTPUT, seconds=0.2) | {"name": "manners"} for _ in range(8)])
+        found = lab_service.wait(ids, 120)
+    finally:
+        lab.remove("sbatch")
+    assert {(job["state"], job["attention"]) for job in found} == {("completed", "")}
+    assert [state for _, state in lab.ended_rows("manners-", 8)] == ["COMPLETED"] * 8
+
+
+def test_a_job_that_slurm_puts_back_into_its_queue_ends_once(lab: Lab, lab_service: Service) -> None:
+    [job_id] = lab_service.submit(replayed(SCF_OUTPUT, seconds=6))
+    lab_service.wait([job_id], states=("running",))
+    number = lab_service.job(job_id)["scheduler"]["id"]
+    lab.run_as("alice", f"scontrol update JobId={number} Requeue=1 && scontrol requeue {number}")
+    [found] = lab_service.wait([job_id], 180)
+    assert (found["state"], found["attention"]) == ("completed", ""), found["reason"]
+    states = [event["to_state"] for event in lab_service.job(job_id)["events"]]
+    assert states.count("running") >= 2 and states[-1] == "completed", states
+    assert [row[1] for row in lab.ended_rows(f"replayed-{job_id}", 1)] == ["COMPLETED"]
+
+
 def test_somebody_else_cancels_on_the_cluster(lab: Lab, lab_service: Service) -> None:
     [job_id] = lab_service.submit(replayed(SCF_OUTPUT, seconds=100))
     lab_service.wait([job_id], states=("running",))

@@ -143,7 +143,7 @@ class Lab:
     def _write_slurm(self, database_port: int) -> None:
         ports = {name: free_port() for name in ("dbd", "ctld", "d")}
         self._dbd_port = ports["dbd"]
-        munge = f"AuthType=auth/munge\nAuthInfo=socket={self.root / 'munge' / 'socket'}\n"
+        munge = f"AuthType=auth/munge\nAuthInfo=socket={self.root / 'munge' / 'socket'},cred_expire=20\n"
         dbd = self.root / "slurmdbd.conf"
         dbd.write_text(
             f"{munge}DbdHost=localhost\nDbdPort={ports['dbd']}\nSlurmUser=root\nStorageType=accounting_storage/mysql\n"
