@@ -68,6 +68,8 @@ DOS_FILE = "DOSS.DAT"
 WAVEFUNCTION = "fort.9"
 """The wave function, which properties and later jobs read."""
 _FORT25 = ("fort.25", ".f25")
+POPULATION_FILES = (("COOP.DAT", ".COOP"), ("COHP.DAT", ".COHP"))
+"""Files of overlap and Hamilton populations."""
 FORT25_FILES = _FORT25
 """Where properties writes bands, densities of states and maps in a plane."""
 BAND_FILES = (BAND_FILE, ".BAND", *_FORT25)

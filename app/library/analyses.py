@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.crystal.constants import HARTREE_EV
+from app.crystal.properties.dos import read_dos
 from app.crystal.properties.maps import MapError, PlaneMap, read_maps
 from app.crystal.properties.transport import Transport, read_transport
 from app.domain.drawing.charts import Chart, line_chart
@@ -31,11 +33,13 @@ class Source:
     fort25: Path | None = None
     transport: tuple[Path, ...] = ()
     deck: str = ""
+    populations: tuple[Path, ...] = ()
+    """Overlap and Hamilton populations (COOP, COHP)."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to read."""
-        return self.fort25 is None and not self.transport
+        return self.fort25 is None and not self.transport and not self.populations
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,20 @@ class TransportFigure:
 
 
 @dataclass(frozen=True)
+class PopulationFigure:
+    """Overlap or Hamilton populations over the energy; `kind` is `coop` or `cohp`."""
+
+    kind: str
+    chart: Chart | None
+
+
+@dataclass(frozen=True)
 class Drawn:
     """All that is drawn of a job's analyses; what cannot be read is among the problems."""
 
     maps: list[MapFigure] = field(default_factory=list)
     transport: list[TransportFigure] = field(default_factory=list)
+    populations: list[PopulationFigure] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -85,6 +98,11 @@ def draw_analyses(source: Source) -> Drawn:
     for path in source.transport:
         try:
             drawn.transport.append(_transport_figure(read_transport(_text(path))))
+        except (ValueError, OSError) as error:
+            drawn.problems.append(f"{path.name}: {error}")
+    for path in source.populations:
+        try:
+            drawn.populations.append(_population_figure(path))
         except (ValueError, OSError) as error:
             drawn.problems.append(f"{path.name}: {error}")
     return drawn
@@ -146,6 +164,34 @@ def transport_as_json(path: Path) -> bytes:
             "carriers": found.carriers.tolist(), "values": found.values.tolist(),
         }
     ).encode()  # fmt: skip
+
+
+def populations_as_csv(path: Path) -> str:
+    """Overlap or Hamilton populations by column: energy in eV, from the Fermi energy where the file tells it; values as written."""
+    found = read_dos(_text(path), signed=True)
+    energy = "energy_from_fermi_ev" if found.fermi is not None else "energy_ev"
+    columns = {f"column_{place}": values.tolist() for place, values in enumerate(found.densities[0], 1)}
+    return as_csv({energy: (found.energies * HARTREE_EV).tolist(), **columns})
+
+
+def populations_as_json(path: Path) -> bytes:
+    """The same as a document, energies in hartree."""
+    found = read_dos(_text(path), signed=True)
+    return json.dumps(
+        {"fermi_energy": found.fermi, "energies": found.energies.tolist(), "values": found.densities[0].tolist()}
+    ).encode()
+
+
+def _population_figure(path: Path) -> PopulationFigure:
+    found = read_dos(_text(path), signed=True)
+    kind = "cohp" if "COHP" in path.name.upper() else "coop"
+    stride = -(-len(found.energies) // MOST_POINTS)
+    energies = (found.energies * HARTREE_EV)[::stride]
+    lines = [
+        (f"column {place}", _points(energies, values[::stride])) for place, values in enumerate(found.densities[0], 1)
+    ]
+    axis = "E − E_F / eV" if found.fermi is not None else "E / eV"
+    return PopulationFigure(kind, line_chart(lines[:MOST_LINES], axis, f"{kind.upper()} / as written"))
 
 
 def _map_figure(one: PlaneMap) -> list[MapFigure]:

@@ -121,6 +121,7 @@ API: dict[str, Entry] = {
             "maps",
             "transport",
             "diffraction",
+            "populations",
         )
     },
     "GET /api/v1/jobs/{job_id}/convergence": read("/api/v1/jobs/{job}/convergence"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.crystal.outputs.facts.electrons import BandSummary
+from app.crystal.properties.rows import numbers_in
 
 _HEAD = re.compile(r"#\s*NKPT\s+(\d+)\s+NBND\s+(\d+)\s+NSPIN\s+(\d+)")
 _PANEL = re.compile(r"#\s+(\d+)\s+(\S.*?)\s*$")
@@ -126,7 +127,7 @@ def read_bands(text: str) -> Bands:
             elif match := _FERMI.match(line):
                 fermi = _number(match.group(1))
         elif line.strip() and not line.startswith(("@", "&")):
-            rows.append([_number(part) for part in line.split()])
+            rows.append(_row(line))
     if len(rows) != points * spins or any(len(row) != count + 1 for row in rows):
         raise BandError(f"it has {len(rows)} of {points * spins} rows: the file is truncated")
     table = np.array(rows).reshape(spins, points, count + 1)
@@ -135,8 +136,15 @@ def read_bands(text: str) -> Bands:
     return Bands(distances, table[:, :, 1:].transpose(0, 2, 1), nodes, fermi)
 
 
-def _number(text: str) -> float:
+def _row(line: str) -> list[float]:
     try:
-        return float(text.replace("D", "E"))
+        return numbers_in(line)
     except ValueError as error:
-        raise BandError(f"{text[:20]!r} is not a number") from error
+        raise BandError(str(error)) from error
+
+
+def _number(text: str) -> float:
+    numbers = _row(text)
+    if len(numbers) != 1:
+        raise BandError(f"{text[:20]!r} is not a number")
+    return numbers[0]

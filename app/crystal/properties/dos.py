@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.crystal.properties.rows import numbers_in
+
 _HEAD = re.compile(r"#\s*NEPTS\s+(\d+)\s+NPROJ\s+(\d+)\s+NSPIN\s+(\d+)")
 _FERMI = re.compile(r"#\s*EFERMI \(HARTREE\)\s+(\S+)")
 _ABSOLUTE = 'XAXIS LABEL "ENERGY (HARTREE)"'
@@ -42,8 +44,12 @@ class Dos:
         return Dos(self.energies - fermi, self.densities, fermi)
 
 
-def read_dos(text: str) -> Dos:
+def read_dos(text: str, *, signed: bool = False) -> Dos:
     """The contents of a DOSS.DAT.
+
+    Args:
+        signed: values of both signs are meant, as in overlap and Hamilton populations (COOP, COHP), which are written in
+            the same form. Whether the second spin is then written with its sign changed is not known: it is refused.
 
     Raises:
         DosError
@@ -54,6 +60,8 @@ def read_dos(text: str) -> Dos:
     points, count, spins = (int(part) for part in head.groups())
     if not (points and count and spins) or points * (count + 1) * spins > MAX_NUMBERS:
         raise DosError(f"{points} energies of {count} projections are implausible")
+    if signed and spins == 2:
+        raise DosError("the signs of the second spin are not known")
     rows: list[list[float]] = []
     fermi = None
     for line in text.splitlines():
@@ -61,7 +69,7 @@ def read_dos(text: str) -> Dos:
             if match := _FERMI.match(line):
                 fermi = _number(match.group(1))
         elif line.strip() and not line.startswith(("@", "&")):
-            rows.append([_number(part) for part in line.split()])
+            rows.append(_row(line))
     if len(rows) != points * spins or any(len(row) != count + 1 for row in rows):
         raise DosError(f"it has {len(rows)} of {points * spins} rows: the file is truncated")
     table = np.array(rows).reshape(spins, points, count + 1)
@@ -115,8 +123,15 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(f"{first}–{last}" if last > first else f"{first}" for first, last in parts)
 
 
-def _number(text: str) -> float:
+def _row(line: str) -> list[float]:
     try:
-        return float(text.replace("D", "E"))
+        return numbers_in(line)
     except ValueError as error:
-        raise DosError(f"{text[:20]!r} is not a number") from error
+        raise DosError(str(error)) from error
+
+
+def _number(text: str) -> float:
+    numbers = _row(text)
+    if len(numbers) != 1:
+        raise DosError(f"{text[:20]!r} is not a number")
+    return numbers[0]

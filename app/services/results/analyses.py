@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from app.crystal.files import FORT25_FILES, TRANSPORT_FILES
+from app.crystal.files import FORT25_FILES, POPULATION_FILES, TRANSPORT_FILES
 from app.crystal.outputs.reader import OutputReader
 from app.db.repositories import spectra
 from app.domain.drawing.charts import CurveChart, spectrum_chart
@@ -14,11 +14,14 @@ from app.domain.people.permissions import Actor
 from app.errors import NotFound, WorkStopped
 from app.library.analyses import (
     MapFigure,
+    PopulationFigure,
     Source,
     TransportFigure,
     draw_analyses,
     map_as_csv,
     maps_as_json,
+    populations_as_csv,
+    populations_as_json,
     transport_as_json,
     transport_columns,
 )
@@ -29,6 +32,7 @@ from app.services.jobs.outputs import Record, first_of, record_of
 ROOM = 48 << 20
 """Bytes of the numbers of one job's maps or transport coefficients."""
 Quantity = Literal["sigma", "seebeck", "kappa", "sigma_s"]
+Populations = Literal["coop", "cohp"]
 _PLACES = {"sigma": 0, "seebeck": 1, "kappa": 2, "sigma_s": 3}
 PATTERN = ("2theta_deg", "intensity", "intensity_lp", "intensity_lp_dw")
 """Columns of a powder pattern: bare, with Lorentz and polarisation factors, with thermal motion too."""
@@ -40,6 +44,7 @@ class Analyses:
 
     maps: list[MapFigure] = field(default_factory=list)
     transport: list[TransportFigure] = field(default_factory=list)
+    populations: list[PopulationFigure] = field(default_factory=list)
     pattern: CurveChart | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -59,9 +64,9 @@ async def shown(context: Context, user: int, record: Record) -> Analyses | None:
     except WorkStopped as error:
         # One file that is too large must not take the other figures of the page away.
         return Analyses(pattern=chart, problems=[error.message])
-    if not (drawn.maps or drawn.transport or drawn.problems or chart):
+    if not (drawn.maps or drawn.transport or drawn.populations or drawn.problems or chart):
         return None
-    return Analyses(drawn.maps, drawn.transport, chart, drawn.problems)
+    return Analyses(drawn.maps, drawn.transport, drawn.populations, chart, drawn.problems)
 
 
 async def maps(context: Context, actor: Actor, job_id: str, number: int, form: str) -> bytes | str:
@@ -103,6 +108,23 @@ async def transport(context: Context, actor: Actor, job_id: str, quantity: Quant
         raise NotFound(f"Job {job_id}: {path.name} cannot be read ({error}).", hint=hint) from error
 
 
+async def populations(context: Context, actor: Actor, job_id: str, kind: Populations, form: str) -> bytes | str:
+    """Overlap (COOP) or Hamilton populations (COHP) of a job.
+
+    Raises:
+        NotFound: no such job, or it left none.
+    """
+    record = await record_of(context, actor, job_id)
+    path = first_of(context, job_id, record.names, POPULATION_FILES[("coop", "cohp").index(kind)])
+    if path is None:
+        raise NotFound(f"Job {job_id} has no {kind.upper()} here.", hint=f"It comes from {kind.upper()}.")
+    work = populations_as_csv if form == "csv" else populations_as_json
+    try:
+        return await context.workers.run(actor.user_id, work, path, room=ROOM)
+    except (ValueError, OSError) as error:
+        raise NotFound(f"Job {job_id}: {path.name} cannot be read ({error}).", hint="See its files.") from error
+
+
 async def pattern(context: Context, actor: Actor, job_id: str) -> dict[str, list[float]]:
     """The powder pattern of a job by column: 2θ in degrees, and intensities.
 
@@ -117,14 +139,18 @@ async def pattern(context: Context, actor: Actor, job_id: str) -> dict[str, list
 
 async def _source(context: Context, record: Record) -> Source:
     names, job_id = record.names, record.job.id
-    found = (first_of(context, job_id, names, pair) for pair in TRANSPORT_FILES)
-    source = Source(first_of(context, job_id, names, FORT25_FILES), tuple(path for path in found if path))
+    found = [first_of(context, job_id, names, pair) for pair in (*TRANSPORT_FILES, *POPULATION_FILES)]
+    count = len(TRANSPORT_FILES)
+    source = Source(
+        first_of(context, job_id, names, FORT25_FILES), tuple(path for path in found[:count] if path),
+        populations=tuple(path for path in found[count:] if path),
+    )  # fmt: skip
     if source.fort25 is None:
         return source
     async with context.database.read() as session:
         stored = (await spectra.of_jobs(session, [job_id]))[job_id]
     deck = next((text for name, text in stored.decks.items() if name.endswith(".d3")), "")
-    return Source(source.fort25, source.transport, deck)
+    return replace(source, deck=deck)
 
 
 async def _pattern(context: Context, record: Record) -> list[tuple[float, float, float, float]]:

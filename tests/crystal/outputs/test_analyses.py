@@ -101,3 +101,14 @@ def test_any_points_are_read_back(points: list[Critical], of_laplacian: bool) ->
         assert (read.fractional, read.density) == (list(point.fractions), point.density)
         assert read.laplacian == point.laplacian
         assert (read.kinetic_energy_density, read.virial_density) == (point.kinetic, point.virial)
+
+
+@given(st.lists(st.tuples(st.floats(0, 180), *[st.floats(0, 99999)] * 3), min_size=1, max_size=60))
+def test_any_pattern_is_read_back(rows: list[tuple[float, float, float, float]]) -> None:
+    paper = Paper()
+    powder_pattern(paper, rows)
+    reader = OutputReader()
+    reader.feed(paper.text.encode())
+    assert len(reader.series.diffraction) == len(rows)
+    for read, written in zip(reader.series.diffraction, rows, strict=True):
+        assert read == pytest.approx(written, abs=6e-4)

@@ -36,6 +36,15 @@ def test_a_placeholder_is_no_fermi_energy(fermi: float) -> None:
     assert found.wave_function is not None and found.wave_function.fermi_energy is None
 
 
+def test_a_level_shifter_makes_the_fermi_energy_doubtful() -> None:
+    """What is kept with the wave function is shifted; what NEWK computes anew is not."""
+    found = read_output(properties(MGO, None, "BAND", read=Read(fermi=-0.187, shift=0.3)).encode())
+    assert found.fermi_energy is None
+    assert found.fermi_energy_doubt is not None and "level shifter" in found.fermi_energy_doubt
+    anew = read_output(properties(MGO, Insulator(10, -0.1812, 0.1014), "BAND", read=Read(shift=0.3)).encode())
+    assert anew.fermi_energy == pytest.approx(-0.1812, abs=1e-6)
+
+
 @pytest.mark.parametrize("state", [Insulator(10, -0.1812, 0.1014), Conductor(-0.1812)])
 def test_a_fermi_energy_with_more_digits_wins(state: Insulator | Conductor) -> None:
     """Of NEWK, or of BAND; whenever the question is asked."""

@@ -172,3 +172,17 @@ def test_any_bands_are_read_back(
     wanted = energies[-1].reshape(spins, segments * points, bands).transpose(0, 2, 1)
     assert np.allclose(latest.value.energies + (latest.value.fermi or 0), wanted, rtol=2e-5, atol=2e-5)
     assert (f"of {runs} runs" in latest.note) == (runs > 1)
+
+
+@given(st.integers(1, 4), st.integers(1, 12), st.sampled_from([0, 1, 2, 3]), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_any_densities_are_read_back(projections: int, points: int, state: int, runs: int, chance: object) -> None:
+    draw = np.random.default_rng(chance.getrandbits(32))  # type: ignore[attr-defined]
+    spins = 1 + state % 2
+    values = np.abs(draw.normal(0, 50, (runs, spins, projections, points)))
+    text = "".join(
+        density(number, (one * (-1 if spin else 1)).tolist(), state=state, orbitals=number)
+        for run in values for spin, rows in enumerate(run) for number, one in enumerate(rows, start=1)
+    )  # fmt: skip
+    latest = latest_dos(read_stretches(text))
+    assert np.allclose(latest.value.densities, values[-1], rtol=2e-5)
+    assert (f"of {runs} runs" in latest.note) == (runs > 1)

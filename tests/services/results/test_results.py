@@ -93,7 +93,7 @@ async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
     found = await deck.of(f"/{job}/convergence")
     assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
     paths = ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1", "maps", "transport")
-    for path in (*paths, "diffraction"):
+    for path in (*paths, "diffraction", "populations"):
         answer = await deck.of(f"/{job}/{path}", 404)
         assert answer["hint"], path
     await deck.of("/nosuchjob/convergence", 404)
@@ -342,6 +342,11 @@ async def test_analyses_by_properties(deck: Jobs) -> None:
     seebeck = rows(await deck.of(f"/{job}/transport", quantity="seebeck", format="csv"))
     assert (len(seebeck), float(seebeck[0]["seebeck_zx"]), seebeck[0]["temperature_k"]) == (82, 10.0, "300.0")
     await deck.of(f"/{job}/transport", 404, quantity="kappa")
+    overlap = await deck.of(f"/{job}/populations")
+    assert (overlap["fermi_energy"], len(overlap["values"][0])) == (-0.152, 81)
+    assert min(overlap["values"][0]) == pytest.approx(-1, abs=0.01)
+    assert list(rows(await deck.of(f"/{job}/populations", format="csv"))[0]) == ["energy_from_fermi_ev", "column_1"]
+    await deck.of(f"/{job}/populations", 404, kind="cohp")
     pattern = await deck.of(f"/{job}/diffraction")
     assert len(pattern["2theta_deg"]) == len(pattern["intensity_lp"]) == 241
     assert len(rows(await deck.of(f"/{job}/diffraction", format="csv"))) == 241
@@ -349,7 +354,7 @@ async def test_analyses_by_properties(deck: Jobs) -> None:
     assert [point["signature"] for point in found["critical_points"]] == [-1, 1, 3]
     assert found["diffraction"]["strongest_angle"] == 43.0
     page = await deck.page(f"/jobs/{job}/figures")
-    for words in ("Electrical conductivity", "Seebeck coefficient", "Powder pattern", "X-ray powder pattern", "T / K"):
+    for words in ("Electrical conductivity", "Seebeck coefficient", "Powder pattern", "X-ray powder pattern", "T / K", "COOP"):
         assert words in page
     assert page.count('class="above"') >= 10 and page.count('class="below"') >= 4
     assert len(page) < 400_000

@@ -46,7 +46,7 @@ def _twelve(values: Sequence[float]) -> str:
 def powder_pattern(paper: Paper, rows: Sequence[tuple[float, float, float, float]], rule: bool = False) -> None:
     """Angles and intensities."""
     paper.line("    2THETA    INTENS  INTENS-LP INTENS-LP-DW", *(["  " + "-" * 44] if rule else []), "")
-    paper.line(*(f"{angle:10.4f}{bare:10.3f} {lp:10.3f} {dw:12.3f}" for angle, bare, lp, dw in rows), "")
+    paper.line(*(f"{angle:10.4f} {bare:9.3f} {lp:10.3f} {dw:12.3f}" for angle, bare, lp, dw in rows), "")
 
 
 TITLES = {

@@ -58,11 +58,13 @@ class Read:
     kinetic: float = 273.25
     fermi: float = -1.0
     cycles: int = 7
+    shift: float = 0.0
 
 
 def wave_function(paper: Paper, read: Read) -> None:
     """The lines with which properties begins, behind the atoms."""
     paper.headed(
+        f" DE(K)                   0.000E+00  ENERGY LEVEL SHIFTING        {read.shift:.5f}",
         f" TOTAL ENERGY {read.energy:19.13E}  CONVERGENCE ON ENER       -3.775E-09",
         f" KIN. ENERGY  {read.kinetic:20.14E}  VIR. COEFF.           1.00363760E+00",
         f" N. OF SCF CYCLES {read.cycles:16d}  FERMI ENERGY            {scientific(read.fermi, 3, 12)}",

@@ -147,6 +147,14 @@ async def get_transport(
     return _written(found, f"{job_id}-{quantity}")
 
 
+@router.get("/populations", response_model=None)
+async def get_populations(
+    context: ContextDep, actor: ActorDep, job_id: str, kind: analyses.Populations = "coop", form: Format = "json"
+) -> Response:
+    """Overlap or Hamilton populations over the energy, values as CRYSTAL wrote them. Hartree; as CSV eV."""
+    return _written(await analyses.populations(context, actor, job_id, kind, form), f"{job_id}-{kind}")
+
+
 @router.get("/diffraction", response_model=None)
 async def get_diffraction(
     context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"

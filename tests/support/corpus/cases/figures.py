@@ -143,6 +143,9 @@ FILES = {
     "mgo-analyses/main.outp": analyses_output,
     "mgo-analyses/main.d3": lambda: f"ECHG\n0\n{_PLANE}POTM\n0 5\n{_PLANE}END\n",
     "mgo-analyses/fort.25": analyses_maps,
+    "mgo-analyses/COOP.DAT": lambda: dos_file(
+        window(-0.5, 0.5, 81), [[[round(math.sin(9 * e), 6) for e in window(-0.5, 0.5, 81)]]], MGO_FERMI
+    ),
     "mgo-analyses/SIGMA.DAT": lambda: analyses_transport("1/Ohm/m", 6),
     "mgo-analyses/SEEBECK.DAT": lambda: analyses_transport("V/K", 9),
     "mgo-bands/main.outp": lambda: properties(MGO, Insulator(10, -0.1520, 0.1014), "BAND"),
