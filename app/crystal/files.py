@@ -41,7 +41,7 @@ KINDS = (
     _kind(r"(IRSPEC|IRREFR|IRDIEL|RAMSPEC|PPAN|SEEBECK|SIGMA[A-Z]*|KAPPA|TDF|COOP|COHP)\.DAT", "data", read=False),
     _kind(r".+\.outp?", "output", read=False),
     _kind(r".+\.LOG", "log", read=False),
-    _kind(r"[\w.-]+\.(BAND|DOSS|f25|cube|CUBE)", "data", read=False),
+    _kind(r"[\w.-]+\.(BAND|DOSS|PHONDOS|f25|cube|CUBE)", "data", read=False),
     # What the programs read: the numbered units, and named files.
     _kind(r"fort\.(9|20|98)", "wavefunction", read=True),
     _kind(r"fort\.34", "geometry", read=True),
@@ -78,6 +78,8 @@ TRANSPORT_FILES = tuple((f"{name}.DAT", f".{name}") for name in ("SIGMA", "SEEBE
 """Files of transport coefficients, by quantity: where BOLTZTRA writes them, and how CRYSTAL's own scripts end their names."""
 DOS_FILES = (DOS_FILE, ".DOSS", *_FORT25)
 """The same for densities of states."""
+PHONON_DOS_FILES = ("PHONDOS.DAT", ".PHONDOS")
+"""The same for densities of phonon states."""
 JOB_SCRIPT, JOB_LOG = "job.sh", "job.log"
 """The script of a job, and what it prints itself: words of the launcher and of the scheduler, not of the programs."""
 OWN = (JOB_SCRIPT, JOB_LOG, "array.sh", "list", "INPUT", ".crystaldeck")

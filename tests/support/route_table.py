@@ -116,6 +116,7 @@ API: dict[str, Entry] = {
             "modes",
             "spectrum",
             "phonons",
+            "phonon-dos",
             "trajectory",
             "equation-of-state",
             "maps",

@@ -41,13 +41,11 @@ def small_cell(supercell: Geometry, rows: Sequence[Sequence[float]], dimension: 
     except (ValueError, np.linalg.LinAlgError):
         return None
     inverse = np.linalg.inv(matrix)
-    atoms = []
-    for atom in supercell.atoms[:count]:
-        place = np.array([atom.x, atom.y, atom.z])
-        inside = place[:dimension] @ matrix[:dimension, :dimension]
-        place[:dimension] = inside - np.ceil(inside - 0.5 - 1e-9)
-        x, y, z = (round(float(part), 9) for part in place)
-        atoms.append(replace(atom, x=x, y=y, z=z))
+    kept = supercell.atoms[:count]
+    places = np.array([(atom.x, atom.y, atom.z) for atom in kept])
+    inside = places[:, :dimension] @ matrix[:dimension, :dimension]
+    places[:, :dimension] = inside - np.ceil(inside - 0.5 - 1e-9)
+    atoms = [replace(atom, x=x, y=y, z=z) for atom, (x, y, z) in zip(kept, places.round(9).tolist(), strict=True)]
     return Geometry(
         _parameters(inverse @ _metric(supercell.primitive_cell) @ inverse.T), None,
         supercell.volume / multiple if supercell.volume is not None else None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.crystal.outputs.facts.polarisation import Tensor
-from app.crystal.outputs.sheet import number
+from app.crystal.outputs.sheet import finite_number, number
 
 _NUMBER = re.compile(r"[-+]?\d*\.\d+(?:[EeDd][-+]?\d+)?")
 _FIXED = re.compile(r"[-+]?\d*\.\d{5}")
@@ -20,6 +21,10 @@ _PARTS = re.compile(r"^\s*re(?:al)?\s*,\s*im", re.IGNORECASE)
 
 def numbers_in(text: str, count: int) -> list[float] | None:
     """`count` numbers of a row; those of five decimals may touch each other. None: it does not hold just so many."""
+    words = text.split()
+    if len(words) == count:
+        with suppress(ValueError):
+            return [finite_number(word) for word in words]
     for pattern in (_NUMBER, _FIXED):
         parts = pattern.findall(text)
         if len(parts) == count and not pattern.sub("", text).strip():

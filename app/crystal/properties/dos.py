@@ -58,6 +58,8 @@ def read_dos(text: str, *, signed: bool = False) -> Dos:
     if head is None:
         raise DosError("it does not begin with NEPTS, NPROJ and NSPIN")
     points, count, spins = (int(part) for part in head.groups())
+    if spins == 0:
+        raise DosError("it has no spins: a density of states of phonons, not of electrons")
     if not (points and count and spins) or points * (count + 1) * spins > MAX_NUMBERS:
         raise DosError(f"{points} energies of {count} projections are implausible")
     if signed and spins == 2:

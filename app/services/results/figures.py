@@ -93,7 +93,7 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
     return Figures(
         job,
         ElectronicFigure(found, chart) if found is not None and chart is not None else None,
-        await vibrations.shown(context, job, modes, width, wanted.shape),
+        await vibrations.shown(context, actor.user_id, job, record.names, modes, width, wanted.shape),
         equations.shown(results), thermal_charts(tables), await analyses.shown(context, actor.user_id, record),
         geometry is not None or output_of(context, job) is not None,
         _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],

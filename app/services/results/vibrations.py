@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from app.crystal.files import PHONON_DOS_FILES
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.series import PhononPoint
+from app.crystal.properties.dos import DosError
 from app.crystal.structures.bulk import StructureError, lattice_vectors
 from app.db.repositories import jobs
 from app.db.tables import Job
@@ -19,13 +22,16 @@ from app.domain.drawing.charts import CurveChart, spectrum_chart
 from app.domain.drawing.spectra import Shape, Spectrum, broadened
 from app.domain.people.permissions import Actor
 from app.errors import FieldError, InvalidInput, NotFound
+from app.library.phonon_dos import PhononDosPicture, read_picture
 from app.services.context import Context
-from app.services.jobs.outputs import job_of, main_output, output_of
+from app.services.jobs.outputs import first_of, job_of, main_output, output_of, record_of
 
 Kind = Literal["ir", "raman"]
 WIDTH = 8.0
 """cm⁻¹ of full width at half maximum, as CRYSTAL's own IRSPEC takes where nothing is said."""
 WIDTHS = (0.1, 200.0)
+ROOM = 48 << 20
+"""Bytes of the numbers of a density of states."""
 _TURN = 1e-3
 _JUMP = 3.0
 
@@ -38,6 +44,9 @@ class Vibrations:
     modes: list[dict[str, Any]]
     spectra: list[tuple[Kind, Spectrum, CurveChart]]
     branches: BandChart | None
+    dos: PhononDosPicture | None
+    problem: str
+    """Why a density of phonon states that the job left cannot be shown."""
     width: float
     shape: Shape
     animated: bool
@@ -57,6 +66,17 @@ async def modes_of(context: Context, actor: Actor, job_id: str) -> list[dict[str
     if not found:
         raise NotFound(f"Job {job_id} has no frequencies.", hint="They come from a job with FREQCALC.")
     return list(found)
+
+
+def mode_columns(modes: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """Modes by column; Raman intensities of a single crystal take one for each direction."""
+    columns: dict[str, Sequence[Any]] = {
+        key: [mode.get(key) for mode in modes] for key in modes[0] if key != "raman_crystal"
+    }
+    if any(mode.get("raman_crystal") for mode in modes):
+        for place, axes in enumerate(("xx", "xy", "xz", "yy", "yz", "zz")):
+            columns[f"raman_{axes}"] = [(mode.get("raman_crystal") or [None] * 6)[place] for mode in modes]
+    return columns
 
 
 async def spectrum(
@@ -96,16 +116,17 @@ def _lines(modes: Sequence[Mapping[str, Any]], kind: Kind) -> list[tuple[float, 
 
 
 async def shown(
-    context: Context, job: Job, modes: Sequence[dict[str, Any]], width: float, shape: Shape
-) -> Vibrations | None:
-    """Everything that is drawn of a job's vibrations."""
+    context: Context, user: int, job: Job, names: Sequence[str], modes: Sequence[dict[str, Any]], width: float, shape: Shape
+) -> Vibrations | None:  # fmt: skip
+    """Everything that is drawn of a job's vibrations; `names` are its files."""
     output = output_of(context, job)
     branches, animated = None, False
     if output is not None:
         branches, animated = await context.readings.ask(
             output.path, lambda reader: (_branches(reader), bool(reader.series.vector_rows))
         )
-    if not modes and branches is None:
+    dos, problem = await _phonon_dos(context, user, first_of(context, job.id, names, PHONON_DOS_FILES))
+    if not modes and branches is None and dos is None and not problem:
         return None
     spectra: list[tuple[Kind, Spectrum, CurveChart]] = []
     kinds: tuple[tuple[Kind, str], ...] = (("ir", "IR intensity / (km/mol)/cm⁻¹"), ("raman", "Raman intensity / a.u."))
@@ -113,7 +134,7 @@ async def shown(
         if lines := _lines(modes, kind):
             found = broadened(lines, width, shape)
             spectra.append((kind, found, spectrum_chart(found, "wavenumber / cm⁻¹", label)))
-    return Vibrations(job, list(modes), spectra, branches, width, shape, animated)
+    return Vibrations(job, list(modes), spectra, branches, dos, problem, width, shape, animated)
 
 
 # -- phonon branches ---------------------------------------------------------------------------------------------------------
@@ -186,6 +207,30 @@ def _reciprocal(reader: OutputReader) -> np.ndarray:
         return np.array(np.linalg.inv(rows).T)
     except (StructureError, np.linalg.LinAlgError):
         return np.eye(3)
+
+
+async def _phonon_dos(context: Context, user: int, path: Path | None) -> tuple[PhononDosPicture | None, str]:
+    if path is None:
+        return None, ""
+    try:
+        return await context.workers.run(user, read_picture, path, room=ROOM), ""
+    except (DosError, OSError) as error:
+        return None, f"{path.name}: {error}"
+
+
+async def phonon_dos(context: Context, actor: Actor, job_id: str) -> PhononDosPicture:
+    """The density of phonon states that a job left.
+
+    Raises:
+        NotFound: no such job, or no such file, or it cannot be read.
+    """
+    record = await record_of(context, actor, job_id)
+    path = first_of(context, job_id, record.names, PHONON_DOS_FILES)
+    found, problem = await _phonon_dos(context, actor.user_id, path)
+    if found is None:
+        hint = "It comes from FREQCALC with DISPERSI and PDOS."
+        raise NotFound(f"Job {job_id} has no density of phonon states{f' ({problem})' if problem else ''}.", hint=hint)
+    return found
 
 
 async def dispersion(context: Context, actor: Actor, job_id: str) -> dict[str, Any]:

@@ -93,7 +93,7 @@ async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
     found = await deck.of(f"/{job}/convergence")
     assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
     paths = ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1", "maps", "transport")
-    for path in (*paths, "diffraction", "populations"):
+    for path in (*paths, "diffraction", "populations", "phonon-dos"):
         answer = await deck.of(f"/{job}/{path}", 404)
         assert answer["hint"], path
     await deck.of("/nosuchjob/convergence", 404)
@@ -155,12 +155,17 @@ async def test_vibrations(deck: Jobs) -> None:
     assert len(moved["atoms"]) == len(moved["vectors"]) == 12
     assert max(sum(part**2 for part in vector) for vector in moved["vectors"]) == pytest.approx(1, abs=1e-3)
     await deck.of(f"/{job}/modes/37", 404)
-    phonons = await deck.job("graphene-phonons/main.out seconds=0.1")
+    phonons = await deck.job("graphene-phonons/main.out seconds=0.1 with=graphene-phonons")
     assert len((await deck.of(f"/{phonons}/phonons"))["points"]) == 123
     await deck.of(f"/{phonons}/spectrum", 404, kind="raman")
     page = await deck.page(f"/jobs/{phonons}/figures")
     assert ">(1/3 1/3 0)<" in page
     assert ">(1/2 0 0)<" in page
+    assert "Density of phonon states: total, projection 1, projection 2" in page
+    found = await deck.of(f"/{phonons}/phonon-dos")
+    assert (len(found["wavenumber_cm1"]), max(found["total"])) == (181, 0.006)
+    assert float(rows(await deck.of(f"/{phonons}/phonon-dos", format="csv"))[90]["projection 2"]) == 0.003
+    assert list(rows(await deck.of(f"/{job}/modes", format="csv"))[0])[-2:] == ["raman_parallel", "raman_perpendicular"]
 
 
 async def test_trajectories(deck: Jobs) -> None:

@@ -8,7 +8,11 @@ from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, Dispersion, Mode
 from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sections.vibrations import MODE_ROW, mode_of
 from app.crystal.outputs.series import PhononPoint
+from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, number
+
+_BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
+"""The first columns, which all layouts share."""
 
 
 class DispersionSection(Section):
@@ -40,12 +44,16 @@ class DispersionSection(Section):
 
     def _row_phonon(self, line: str) -> bool:
         point = self.sheet.series.phonons[-1]
-        match = MODE_ROW.match(line)
+        match = _BRANCH_ROW.match(line)
         if match is None:
             return not point.frequencies and not find_mark(line)
-        point.frequencies.extend([number(match[3])] * (int(match[2]) - int(match[1]) + 1))
-        if point is self._gamma:
-            self._at_gamma.append(mode_of(match))
+        first, last, frequency = match.groups()
+        if first == last:
+            point.frequencies.append(number(frequency))
+        else:
+            point.frequencies.extend([number(frequency)] * (int(last) - int(first) + 1))
+        if point is self._gamma and (whole := MODE_ROW.match(line)):
+            self._at_gamma.append(mode_of(whole))
         return True
 
     # -- the end -----------------------------------------------------------------------------------------------
@@ -61,15 +69,15 @@ class DispersionSection(Section):
         series = self.sheet.series
         if not series.phonons:
             return None
-        away = {
-            tuple(point.coordinates): point for point in series.phonons if any(point.coordinates) and point.frequencies
-        }
-        counts = [sum(1 for value in point.frequencies if value < IMAGINARY_CM1) for point in away.values()]
-        found = Dispersion(len(series.phonons), sum(map(bool, counts)), sum(counts))
-        if away:
-            lowest = min(away.values(), key=lambda point: min(point.frequencies))
-            found.lowest_cm1 = min(lowest.frequencies)
+        away = {tuple(point.coordinates): point.frequencies for point in series.phonons if any(point.coordinates)}
+        lowest = {place: min(values) for place, values in away.items() if values}
+        soft = [away[place] for place, value in lowest.items() if value < IMAGINARY_CM1]
+        counts = (sum(1 for value in values if value < IMAGINARY_CM1) for values in soft)
+        found = Dispersion(len(series.phonons), len(soft), sum(counts))
+        if lowest:
+            place = min(lowest, key=lambda place: lowest[place])
+            found.lowest_cm1 = lowest[place]
             if series.phonon_shrink:
-                parts = zip(lowest.coordinates, series.phonon_shrink, strict=False)
+                parts = zip(place, series.phonon_shrink, strict=False)
                 found.lowest_at = [round(part / whole, 6) for part, whole in parts]
         return found

@@ -36,7 +36,8 @@ class PhononCellSection(Section):
 
     def finish(self) -> None:
         """Compare the number of modes with the cells that were printed."""
-        self.sheet.results.phonon_cell = self._cell()
+        if self.sheet.results.modes or self.sheet.series.phonons:
+            self.sheet.results.phonon_cell = self._cell()
 
     def _cell(self) -> PhononCell | None:
         modes, points = self.sheet.results.modes, self.sheet.series.phonons

@@ -70,10 +70,13 @@ class PolarisationSection(Section):
         self.sheet.table = self._row_charge
 
     def _row_charge(self, line: str) -> bool:
-        if match := _CHARGE.match(line):
+        if not line or line.isspace():
+            return True
+        if self._charges and (row := _TENSOR_ROW.match(line)):
+            if values := numbers_in(row["values"], 3):
+                self._charges[-1][1].append(values)
+        elif match := _CHARGE.match(line):
             self._charges.append((match, []))
-        elif self._charges and (row := _TENSOR_ROW.match(line)) and (values := numbers_in(row["values"], 3)):
-            self._charges[-1][1].append(values)
         elif find_mark(line):
             return False
         return len(self._charges) <= MAX_ATOMS
@@ -84,13 +87,17 @@ class PolarisationSection(Section):
         self.sheet.table = self._row_strength
 
     def _row_strength(self, line: str) -> bool:
-        if find_mark(line):
-            return False
-        self._in_modes = self._in_modes or "CARTESIAN AXES" in line
-        if self._in_modes and (match := _MODE.match(line)) and (values := numbers_in(match["values"], 3)):
+        if not line or line.isspace():
+            return True
+        if not self._in_modes:
+            self._in_modes = "CARTESIAN AXES" in line
+            return not find_mark(line)
+        if (match := _MODE.match(line)) and (values := numbers_in(match["values"], 3)):
             self._strengths.append((int(match["mode"]), [values]))
         elif self._strengths and (values := numbers_in(line, 3)):
             self._strengths[-1][1].append(values)
+        else:
+            return False
         return len(self._strengths) <= MAX_ATOMS
 
     def on_vib_dielectric(self, match: re.Match[str], line: str) -> None:
@@ -128,6 +135,8 @@ class PolarisationSection(Section):
 
     def finish(self) -> None:
         """Tensors from the components that were printed."""
+        if not (self._linear or self._second or self._charges or self._strengths):
+            return
         found = Polarisation(
             responses=self._responses(), second_order=self._second_order(), chi2_unit=self._unit(),
             born_charges=[

@@ -65,7 +65,7 @@ async def get_modes(
     """Vibrations at Γ: frequency in cm⁻¹, irrep, infrared intensity in km/mol, Raman intensity in arbitrary units."""
     modes = await vibrations.modes_of(context, actor, job_id)
     if form == "csv":
-        return _csv({key: [mode.get(key) for mode in modes] for key in modes[0]}, f"{job_id}-modes")
+        return _csv(vibrations.mode_columns(modes), f"{job_id}-modes")
     return {"job": job_id, "modes": modes}
 
 
@@ -96,6 +96,17 @@ async def get_spectrum(
 async def get_phonons(context: ContextDep, actor: ActorDep, job_id: str) -> dict[str, Any]:
     """Phonon branches by k point."""
     return await vibrations.dispersion(context, actor, job_id)
+
+
+@router.get("/phonon-dos", response_model=None)
+async def get_phonon_dos(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Density of phonon states by projection: cm⁻¹ and states/(cm⁻¹·cell)."""
+    columns = (await vibrations.phonon_dos(context, actor, job_id)).columns()
+    if form == "csv":
+        return _csv(columns, f"{job_id}-phonon-dos")
+    return {"job": job_id, **columns}
 
 
 @router.get("/trajectory", response_model=None)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from tests.support.corpus import frame, responses, vibrations
 from tests.support.corpus.cases.energies import MGO_SCF, PBE, RHF
 from tests.support.corpus.crystals import DRY_ICE, GHOSTS, GRAPHENE, MGO, QUARTZ
+from tests.support.corpus.dynamics.phonons import density
 from tests.support.corpus.outputs import opened
 from tests.support.corpus.scf import Method, Scf, cycles, dispersion, falling, scf_end
 from tests.support.corpus.states import Insulator, OldInsulator
@@ -117,6 +118,13 @@ def phonons() -> str:
     return paper.text
 
 
+def phonon_density() -> str:
+    """Of the same phonons, roughly: two atoms that share every state, and the total."""
+    places = [float(10 * n) for n in range(181)]
+    half = [round(3e-3 * math.sin(math.pi * at / 1800) ** 2, 6) for at in places]
+    return density(places, [[2 * part for part in half], half, half])
+
+
 def branches(place: tuple[int, ...]) -> list[float]:
     """Six frequencies (cm⁻¹) at a k point in units of 1/240."""
     one, other = (2 * math.pi * part / 240 for part in place[:2])
@@ -173,5 +181,6 @@ def elastic_failed() -> str:
 
 FILES = {
     "quartz-freq/main.out": quartz, "dry-ice-ir/main.out": dry_ice, "graphene-phonons/main.out": phonons,
+    "graphene-phonons/main.PHONDOS": phonon_density,
     "mgo-elastic/main.out": elastic, "mgo-volumes/main.out": volumes, "elastic-failed/main.out": elastic_failed,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.support.corpus.paper import Paper
+from tests.support.corpus.paper import Paper, scientific
 from tests.support.corpus.vibrations import Mode, row
 
 Columns = Literal["all", "old", "irreps", "none"]
@@ -135,3 +135,14 @@ def points(paper: Paper, found: Sequence[tuple[Sequence[int], Sequence[float]]])
         for branch, frequency in enumerate(frequencies, start=1):
             paper.line(f"{row(branch, 1, frequency)}  (  1)")
         paper.line()
+
+
+def density(wavenumbers: Sequence[float], columns: Sequence[Sequence[float]]) -> str:
+    """PHONDOS.DAT: like DOSS.DAT, with 0 spins."""
+    lines = [
+        f"# NEPTS {len(wavenumbers):5d} NPROJ {len(columns):5d} NSPIN     0", "#", '@ XAXIS LABEL "ENERGY (CM-1)"',
+        '@ YAXIS LABEL "DENSITY OF STATES (STATES/CM-1/CELL)"',
+    ]  # fmt: skip
+    for place, wavenumber in enumerate(wavenumbers):
+        lines.append("".join(scientific(value, 4, 12) for value in (wavenumber, *(column[place] for column in columns))))
+    return "\n".join(lines) + "\n"
