@@ -21,7 +21,7 @@ ANYWHERE = {
     "CIFPRT", "STOP", "GAUSS98", "NOPRINT", "RESTART", "FRACTION", "ANGSTROM", "BOHR", "TEST", "MOLDRAW", "NOGUESS",
 }  # fmt: skip
 """Words of many blocks: where a table lacks one of them, it is the table that may be wrong."""
-LITTLE_KNOWN = {"QHA", "ANHARM", "PHOTOELA", "composite", "PROF"}
+LITTLE_KNOWN = {"QHA", "ANHARM", "PHOTOELA", "PROF", "BOLTZTRA"}
 """Blocks of which only some keywords are known here: a word of another block may belong in them too."""
 _MOST_ENDS = 50
 """ENDs in a row that are looked at."""
@@ -121,7 +121,7 @@ class BlockReader:
             bool(homes)
             and name not in ANYWHERE
             and block not in LITTLE_KNOWN
-            and self.doubts[-1] != _UNKNOWN
+            and self.doubts[-1] == _SURE
             and (block == REGIONS[block] or all(REGIONS[home] != REGIONS[block] for home in homes))
         )
         if misplaced:

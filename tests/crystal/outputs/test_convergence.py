@@ -92,7 +92,9 @@ def test_optimisations() -> None:
     assert judge_optimization([], None).kind == "early"
 
 
-@pytest.mark.parametrize("deltas", [[-0.1, -0.01], [-(10.0 ** -(n / 2)) for n in range(10)], [0.01 * (-1) ** n for n in range(20)]])
+@pytest.mark.parametrize(
+    "deltas", [[-0.1, -0.01], [-(10.0 ** -(n / 2)) for n in range(10)], [0.01 * (-1) ** n for n in range(20)]]
+)
 def test_of_what_no_longer_runs_nothing_is_expected(deltas: list[float]) -> None:
     """No cycles to go, and no advice to stop it."""
     judged = judge_scf(course(deltas), 1e-8, 50, running=False)

@@ -334,7 +334,9 @@ def test_a_density_stands_beside_its_volume() -> None:
 
 
 @FEW
-@given(first=st.integers(1, 90), more=st.integers(0, 90), unpaired=st.integers(-9, 9), electron_count=st.integers(1, 999))
+@given(
+    first=st.integers(1, 90), more=st.integers(0, 90), unpaired=st.integers(-9, 9), electron_count=st.integers(1, 999)
+)
 def test_properties_tells_what_its_bands_hold(first: int, more: int, unpaired: int, electron_count: int) -> None:
     paper = Paper()
     frame.banner(paper, "CRYSTAL17")
