@@ -3,7 +3,7 @@
 const box = document.querySelector("[data-curves]");
 const job = box?.dataset.job;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const known = { scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], max_gradient: [], rms_gradient: [] };
+const known = { scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], enthalpy: [], max_gradient: [], rms_gradient: [] };
 const plots = {};
 let asking = false;
 let again = false;
@@ -64,7 +64,8 @@ const show = (name, series, axes, scales, data) => {
   const empty = !data[1].some((value) => value != null);
   place.closest("figure").hidden = empty;
   if (empty) return;
-  if (plots[name]?.series.length !== series.length) { plots[name]?.destroy(); delete plots[name]; }
+  const drawn = plots[name]?.series;
+  if (drawn?.length !== series.length || drawn[1].label !== series[1].label) { plots[name]?.destroy(); delete plots[name]; }
   if (plots[name]) plots[name].setData(data);
   else plots[name] = make(place, series, axes, scales, data);
   place.dataset.points = data[0].length;
@@ -98,10 +99,12 @@ const drawCycles = (tolerance) => {
 
 const drawPoints = (threshold) => {
   const points = axis("point", { incrs: [1, 2, 5, 10, 20, 50, 100] });
+  // Under an external pressure the optimisation minimises the enthalpy: the two are never drawn as one curve.
+  const [name, values] = known.enthalpy.some((value) => value != null) ? ["H", known.enthalpy] : ["E", known.energy];
   show("energy", [
     { label: "point" },
     {
-      label: "E / Ha",
+      label: `${name} / Ha`,
       stroke: css("--accent"),
       width: 1.5,
       points: { show: true },
@@ -109,8 +112,8 @@ const drawPoints = (threshold) => {
     },
   ], [
     points,
-    axis("E / Ha", { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) }),
-  ], {}, [known.number, known.energy]);
+    axis(`${name} / Ha`, { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) }),
+  ], {}, [known.number, values]);
   show("gradient", [
     { label: "point" },
     { label: "max gradient", stroke: css("--bad"), width: 1.5, value: small, dash: [6, 3], points: { show: true } },
@@ -135,7 +138,7 @@ const take = (found) => {
     }
     for (const name of ["cycle", "delta", "gap"]) known[name].push(...found.scf[name]);
   }
-  for (const name of ["number", "energy", "max_gradient", "rms_gradient"]) {
+  for (const name of ["number", "energy", "enthalpy", "max_gradient", "rms_gradient"]) {
     known[name].length = found.points.since;
     known[name].push(...found.points[name]);
   }

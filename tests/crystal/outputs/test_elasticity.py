@@ -106,3 +106,21 @@ def test_a_strained_cell_is_not_the_result() -> None:
     assert results.geometry is not None and results.geometry.volume == pytest.approx(MGO.volume, abs=1e-6)
     assert results.gap_ev == pytest.approx(0.3 * 27.2114, abs=2e-3)
     assert results.elasticity is not None and results.elasticity.constants[1][2] == 8.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "constants"),
+    [
+        (["| 12.5 |"], [[12.5]]),
+        (
+            ["| 4.000 0.500 0.000 |", "| 4.000 0.000 |", "| 1.750 |"],
+            [[4.0, 0.5, 0.0], [0.5, 4.0, 0.0], [0.0, 0.0, 1.75]],
+        ),
+        (["| 1.0 2.0 |", "| 3.0 |"], []),
+    ],
+)
+def test_columns_of_another_width_are_read_by_their_blanks(rows: list[str], constants: list[list[float]]) -> None:
+    """Only sizes that a crystal, a slab or a polymer has are read."""
+    text = "\n".join([" SYMMETRIZED ELASTIC CONSTANTS, IN HARTREE", "", *rows, "", ""])
+    elasticity = read_output(text.encode()).elasticity
+    assert elasticity is not None and elasticity.constants == constants and elasticity.unit == "hartree"

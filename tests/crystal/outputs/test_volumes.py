@@ -222,3 +222,18 @@ def test_a_table_whose_headings_do_not_fit_its_numbers_is_left_out() -> None:
     paper = begun(-271.5)
     responses.thermal(paper, TITLES[1], ("T(K)", "V(A^3)"), [[10.0, 20.0, 30.0]])
     assert read(paper).thermal_tables == []
+
+
+def test_energies_behind_the_modes_of_a_volume_count_again() -> None:
+    """Without a word of QHA: the cells alone tell that there are two."""
+    paper = begun(-271.5)
+    vibrations.begun(paper, 2)
+    vibrations.displacements(paper, MGO, -271.5, 2)
+    vibrations.modes(paper, [Mode(3, 0.0, "F1u"), Mode(3, 400.0, "F1u")])
+    geometry(paper, MGO.scaled(1.01))
+    computed(paper, 1.01, scf_of(-271.75))
+    vibrations.modes(paper, [Mode(3, 0.0, "F1u"), Mode(3, 375.0, "F1u")])
+    results = read(paper)
+    assert [state.energy for state in results.volumes] == pytest.approx([-271.5, -271.75])
+    assert results.energy_total == pytest.approx(-271.75)
+    assert results.frequencies_cm1 == [[1, 3, 0.0], [4, 6, 375.0]]

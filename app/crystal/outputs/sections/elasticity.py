@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from math import radians, sin
 
@@ -18,6 +19,7 @@ _AVERAGES = (
     "bulk_voigt", "shear_voigt", "bulk_reuss", "shear_reuss", "bulk_modulus", "shear_modulus", "youngs_modulus", "poisson_ratio",
 )  # fmt: skip
 _VELOCITIES = re.compile(rf"^ *\[ *({NUMBER}) *({NUMBER}) *({NUMBER}) *\] +({NUMBER}) *({NUMBER}) *({NUMBER}) *$")
+_UNITS = {"gpa": "GPa", "hartree": "hartree", "n/m": "N/m", "n": "N"}
 _SIZES = (6, 3, 1)
 """Constants of a crystal, a slab, a polymer: rows of the full matrix."""
 _HARTREE_PER_ANGSTROM = HARTREE_PER_SQUARE_ANGSTROM * 1e-10
@@ -36,8 +38,8 @@ class ElasticSection(Section):
     def on_elastic(self, match: re.Match[str], line: str) -> None:
         """The table of elastic constants follows; its heading tells the unit."""
         self._open("constants")
-        unit = (match["elastic_unit"] or "").lower()
-        self._elasticity().unit = {"gpa": "GPa", "hartree": "hartree"}.get(unit)
+        unit = match["elastic_unit"]
+        self._elasticity().unit = _UNITS.get((unit or "").lower(), unit)
 
     def on_compliance(self, match: re.Match[str], line: str) -> None:
         """The table of the inverse follows."""
@@ -57,7 +59,7 @@ class ElasticSection(Section):
             return False
         row = text.strip("|").rstrip()
         if not self._rows:
-            self._size = round(len(row) / _WIDTH)
+            self._size = len(row.split()) if _parsed(row.split(), _SIZES) else round(len(row) / _WIDTH)
         wanted = self._size - len(self._rows)
         values = _values(row.strip(), wanted) if self._size in _SIZES else None
         if values is None:
@@ -130,9 +132,17 @@ def divide_by_size(elasticity: Elasticity, geometry: Geometry | None) -> None:
 
 
 def _values(row: str, wanted: int) -> list[float] | None:
+    """By blanks; where numbers touch, by their width."""
+    if values := _parsed(row.split(), (wanted,)):
+        return values
     row = row.rjust(_WIDTH * wanted)
+    return _parsed([row[place : place + _WIDTH] for place in range(0, len(row), _WIDTH)], (wanted,))
+
+
+def _parsed(texts: Sequence[str], sizes: Sequence[int]) -> list[float] | None:
+    if len(texts) not in sizes:
+        return None
     try:
-        values = [finite_number(row[place : place + _WIDTH]) for place in range(0, len(row), _WIDTH)]
+        return [finite_number(text) for text in texts]
     except ValueError:
         return None
-    return values if len(values) == wanted else None

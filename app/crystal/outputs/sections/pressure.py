@@ -40,7 +40,8 @@ class PressureSection(Section):
         self._loaded = False
         self._pressure: float | None = None
         """Set in the deck, hartree/bohr³."""
-        self._volume: float | None = None
+        self._volume: str | None = None
+        """As printed, Å³: it is asked for under a pressure only."""
         self._work: tuple[float, float] | None = None
         """As printed for the present point, and half a unit of its last digit."""
         self._scf_energy: float | None = None
@@ -83,7 +84,7 @@ class PressureSection(Section):
     def on_primitive(self, match: re.Match[str], line: str) -> None:
         """The volume of the present cell in Å³."""
         if match["vol"]:
-            self._volume = number(match["vol"])
+            self._volume = match["vol"]
 
     def on_point(self, match: re.Match[str], line: str) -> None:
         """A new point: neither its work nor its energy is known yet."""
@@ -107,7 +108,7 @@ class PressureSection(Section):
     def _known_work(self) -> tuple[float, float | None] | None:
         """Of the load at the present cell, and its uncertainty: None where it is exact to the printed digits of p and V."""
         if self._pressure is not None and self._volume is not None and self._load == "pressure":
-            exact = self._pressure * self._volume / _BOHR**3
+            exact = self._pressure * number(self._volume) / _BOHR**3
             if self._work is None or abs(exact - self._work[0]) <= 1.01 * self._work[1]:
                 return exact, None
             # The deck that a wrapper copied is another one.

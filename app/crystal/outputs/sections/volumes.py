@@ -60,7 +60,7 @@ class VolumeSection(Section):
         self._computed: list[float] = []
         """Volumes of geometries for the wave function for which something was computed."""
         self._best: dict[str, Any] | None = None
-        self._several = self._strained = self._sorted = self._all_points = self._restarted = False
+        self._several = self._strained = self._sorted = self._restarted = False
         self._fresh = self._optimized = self._has_modes = self._has_charges = False
         self._stamps: list[float | None] = []
         """Volumes of the entries of the thermodynamics."""
@@ -109,18 +109,22 @@ class VolumeSection(Section):
     def on_point(self, match: re.Match[str], line: str) -> None:
         """The first point of an optimisation may move away from a geometry that was computed."""
         if int(match["pt"]) == 1:
+            self._end_frequencies()
             self._leave()
-            # Energies at displaced atoms have come to their end.
-            self.sheet.in_frequencies = self.sheet.in_frequencies and not self._several
 
     def on_dimension(self, match: re.Match[str], line: str) -> None:
         """Another geometry follows; after an optimisation it is the one that is known, printed once more."""
         if self._restarted and match["geo"].startswith("GEOMETRY"):
             self._forget()
+        self._end_frequencies()
         again = match["geo"].startswith("FINAL") and self._optimized
         self._optimized = False
         if not again and (state := self._leave()) and match["geo"].startswith("GEOMETRY"):
             self._computed.append(state.volume)
+
+    def _end_frequencies(self) -> None:
+        """Behind the modes of one volume the energies are again those of a geometry, not of displaced atoms."""
+        self.sheet.in_frequencies = self.sheet.in_frequencies and not (self._several or self._has_modes)
 
     def on_strain(self, match: re.Match[str], line: str) -> None:
         """Cells are strained from here on: the result is what was known before the first strain."""

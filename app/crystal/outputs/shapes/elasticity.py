@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
-    "elastic": ("SYMMETRIZED ELASTIC", r"SYMMETRIZED ELASTIC CONSTANTS(?:.*\bIN +(?P<elastic_unit>GPa|GPA|HARTREE))?"),
+    "elastic": ("SYMMETRIZED ELASTIC", r"SYMMETRIZED ELASTIC CONSTANTS?(?:.*\bIN +(?P<elastic_unit>[A-Za-z/]+))?"),
     "compliance": (
         "ELASTIC MODULI (COMPLIANCE",
         r"ELASTIC MODULI \(COMPLIANCE TENSOR\)(?:.*\bIN +(?P<compliance_unit>\S+))?",
