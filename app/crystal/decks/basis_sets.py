@@ -70,6 +70,12 @@ class BasisSet:
         raise BasisError(f"has no basis for {SYMBOLS[z]}")
 
 
+def conventional_numbers(text: str) -> dict[int, int]:
+    """Elements that a basis set numbers otherwise than by their Z: the deck must list their atoms by the same number."""
+    numbers = [element.number for element in read_basis(text)[0]] if text else []
+    return {_nuclear(number): number for number in numbers if number >= 100 and _nuclear(number) not in numbers}
+
+
 def _nuclear(conventional: int) -> int:
     return (conventional - 200 if conventional > 200 else conventional) % 100
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
-from app.crystal.decks.basis_sets import BasisError, BasisSet
+from app.crystal.decks.basis_sets import BasisError, BasisSet, conventional_numbers
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
 from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
 from app.crystal.decks.orbitals import HEAVY, count_by_name, count_in
@@ -70,6 +70,8 @@ def facts_of(values: Mapping[str, Any], supplies: Supplies, names: set[str]) -> 
     structure = geometry.structure
     facts: dict[str, Any] = {"geometry": geometry, "structure": structure}
     facts |= _method(values) | _basis(values, supplies, structure)
+    facts["conventional"] = conventional_numbers(str(facts["basis_lines"] or ""))
+    facts["geometry"] = geometry = replace(geometry, conventional=facts["conventional"])
     try:
         check_atoms(values, geometry, expand_ranges)
     except AtomError as wrong:

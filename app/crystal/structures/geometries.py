@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,14 +64,25 @@ class Geometry:
     """None where EXTERNAL reads a file that is not known yet, such as the result of a step before."""
     external: bool = False
     supercell: tuple[tuple[int, ...], ...] = ()
+    conventional: Mapping[int, int] = field(default_factory=dict)
+    """Numbers under which the deck lists elements whose basis set says so: Z + 200 with a pseudopotential."""
 
     @property
     def records(self) -> tuple[str, ...]:
         """The lines of the deck from the kind of structure on, the supercell included."""
-        lines = ("EXTERNAL",) if self.external or self.structure is None else self.structure.records
+        lines = ("EXTERNAL",) if self.external or self.structure is None else self._own_records(self.structure)
         if not self.supercell:
             return lines
         return (*lines, "SUPERCEL", *(" ".join(map(str, row)) for row in self.supercell))
+
+    def _own_records(self, structure: Structure) -> tuple[str, ...]:
+        """The structure's own lines; the last are its atoms."""
+        first = len(structure.records) - len(structure.numbers)
+        atoms = (
+            f"{self.conventional.get(z, z)} {line.split(maxsplit=1)[1]}"
+            for z, line in zip(structure.numbers, structure.records[first:], strict=True)
+        )
+        return (*structure.records[:first], *atoms)
 
     @property
     def copies(self) -> int:
@@ -82,7 +93,9 @@ class Geometry:
     def fort34(self) -> str:
         """The text of fort.34 with the operators of the group that was asked for, which may be lower than the atoms' own."""
         assert self.structure is not None
-        return write_fort34(*self.structure.primitive, self.structure.dimension, self.structure.symmetry)
+        lattice, numbers, positions = self.structure.primitive
+        listed = [self.conventional.get(z, z) for z in numbers]
+        return write_fort34(lattice, listed, positions, self.structure.dimension, self.structure.symmetry)
 
     @property
     def electrons(self) -> int | None:

@@ -310,3 +310,21 @@ def test_a_band_range_is_one_also_where_the_electrons_are_not_known() -> None:
     }  # fmt: skip
     errors = LIBRARY.try_render("dos", example | answers).errors
     assert [(error.field, error.value) for error in errors] == [("first_band", "9")], errors
+
+
+LEAD = "282 1\nINPUT\n4. 1 0 0 0 0 0\n1.2 10. 0\n0 0 1 2. 1.\n2.0 1.0\n8 1\n0 0 1 2. 1.\n2.0 1.0\n"
+
+
+def test_atoms_have_the_number_of_their_basis_set() -> None:
+    answers = {
+        "basis_kind": "explicit",
+        "basis_text": LEAD,
+        "atoms": [["Pb", 0, 0, 0], ["O", 0.5, 0.5, 0.5]],
+        "a": 4.95,
+    }
+    spec = LIBRARY.get("scf").spec
+    plain = LIBRARY.try_render("scf", spec.example | answers).decks["scf.d12"]
+    assert "\n2\n282 0.0 0.0 0.0\n8 0.5 0.5 0.5\nEND\n282 1\n" in plain
+    beside = LIBRARY.try_render("scf", spec.example | answers | {"geometry_as": "external"}).decks["fort.34"]
+    assert [line.split()[0] for line in beside.strip().splitlines()[-2:]] == ["282", "8"]
+    assert LIBRARY.try_render("scf", spec.example | answers | {"basis_text": LEAD.replace("282", "82")}).decks
