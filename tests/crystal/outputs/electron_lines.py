@@ -86,7 +86,7 @@ def smeared(paper: Paper, width: float, energy: float, entropy: float) -> float:
 
 def without_leading_zeros(text: str) -> str:
     """The same as a build prints it that leaves out the zero before a point: ` 0.515` becomes `  .515`."""
-    return re.sub(r" (-?)0\.(?=\d)", r"  \1.", text)
+    return re.sub(r" (-?)0\.(?=\d+(?:[^.\d]|$))", r"  \1.", text)
 
 
 def band_numbers(paper: Paper, first: int, last: int) -> None:

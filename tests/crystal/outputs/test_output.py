@@ -9,6 +9,7 @@ import pytest
 
 from app.crystal.outputs.reader import OutputReader, read_output
 from app.crystal.outputs.results import SCHEMA_VERSION
+from tests.crystal.outputs.electron_lines import without_leading_zeros
 from tests.crystal.outputs.told import ALWAYS, TOLD, facts
 from tests.support.corpus import CORPUS
 
@@ -111,6 +112,17 @@ def test_progress_of_frequencies_and_of_an_optimisation() -> None:
 def test_line_ends_of_another_system_change_nothing() -> None:
     data = (CORPUS / "mgo-opt/main.out").read_bytes()
     assert read_output(data.replace(b"\n", b"\r\n")) == read_output(data)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_numbers_without_a_leading_zero_are_the_same_numbers(name: str) -> None:
+    """Some builds leave out the zero before the point, in every section."""
+    text = (CORPUS / name).read_text()
+    whole, short = OutputReader(), OutputReader()
+    whole.feed(text.encode())
+    short.feed(without_leading_zeros(text).encode())
+    found, told = facts(short), facts(whole)
+    assert {key: value for key, value in found.items() if told[key] != value} == {}
 
 
 def test_messages_of_others_between_the_lines_are_heard() -> None:
