@@ -21,7 +21,7 @@ _KINDS: dict[str, tuple[str, ...]] = {}
 for _kind, (_texts, _) in SHAPES.items():
     for _text in (_texts,) if isinstance(_texts, str) else _texts:
         _KINDS[_text] = (*_KINDS.get(_text, ()), _kind)
-_FOREIGN = ("oom_kill", "Cannot allocate memory", "MPI_Abort(", "DUE TO TIME LIMIT", "received signal SIG")
+_FOREIGN = ("oom_kill", "Cannot allocate memory", "MPI_Abort(")
 """What stands anywhere in lines that others than the program write, when it has come to its end."""
 _END = 20_000
 """Characters at the end of a block in which they are looked for."""

@@ -17,6 +17,21 @@ def finite_number(text: str) -> float:
     return value
 
 
+def finite_numbers(texts: list[str]) -> list[float]:
+    """Numbers of a row at once, which is quick where they are ordinary ones.
+
+    Raises:
+        ValueError: one is none, or not finite.
+    """
+    try:
+        values = list(map(float, texts))
+    except ValueError:
+        return [finite_number(text) for text in texts]
+    if not isfinite(sum(values)):
+        raise ValueError("a number is not finite")
+    return values
+
+
 def number(text: str) -> float:
     """A number as Fortran writes it."""
     try:

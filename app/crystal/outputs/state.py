@@ -15,7 +15,10 @@ from app.crystal.outputs.shapes.words import NUMBER
 _EDGE = re.compile(rf"BANDS -[^;]*; *K +(\d+); EIG *({NUMBER})")
 _PLACEHOLDER = 1.0
 """Hartree: what is printed as top (-1) and bottom (+1) where no edges were looked for, or no band is there."""
+_PLACEHOLDER_TEXT = "1.0000000E+00 AU"
 _SAME_EV = 0.01
+_UNLIKELY_EV = 50.0
+"""Above it the placeholders of both edges may have been taken for a gap."""
 Gap = tuple[float, str | None]
 """Size in eV, and whether it is direct, where that was printed."""
 SHIFTED = "the level shifter altered the energies of the occupied bands (LEVSHIFT with lock)"
@@ -41,10 +44,7 @@ class Edges:
 
     def placeholder(self) -> bool:
         """Whether an edge is none."""
-        ends = (_EDGE.search(self.top), _EDGE.search(self.bottom))
-        return any(match is not None and abs(number(match[2])) == _PLACEHOLDER for match in ends) or (
-            self.old_top is not None and abs(self.old_top) == _PLACEHOLDER
-        )
+        return _PLACEHOLDER_TEXT in self.top or _PLACEHOLDER_TEXT in self.bottom or self.old_top in (-1.0, 1.0)
 
     def gap(self, shift: float = 0.0) -> Gap | None:
         """The distance of the edges without what a level shifter adds to it."""
@@ -69,6 +69,8 @@ class State:
     locked: bool = False
     """The program says that its level shifter alters Fermi energies."""
     shifting: float | None = None
+    shifted: bool = False
+    """A line of a state named a shifter."""
     shifted_before: bool = False
     """The wave function that properties read comes from an SCF with a level shifter."""
     conducting: bool = False
@@ -111,6 +113,17 @@ class State:
         if self.locked or not (self.edges or self.gaps or self.final or self.fermi is not None):
             return None
         return self.fermi is not None and not self.final
+
+    def smallest_gap(self) -> float | None:
+        """Of both spins, in eV: as `known_gaps`, but quick where nothing is doubtful, since each cycle asks for it."""
+        if not self.gaps and not self.edges:
+            return None
+        if self.gaps and not (self.locked or self.shifted or self.final) and len(self.gaps) >= len(self.edges):
+            smallest = min(size for size, _ in self.gaps.values())
+            if smallest < _UNLIKELY_EV:
+                return smallest
+        gaps = self.known_gaps()
+        return min(size for size, _ in gaps.values()) if gaps else None
 
     def fermi_energy(self) -> tuple[float | None, str | None]:
         """Hartree, or why it is not known: of a metal, else the top of the valence bands."""

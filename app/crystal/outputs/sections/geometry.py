@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.crystal.outputs.facts.geometry import Atom, Geometry, Optimization
+from app.crystal.outputs.numbers import finite_numbers
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
-from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
+from app.crystal.outputs.sheet import Section, Sheet, number
 
 _MAX_SIZES = 4
 """Cells of different sizes that are kept."""
@@ -65,7 +66,7 @@ class GeometrySection(Section):
     def _row_cell(self, line: str) -> bool:
         self.sheet.table = None
         try:
-            cell = [finite_number(part) for part in line.split()[:6]]
+            cell = finite_numbers(line.split()[:6])
         except ValueError:
             return False
         if len(cell) == 6 and self._in_conventional:
@@ -84,7 +85,7 @@ class GeometrySection(Section):
         if parts == ["X", "Y", "Z"]:
             return True
         try:
-            row = [finite_number(part) for part in parts]
+            row = finite_numbers(parts)
         except ValueError:
             return False
         if len(row) != 3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.crystal.outputs.diagnosis import Signature, diagnose
+from app.crystal.outputs.diagnosis import BY_CODE, Signature, diagnose
 from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sheet import Section, Sheet, keep, number
 
@@ -134,8 +134,12 @@ class VerdictSection(Section):
 
     def _is_told(self, line: str) -> bool:
         """Whether a crash only follows from an error that the program named itself."""
-        named = any("ERROR ****" in error for error in self.sheet.results.errors)
-        return named and (signature := diagnose([line])) is not None and signature.code == _CRASH
+        errors = self.sheet.results.errors
+        return line in errors or (
+            any("ERROR ****" in error for error in errors)
+            and BY_CODE[_CRASH].pattern.search(line) is not None
+            and BY_CODE["memory"].pattern.search(line) is None
+        )
 
     def _has_ended(self) -> bool:
         return bool(self._ends) and self._ends >= self._starts

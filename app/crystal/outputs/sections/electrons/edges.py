@@ -39,8 +39,11 @@ class EdgeSection(Section):
             return
         state.fermi = None
         state.gaps.pop(spin, None)
-        top = number(match["old_top"]) if match["old_top"] else None
-        state.edges[spin] = Edges(number(match["shift"]) if match["shift"] else None, old_top=top)
+        edges = state.edges[spin] = Edges()
+        if match["shift"]:
+            edges.shift, state.shifted = number(match["shift"]), True
+        if match["old_top"]:
+            edges.old_top = number(match["old_top"])
 
     def on_conducting(self, match: re.Match[str], line: str) -> None:
         """The state is conducting: the Fermi energy in hartree, and no gap."""

@@ -50,10 +50,9 @@ class ScfSection(Section):
                 # What was printed of bands belongs to the SCF before.
                 self.sheet.state.forget()
             run = series.begin_scf(progress.point)
-        gaps = self.sheet.state.known_gaps()
-        gap = min([size for size, _ in gaps.values()]) if gaps else NOTHING
+        gap = self.sheet.state.smallest_gap()
         tester = number(test) if test and cycle > 1 else NOTHING
-        run.add(cycle, energy, NOTHING if delta is None else delta, tester, gap)
+        run.add(cycle, energy, NOTHING if delta is None else delta, tester, NOTHING if gap is None else gap)
 
     def on_scf_end(self, match: re.Match[str], line: str) -> None:
         """The SCF has ended: how, with which energy, after how many cycles."""
