@@ -22,6 +22,7 @@ from app.domain.jobs import JobFilter
 from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
 from app.library.corpus import Entry
+from app.library.data_files import describe, is_data
 from app.library.templates import TemplateLibrary
 from app.services.clusters import changes as cluster_changes
 from app.services.clusters import checks as cluster_checks
@@ -283,14 +284,21 @@ def cluster_test(name: str) -> None:
 
 @app.command()
 def parse(output: Path, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Read a CRYSTAL output and print its results."""
+    """Read a CRYSTAL output and print its results; or a file of bands, densities of states, maps or transport coefficients."""
     reader = OutputReader()
     try:
+        if is_data(output.name):
+            typer.echo(
+                json.dumps(describe(output.name, output.read_text(encoding="utf-8", errors="replace")), indent=2)
+            )
+            return
         with output.open("rb") as file:
             while data := file.read(1 << 20):
                 reader.feed(data)
     except OSError as error:
         raise CrystalDeckError(f"{output} cannot be read: {error.strerror}.", hint="Check the path.") from error
+    except ValueError as error:
+        raise InvalidInput(f"{output} cannot be read: {error}.", hint="Is it whole?") from error
     results = reader.results().as_dict()
     if as_json:
         typer.echo(json.dumps(results, indent=2))

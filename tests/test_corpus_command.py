@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.domain.drawing.columns import aligned
 from tests.support.corpus import CORPUS
+from tests.support.corpus.figures import block
 
 
 def corpus(folder: Path, *options: str) -> tuple[int, str]:
@@ -40,6 +41,7 @@ def test_a_sound_archive(archive: Path) -> None:
     lines = text.splitlines()
     assert [line.split()[0] for line in lines[1:5]] == ["a/fort.34", "a/scf.out", "b/c/INPUT", "b/c/mgo.BAND"]
     assert "completed" in lines[2]
+    assert "completed" in lines[2] and lines[4].split()[1] == "bands"
     assert lines[-1] == "4 files: 0 disagree, 0 not examined."
 
 
@@ -98,3 +100,29 @@ def test_a_table_does_not_obey_names_of_files() -> None:
     table = aligned(("file", "verdict"), [("a\x1b[2Jb\nc", "x" * 200), ("d", "ok")])
     assert "\x1b" not in table and table.count("\n") == 2
     assert max(map(len, table.splitlines())) < 80
+
+
+def test_parse_tells_what_a_data_file_holds(tmp_path: Path) -> None:
+    def parse(path: Path) -> dict[str, Any]:
+        result = CliRunner().invoke(app, ["parse", str(path), "--json"])
+        assert result.exit_code == 0, result.output
+        found: dict[str, Any] = json.loads(result.output)
+        return found
+
+    both = parse(CORPUS / "mgo-fort25" / "fort.25")
+    assert (both["bands"]["spins"], both["bands"]["count"], both["dos"]["projections"], both["notes"]) == (1, 14, 3, [])
+    twice = tmp_path / "fort.25"
+    twice.write_text((CORPUS / "mgo-fort25" / "fort.25").read_text() * 2)
+    found = parse(twice)
+    assert (found["bands"]["spins"], len(found["notes"])) == (1, 2)
+    twice.write_text(block(1, "BAND", 2, 2, 0.1, 0.0, (0.0, 900.0), (0, 0, 0, 1, 0, 0), [0.0, 210.0, 40.0, 250.0]))
+    phonons = parse(twice)
+    assert "bands" not in phonons
+    assert (phonons["phonon_bands"]["unit"], phonons["phonon_bands"]["highest"]) == ("cm-1", 250.0)
+    assert len(parse(CORPUS / "mgo-analyses" / "fort.25")["maps"]) == 2
+    assert parse(CORPUS / "mgo-analyses" / "SIGMA.DAT")["transport"]["unit"] == "1/Ohm/m"
+    assert parse(CORPUS / "mgo-spin" / "main.BAND")["bands"]["spins"] == 2
+    assert parse(CORPUS / "mgo-dos" / "main.DOSS")["dos"]["fermi_energy"] == -0.152
+    twice.write_text("-%-0BAND")
+    result = CliRunner().invoke(app, ["parse", str(twice)])
+    assert "cannot be read" in str(result.exception)

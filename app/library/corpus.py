@@ -15,13 +15,10 @@ from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.checker import check_deck
 from app.crystal.decks.reading import MAX_DECK
 from app.crystal.elements import SYMBOLS
-from app.crystal.files import is_fort25
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.witnesses import Disagreement, Witness
-from app.crystal.properties.bands import read_bands
-from app.crystal.properties.crgra import read_stretches
-from app.crystal.properties.dos import read_dos
 from app.crystal.structures.importers import MAX_BYTES, read_structure
+from app.library.data_files import describe, is_data
 from app.library.kept import open_regular
 
 _READ = 1 << 20
@@ -33,7 +30,6 @@ _KINDS = (
     ("d12", (".d12",)),
     ("d3", (".d3",)),
     ("structure", (".cif", ".gui", ".f34", ".xyz", "fort.34")),
-    ("data", (".band", "band.dat", ".doss", "doss.dat", ".f25", "fort.25")),
 )
 """What a file is, by how its name ends."""
 _WHOLE = {"input": "deck"}
@@ -65,7 +61,8 @@ def kind_of(name: str) -> str:
     lower = name.lower()
     if lower in _WHOLE:
         return _WHOLE[lower]
-    return next((kind for kind, endings in _KINDS if lower.endswith(endings)), "")
+    kind = next((kind for kind, endings in _KINDS if lower.endswith(endings)), "")
+    return kind or ("data" if is_data(lower) else "")
 
 
 def examine(path: Path, shown: str, kind: str) -> Entry:
@@ -145,17 +142,8 @@ def _data(path: Path, shown: str, kind: str) -> Entry:
     with open_regular(path) as file:
         text = file.read(_MAX_DATA).decode("utf-8", "replace")
     try:
-        return Entry(shown, kind, _data_words(path.name, text))
+        found = describe(path.name, text)
     except ValueError as error:
         return Entry(shown, kind, f"refused: {error}"[:200])
-
-
-def _data_words(name: str, text: str) -> str:
-    if is_fort25(name.lower()):
-        stretches = read_stretches(text)
-        kinds = Counter(block.kind for stretch in stretches for block in stretch.blocks)
-        return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "other blocks"
-    if "doss" in name.lower():
-        dos = read_dos(text)
-        return f"{dos.densities.shape[1]} densities"
-    return f"{read_bands(text).energies.shape[1]} bands"
+    notes = found.pop("notes", [])
+    return Entry(shown, kind, "; ".join([", ".join(name.replace("_", " ") for name in found), *notes]))

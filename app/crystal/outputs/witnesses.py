@@ -24,7 +24,7 @@ _PRINTED = re.compile(
     + rb"|(ERROR \*\*\*\*)"
     + rb"|(SORTING VOLUMES)"
     + rb"|EXTERNAL STRESS CONTRIBUTION *= *" + _NUMBER
-    + rb"|(QUASI-HARMONIC|MAX ABS\(DGRAD\)|ELASTIC CONSTANT|DISPLACED)"
+    + rb"|(QUASI-HARMONIC|HARMONIC VIBRATIONAL|MAX ABS\(DGRAD\)|ELASTIC CONSTANT|DISPLACED)"
 )  # fmt: skip
 _ENERGIES = 4
 """The first groups of the expression are energies; the last ones tell that it is no plain run."""
@@ -149,6 +149,9 @@ class Witness:
     def _atoms(self, results: Results) -> Disagreement | None:
         count = len(results.geometry.atoms) if results.geometry else 0
         if not self.atoms or count in (self.atoms[-1:] if self.plain else self.atoms):
+            return None
+        if not count and not self.plain:
+            # Which of many is meant may well not be known.
             return None
         # A file that was cut within the table of the last geometry.
         if results.verdict == "incomplete" and count < self.atoms[-1]:
