@@ -463,3 +463,15 @@ def test_hostile_files_end_soon() -> None:
     assert refusal("data_a\n" + "_x " * 50000)
     assert refusal(write_cif(sites=(("Po1", "9" * 400, 0, 0),)))
     assert refusal(write_cif(sites=(("Po1", "1e308", 0, 0),)))
+    for endless in ("(" * 100000, "a" * 200000, "1.0" * 30000, "_" * 100000):
+        for said in (
+            refusal(write_cif(items={HM: f"'{endless}'"})),
+            refusal(write_cif(operations=[endless])),
+            refusal(write_cif(sites=((f"'{endless}'", 0, 0, 0),))),
+            refusal(write_cif(sites=(("Po1", endless, 0, 0),))),
+        ):
+            assert len(said) < 600
+    crowd = "".join(f"data_{at}\n_atom_site_fract_x 0\n" for at in range(5000))
+    with pytest.raises(StructureError) as caught:
+        read(crowd)
+    assert len(caught.value.blocks) == 100 and len(str(caught.value)) < 600

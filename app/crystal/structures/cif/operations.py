@@ -20,6 +20,8 @@ PARTS = 24
 """Translations are counted in parts of a cell edge, as all space groups allow."""
 MOST = 768
 """Operations of one file: four times those of the largest cell of the tables."""
+LONGEST = 120
+"""Characters of one operation."""
 _DECIMAL = re.compile(r"\d*\.\d+|\d+\.(?!\d)")
 _NEAR = 0.004
 """How far `0.33` is from the fraction that it means."""
@@ -122,7 +124,7 @@ def read_operations(texts: Sequence[str]) -> tuple[Group, bool]:
 
 
 def _operation(text: str) -> gemmi.Op:
-    compact = re.sub(r"[\s'\"()\[\]_;]", "", text).lower().replace("\u2212", "-")
+    compact = re.sub(r"[\s'\"()\[\]_;]", "", text[:LONGEST]).lower().replace("\u2212", "-")
     triplet = _DECIMAL.sub(_fraction, compact)
     try:
         operation = gemmi.Op(triplet)

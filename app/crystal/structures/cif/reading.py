@@ -28,6 +28,8 @@ TELL_SETTING = (
     "Add to the file what you know: its symmetry operations, the choice behind the symbol (:1 or :2, :H or :R), or the formula "
     "and the number of formula units."
 )
+MOST_NAMED = 100
+"""Data blocks that are offered; any other can be asked for by its name."""
 ROUNDED = 1e-5
 """Share by which a cell may miss its symmetry without a remark."""
 _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
@@ -98,7 +100,7 @@ def read_cif(text: str, block: str = "") -> Content:
             (entry for entry in blocks if any(name.startswith("_atom_site") for name in entry.columns)), None
         )
         read_sites(nearest or Block(""), set())
-    names = tuple(entry.name for entry in structures)
+    names = tuple(entry.name for entry in structures[:MOST_NAMED])
     chosen = next((entry for entry in structures if not block or entry.name.lower() == block.strip().lower()), None)
     if chosen is None:
         raise StructureError(
@@ -107,14 +109,14 @@ def read_cif(text: str, block: str = "") -> Content:
     try:
         content = _read_block(chosen)
     except StructureError as error:
-        if len(names) == 1:
+        if len(structures) == 1:
             raise
         reason = f"{error} (data block {chosen.name[:40]}; the file also holds {_names(names, chosen.name)})"
         raise StructureError(error.field, reason, f"{error.remedy} {CHOOSE_BLOCK}".strip(), names) from error
     content = replace(content, block=chosen.name, blocks=names)
-    if len(names) == 1:
+    if len(structures) == 1:
         return content
-    words = f"the file holds {len(names)} structures ({_names(names)}); this is {chosen.name[:40]}"
+    words = f"the file holds {len(structures)} structures ({_names(names)}); this is {chosen.name[:40]}"
     doubts = content.doubts if block else (words, *content.doubts)
     return replace(content, remarks=(words, *content.remarks), doubts=doubts)
 

@@ -36,6 +36,8 @@ class Setting:
         return hall_group(self.hall)
 
 
+LONGEST = 80
+"""Characters of a symbol, with all that people write behind it."""
 _CHOICE = re.compile(r"[\s:]*(?::\s*([12hr])|\(?origin\s*(?:choice|at)?\s*([12])\)?|(?<=\s)([szhr]))\s*$")
 _NUMBER = re.compile(r"[\s,;(]*(?:no\.?|nr\.?|#)\s*\d+\s*\)?\s*$")
 _CHOICES = {"s": "1", "z": "2", "h": "H", "r": "R", "1": "1", "2": "2"}
@@ -48,6 +50,8 @@ def candidates(symbol: str, number: int = 0) -> list[Setting]:
     Args:
         number: that of the file, 0: none. It only helps to read a symbol that is spelled in a doubtful way.
     """
+    if len(symbol) > LONGEST:
+        return []
     text, choice = _split(symbol)
     found = _lookup(text, number)
     if not found and text.startswith("h"):
@@ -62,6 +66,8 @@ def candidates(symbol: str, number: int = 0) -> list[Setting]:
 
 def by_hall(symbol: str) -> list[Setting]:
     """The setting of a Hall symbol; empty: it is none."""
+    if len(symbol) > LONGEST:
+        return []
     text = " ".join(symbol.replace("_", " ").split())
     exact = _hall_names().get(text.replace(" ", "").lower())
     if exact is not None:
