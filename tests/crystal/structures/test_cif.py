@@ -413,7 +413,7 @@ def test_syntax_beyond_the_usual() -> None:
         plain + "_publ_text\n;\ndata_of\nloop_\n;\n",
     ):
         assert counts(read(text)) == {"Po": 1}
-    assert "twice" in refusal(plain + "_cell_length_a 5.0\n")
+    assert "in two places" in refusal(plain + "_cell_length_a 5.0\n")
     assert "line 2" in refusal("data_x\nloop_ _a\n_b 1\n") or "cannot be read as CIF" in refusal(
         "data_x\nloop_ _a\n_b 1\n"
     )
@@ -475,3 +475,39 @@ def test_hostile_files_end_soon() -> None:
     with pytest.raises(StructureError) as caught:
         read(crowd)
     assert len(caught.value.blocks) == 100 and len(str(caught.value)) < 600
+
+
+def test_a_second_table_of_sites_is_not_mixed_with_the_first() -> None:
+    plain = write_cif(sites=(("Po1", 0, 0, 0), ("F1", 0.5, 0.5, 0.5)), items={HM: "'P m -3 m'"})
+    second = loop(
+        ["_atom_site_label", "_atom_site_U_iso_or_equiv", "_atom_site_occupancy"], [["F1", 0.1, 1], ["Po1", 0.2, 1]]
+    )
+    before, _, behind = plain.partition("loop_")
+    assert counts(read(before + second + "loop_" + behind)) == {"Po": 1, "F": 1}
+    assert counts(read(plain + second)) == {"Po": 1, "F": 1}
+    assert "_atom_site_occupancy in two places" in refusal(plain + second.replace("F1 0.1 1", "F1 0.1 0.5"))
+    aniso = loop(["_atom_site_aniso_label", "_atom_site_aniso_U_11"], [["F1", 0.1]])
+    assert counts(read(plain + aniso + aniso.replace("0.1", "0.2"))) == {"Po": 1, "F": 1}
+    again = loop(
+        ["_atom_site_label", "_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"], [["F1", 0.1, 0, 0]]
+    )
+    assert "in two places" in refusal(plain + again)
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"), [("M1", "Mg/Fe"), ("X1", "Al,Si"), ("AlSi1", ""), ("Mg/Fe1", ""), ("A1", "(Ca,Sr)")]
+)
+def test_a_site_of_several_elements_is_refused(label: str, kind: str) -> None:
+    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z")
+    words = refusal(write_cif(sites=((label, kind or ".", 0, 0, 0),), columns=columns))
+    assert label in words
+    two_states = write_cif(sites=((label.replace("AlSi", "Fe"), "Fe3+/Fe2+", 0, 0, 0),), columns=columns)
+    assert counts(read(two_states)) == {"Fe": 1}
+
+
+def test_hall_and_symbol_that_differ_are_a_doubt() -> None:
+    items = {"_symmetry_space_group_name_Hall": "'-P 2yn'", HM: "'P 1 21/c 1'"}
+    found = read(write_cif(OBLIQUE, ARSENIDE, items=items))
+    assert any("Hall symbol is that of P 1 21/n 1" in text for text in found.doubts)
+    proved = read(write_cif(OBLIQUE, ARSENIDE, items=items | {FORMULA: "'As Ga'", Z: 4}))
+    assert proved.doubts == () and "Hall symbol" in remarks(proved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.crystal.structures.bulk import Matrix, StructureError
 from app.crystal.structures.cif.operations import WRONG_CELL, Group, fitted, hall_group, read_operations
@@ -55,22 +55,33 @@ def readings(block: Block, lattice: Matrix) -> tuple[list[Reading], list[str]]:
     texts = _operation_texts(block)
     if texts:
         return _with_operations(texts, settings, lattice)
-    remarks = []
+    if not settings and symbol:
+        raise StructureError(
+            "file",
+            f"names the space group {symbol[:30]!r}, which is not known here, and lists no symmetry operations",
+            ADD_OPERATIONS,
+        )
+    if not settings and not number:
+        words = "the file says nothing of its symmetry: all atoms of the cell are taken to be listed (P 1)"
+        return [Reading(hall_group("P 1"), 1, "P 1", 0, (words,))], []
+    remarks = _conflicts(settings, symbol, number)
+    options = _fitting(settings or by_number(number), lattice)
+    return [replace(option, remarks=tuple(remarks)) for option in options], []
+
+
+def _conflicts(settings: Sequence[Setting], symbol: str, number: int) -> list[str]:
+    """Where Hall symbol, Hermann–Mauguin symbol and number do not say the same."""
     if not settings:
-        if symbol:
-            raise StructureError(
-                "file",
-                f"names the space group {symbol[:30]!r}, which is not known here, and lists no symmetry operations",
-                ADD_OPERATIONS,
-            )
-        if not number:
-            remarks.append("the file says nothing of its symmetry: all atoms of the cell are taken to be listed (P 1)")
-            return [Reading(hall_group("P 1"), 1, "P 1")], remarks
-        settings = by_number(number)
-        remarks.append(f"the file tells its space group by the number {number} alone")
-    elif number and all(setting.number != number for setting in settings):
+        return [f"the file tells its space group by the number {number} alone"]
+    remarks = []
+    named = candidates(symbol, number) if symbol else []
+    if named and all(setting.group.keys != settings[0].group.keys for setting in named):
+        remarks.append(
+            f"the Hall symbol is that of {settings[0].name}, the file also says {symbol[:30]}: the first counts"
+        )
+    if number and all(setting.number != number for setting in settings):
         remarks.append(f"the symbol is that of number {settings[0].number}, the file says {number}: the symbol counts")
-    return _fitting(settings, lattice), remarks
+    return remarks
 
 
 def _number(block: Block) -> int:

@@ -10,6 +10,10 @@ from app.crystal.structures.bulk import StructureError
 
 _NUMBERS = {symbol: z for z, symbol in enumerate(SYMBOLS) if z} | {"D": 1}
 _CHARGE = re.compile(r"[\d.]*[+-]?[\d.]*(\([\d.]*[+-]?\))?")
+_SECOND = re.compile(r"[/,;&|]\s*\(?([A-Z][a-z]?)")
+MAKE_ORDERED = (
+    "CRYSTAL needs one atom on every site: make an ordered model, perhaps in a supercell. The file may be right."
+)
 _LETTERS = re.compile(r"\d*([A-Za-z]+)(.*)", re.DOTALL)
 _GROUPS = {
     "WAT": "a water molecule", "OH": "a hydroxyl group", "HOH": "a water molecule", "DOD": "a water molecule",
@@ -32,6 +36,7 @@ def element_of(type_symbol: str, label: str, declared: Set[str]) -> tuple[int, s
     """
     site = f"site {(label or type_symbol)[:20]}"
     text = type_symbol.strip()
+    _refuse_mixed(text if text not in ("", "?", ".") else label.strip(), site)
     if text and text not in ("?", "."):
         match = _LETTERS.fullmatch(text)
         letters = match[1] if match else ""
@@ -43,6 +48,20 @@ def element_of(type_symbol: str, label: str, declared: Set[str]) -> tuple[int, s
     if match is None:
         raise StructureError("file", f"has neither type nor label for {site}: the element is not known")
     return _of_label(label.strip(), site, declared, f"the label {label.strip()[:20]}")
+
+
+def _refuse_mixed(text: str, site: str) -> None:
+    """`Mg/Fe` and `AlSi1` name two elements; `HN1` is a hydrogen, `Fe3+/Fe2+` iron."""
+    match = _LETTERS.match(text)
+    if match is None:
+        return
+    first = re.match(r"[A-Z][a-z]?", match[1])
+    others = [name for name in _SECOND.findall(text) if name in _NUMBERS]
+    if first and first[0] in _NUMBERS and len(first[0]) == 2:
+        behind = re.match(r"[A-Z][a-z]?", match[1][2:])
+        others += [behind[0]] if behind and behind[0] in _NUMBERS else []
+    if first and any(name != first[0] for name in others):
+        raise StructureError("file", f"has the {site}, which names several elements ({text[:20]})", MAKE_ORDERED)
 
 
 def _is_group(letters: str) -> bool:

@@ -179,6 +179,10 @@ def _basis(shifts: Integers) -> Matrix:
                 for row in left[1:]
             ]
             rows[column:] = [pivot, *reduced, *rest]
+    for at in (1, 0):
+        for behind in range(at + 1, 3):
+            times = round(rows[at][behind] / rows[behind][behind])
+            rows[at] = [part - times * own for part, own in zip(rows[at], rows[behind], strict=True)]
     basis: Matrix = np.array(rows[:3], float)
     if np.linalg.det(basis) < 0:
         basis[2] *= -1

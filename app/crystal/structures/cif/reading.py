@@ -18,7 +18,7 @@ from app.crystal.structures.bulk import Matrix, StructureError, lattice_vectors
 from app.crystal.structures.cif.declarations import Reading, readings
 from app.crystal.structures.cif.formula import Comparison, Declared, compare
 from app.crystal.structures.cif.operations import WRONG_CELL, fitted
-from app.crystal.structures.cif.sites import Site, Sites, read_sites
+from app.crystal.structures.cif.sites import COLUMNS, Site, Sites, read_sites
 from app.crystal.structures.cif.syntax import Block, read_blocks
 from app.crystal.structures.cif.unfolding import Cell, unfold
 from app.crystal.structures.cif.values import read_number
@@ -133,20 +133,31 @@ def _read_block(block: Block) -> Content:
     sites = read_sites(block, declared.elements)
     options, more = readings(block, lattice)
     trial = _decide(options, sites, lattice, declared)
-    doubts = [*sites.doubts, *trial.reading.remarks]
+    doubts = list(sites.doubts)
+    if not trial.proved:
+        doubts += trial.reading.remarks
     if not trial.compared.agrees:
         doubts += trial.compared.remarks
     if trial.multiplicities is False:
         doubts.append("the multiplicities that the file gives its sites differ from those found")
-    notes = [*remarks, *sites.remarks, *more, *trial.remarks, *trial.cell.remarks, *trial.compared.remarks, *doubts]
+    notes = [
+        *remarks,
+        *sites.remarks,
+        *more,
+        *trial.reading.remarks,
+        *trial.remarks,
+        *trial.cell.remarks,
+        *trial.compared.remarks,
+        *doubts,
+    ]
     return Content(trial.lattice, trial.cell, trial.reading.number, tuple(dict.fromkeys(notes)), tuple(doubts))
 
 
 def _refuse_repeated(block: Block) -> None:
-    needed = (*_LENGTHS, *_ANGLES, "_atom_site_", "_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
-    repeated = [name for name in block.repeated if name.startswith(needed)]
+    needed = (*_LENGTHS, *_ANGLES, *COLUMNS, "_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
+    repeated = [name for name in block.repeated if name in needed]
     if repeated:
-        raise StructureError("file", f"gives {repeated[0]} twice, with different values")
+        raise StructureError("file", f"gives {repeated[0]} in two places, with different values")
 
 
 def _lattice(block: Block) -> tuple[Matrix, list[str]]:

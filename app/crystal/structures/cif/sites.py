@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.crystal.structures.bulk import Matrix, StructureError
-from app.crystal.structures.cif.elements import element_of
+from app.crystal.structures.cif.elements import MAKE_ORDERED, element_of
 from app.crystal.structures.cif.syntax import UNKNOWN, Block
 from app.crystal.structures.cif.values import read_number
 
 MOST = 20_000
 """Rows of one table of sites."""
-MAKE_ORDERED = (
-    "CRYSTAL needs one atom on every site: make an ordered model, perhaps in a supercell. The file may be right."
-)
 _COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
+COLUMNS = (
+    *_COORDINATES,
+    *(f"_atom_site_{name}" for name in ("label", "type_symbol", "occupancy", "calc_flag")),
+)
+"""What must not stand in a file twice."""
 _MULTIPLICITY = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
 FULL = 1e-3
 """Share by which an occupancy may miss 1."""

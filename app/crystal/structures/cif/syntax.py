@@ -96,6 +96,7 @@ def _without_cif2(text: str) -> str:
 def _block(name: str, block: gemmi.cif.Block) -> Block:
     columns: dict[str, list[str]] = {}
     repeated: list[str] = []
+    shares: list[str] = []
     for item in block:
         if item.pair is not None:
             tag, value = cast("list[str]", item.pair)
@@ -103,11 +104,33 @@ def _block(name: str, block: gemmi.cif.Block) -> Block:
         elif item.loop is not None:
             loop = item.loop
             wanted = [at for at, tag in enumerate(loop.tags) if _name(tag).startswith(_PREFIXES)]
+            if (bare := _bare_sites(loop)) is not None:
+                # A second table of sites need not have the order of the first.
+                wanted = [
+                    at for at in wanted if not _name(loop.tags[at]).startswith("_atom_site_") or _aniso(loop.tags[at])
+                ]
+                shares += bare
             values = loop.values if wanted else []
             for at in wanted:
                 column = [gemmi.cif.as_string(value) for value in values[at :: loop.width()]]
                 _keep(columns, repeated, loop.tags[at], column)
-    return Block(name, columns, tuple(repeated))
+    partly = any(share.strip() not in (*UNKNOWN, "1", "1.0", "1.00", "1.000", "1.0000") for share in shares)
+    return Block(name, columns, (*repeated, *(["_atom_site_occupancy"] if partly else [])))
+
+
+def _bare_sites(loop: gemmi.cif.Loop) -> list[str] | None:
+    """The occupancies of a table of sites without coordinates; None: it is another table."""
+    names = [_name(tag) for tag in loop.tags]
+    sites = [name for name in names if name.startswith("_atom_site_") and not _aniso(name)]
+    if not sites or any(name.startswith(("_atom_site_fract_", "_atom_site_cartn_")) for name in sites):
+        return None
+    if "_atom_site_occupancy" not in names:
+        return []
+    return [gemmi.cif.as_string(value) for value in loop.values[names.index("_atom_site_occupancy") :: loop.width()]]
+
+
+def _aniso(tag: str) -> bool:
+    return _name(tag).startswith("_atom_site_aniso_")
 
 
 def _keep(columns: dict[str, list[str]], repeated: list[str], tag: str, column: list[str]) -> None:

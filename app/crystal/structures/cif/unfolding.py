@@ -14,8 +14,9 @@ import numpy as np
 
 from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import MAX_ATOMS, Matrix, StructureError, crowded
+from app.crystal.structures.cif.elements import MAKE_ORDERED
 from app.crystal.structures.cif.operations import Group
-from app.crystal.structures.cif.sites import MAKE_ORDERED, Site
+from app.crystal.structures.cif.sites import Site
 
 CHECK_SYMMETRY = (
     "Either a coordinate or the symmetry is not what was meant, or the sites are alternatives of a disorder: compare with the "
