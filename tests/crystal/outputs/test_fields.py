@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,16 @@ def test_a_field_that_oscillates_does_not_replace_the_static_one(order: tuple[Re
     assert driven.polarizability_imaginary == DRIVEN.alpha_imaginary
     # A field that is absorbed has no plain refractive index.
     assert driven.refractive_indices is None
+
+
+def test_fields_at_another_geometry_replace_those_of_an_earlier_one() -> None:
+    def write(paper: Paper) -> None:
+        fields.linear(paper, [DRIVEN, replace(STATIC, alpha=DRIVEN.alpha)])
+        geometry(paper, MGO.scaled(1.05))
+        fields.linear(paper, [STATIC])
+
+    found = polarisation(results(write))
+    assert (found.polarizability, len(found.responses)) == (STATIC.alpha, 1)
 
 
 def test_only_fields_that_oscillate() -> None:

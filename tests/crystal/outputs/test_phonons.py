@@ -99,6 +99,33 @@ def test_intensities_that_come_later_are_told_though_the_page_looked_before() ->
     assert [mode.ir_intensity for mode in found] == [0.0, 655.5, 3.0]
 
 
+def test_another_calculation_of_frequencies_replaces_all_of_an_earlier_one() -> None:
+    """As at the volumes of a quasi-harmonic run."""
+    paper = crystal()
+    for shift in (0.0, 25.0):
+        vibrations.displacements(paper, NACL, -600.0, 3)
+        modes = [MODES[0], replace(MODES[1], frequency=171.25 + shift)]
+        phonons.modes(paper, modes, "all")
+        phonons.longitudinal(paper, [replace(LONGITUDINAL, frequency=251.5 + shift)])
+        if not shift:
+            phonons.raman(paper, [(4, 6, 171.25, "F1u", (1.0, 1.0, 0.0))], [])
+    found = read(paper)
+    assert found.modes is not None
+    assert [mode.frequency_cm1 for mode in found.modes] == [0.0, 196.25]
+    assert [mode.frequency_cm1 for mode in found.longitudinal_modes] == [276.5]
+    assert found.modes[1].raman_intensity is None
+
+
+def test_k_points_of_another_calculation_replace_those_of_an_earlier_one() -> None:
+    paper = crystal()
+    for branches in (SOFT, SIX):
+        vibrations.displacements(paper, NACL, -600.0, 3)
+        phonons.points(paper, [((0, 0, 0), SIX), ((2, 0, 0), branches)])
+    found = read(paper).dispersion
+    assert found is not None
+    assert (found.points, found.imaginary_modes) == (2, 0)
+
+
 # -- k points and supercells ---------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,11 @@ class DispersionSection(Section):
         super().__init__(sheet)
         self._at_gamma: list[Mode] = []
         self._gamma: PhononPoint | None = None
+        self._is_new = False
+
+    def on_freq_start(self, match: re.Match[str], line: str) -> None:
+        """Another calculation of frequencies: its k points replace those of an earlier one."""
+        self._is_new = True
 
     def on_shrinks(self, match: re.Match[str], line: str) -> None:
         """The shrinking factors in which k points of the dispersion are given."""
@@ -31,6 +36,9 @@ class DispersionSection(Section):
         """A k point of the phonon dispersion, with its weight."""
         place = [int(part) for part in match["dk"].split()]
         point = PhononPoint(place, number(match["dw"]))
+        if self._is_new:
+            self.sheet.series.phonons.clear()
+            self._at_gamma, self._gamma, self._is_new = [], None, False
         self.sheet.series.phonons.append(point)
         if self._gamma is None and not any(place):
             self._gamma = point

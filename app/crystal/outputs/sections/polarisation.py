@@ -37,12 +37,23 @@ class PolarisationSection(Section):
         self._strengths: list[tuple[int, Tensor]] = []
         self._rows: Tensor = []
         self._in_modes = False
+        self._is_new = False
+        """Another geometry was printed: its tables replace those of an earlier one."""
         self._keep: Callable[[Tensor], None] = lambda rows: None
 
     # -- fields ------------------------------------------------------------------------------------------------
 
+    def on_dimension(self, match: re.Match[str], line: str) -> None:
+        """A geometry is printed."""
+        self._is_new = True
+
+    def _renew(self) -> None:
+        if self._is_new:
+            self._linear, self._second, self._charges, self._strengths, self._is_new = [], [], [], [], False
+
     def on_polarizability(self, match: re.Match[str], line: str) -> None:
         """A table of polarizability and dielectric tensor follows, of one frequency of the field or several."""
+        self._renew()
         self._linear.append(ComponentTable(2))
         self.sheet.table = self._row_linear
 
@@ -51,6 +62,7 @@ class PolarisationSection(Section):
 
     def on_second_order(self, match: re.Match[str], line: str) -> None:
         """The table of the first hyperpolarizability follows."""
+        self._renew()
         self._second.append(ComponentTable(3))
         self.sheet.table = self._row_second
 
@@ -66,20 +78,24 @@ class PolarisationSection(Section):
 
     def on_born(self, match: re.Match[str], line: str) -> None:
         """The Born charges of the atoms follow."""
+        self._renew()
         self._charges = []
         self.sheet.table = self._row_charge
 
     def _row_charge(self, line: str) -> bool:
         if not line or line.isspace():
             return True
-        if self._charges and (row := _TENSOR_ROW.match(line)):
-            if values := numbers_in(row["values"], 3):
-                self._charges[-1][1].append(values)
-        elif match := _CHARGE.match(line):
+        if match := _CHARGE.match(line):
             self._charges.append((match, []))
-        elif find_mark(line):
-            return False
-        return len(self._charges) <= MAX_ATOMS
+            return len(self._charges) <= MAX_ATOMS
+        if not self._charges:
+            return not find_mark(line)
+        # Rows of modes look the same: what follows the last atom is not read as more of its tensor.
+        row, rows = _TENSOR_ROW.match(line), self._charges[-1][1]
+        values = numbers_in(row["values"], 3) if row and len(rows) < 3 else None
+        if values is not None:
+            rows.append(values)
+        return values is not None or line.split() == ["1", "2", "3"]
 
     def on_oscillators(self, match: re.Match[str], line: str) -> None:
         """An explanation follows, then a tensor for each mode."""

@@ -25,6 +25,10 @@ class RamanSection(Section):
         self._powder: dict[int, list[float | None]] = {}
         self._crystal: dict[int, list[float | None]] = {}
 
+    def on_freq_start(self, match: re.Match[str], line: str) -> None:
+        """Another calculation of frequencies: intensities of an earlier one are not its own."""
+        self._powder, self._crystal = {}, {}
+
     def on_raman_part(self, match: re.Match[str], line: str) -> None:
         """The part of Raman's intensities begins (or ends)."""
         self.sheet.table = self._row_condition

@@ -36,6 +36,8 @@ class VibrationSection(Section):
         self._directions: dict[str, list[list[float]]] = {}
         self._masses: Counter[tuple[str, float]] = Counter()
         self._has_vectors = False
+        self._is_new = False
+        """Another calculation of frequencies has begun, at another volume for instance: what comes replaces what was read."""
 
     def on_freq_asked(self, match: re.Match[str], line: str) -> None:
         """The deck asks for frequencies."""
@@ -47,7 +49,7 @@ class VibrationSection(Section):
 
     def on_freq_start(self, match: re.Match[str], line: str) -> None:
         """The table of displacements begins: one row for each that was computed."""
-        self.sheet.in_frequencies = self.sheet.frequencies_asked = True
+        self.sheet.in_frequencies = self.sheet.frequencies_asked = self._is_new = True
         self.sheet.progress.phase, self.sheet.progress.step = "frequencies", 0
         self.sheet.table = self._row_displacement
 
@@ -77,6 +79,8 @@ class VibrationSection(Section):
     def on_modes(self, match: re.Match[str], line: str) -> None:
         """A table of modes at Γ follows; those of the longitudinal ones have shifts. Other k points are of `dispersion`."""
         self._has_rows = False
+        if self._is_new:
+            self._modes, self._longitudinal, self._is_new = [], [], False
         if self._in_longitudinal or "SHIFTS" in line:
             self.sheet.table = self._row_longitudinal
         elif not self.sheet.series.phonons:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.support.corpus.paper import Paper
+from tests.support.corpus.paper import Paper, scientific
 
 Rows = Sequence[Sequence[float]]
 
@@ -87,7 +87,7 @@ def second_order(paper: Paper, components: Mapping[str, tuple[float, float]], un
 
 
 def born(paper: Paper, charges: Sequence[tuple[str, Rows]]) -> None:
-    """A tensor for each atom; the dynamic charge is a third of its trace."""
+    """A tensor for each atom; the dynamic charge is a third of its trace. A vector for each mode follows."""
     paper.line(" ATOMIC BORN CHARGE TENSOR (UNITS OF e, ELECTRON CHARGE).", " DYNAMIC CHARGE = 1/3 * TRACE .", "")
     for number, (symbol, tensor) in enumerate(charges, start=1):
         charge = sum(tensor[axis][axis] for axis in range(3)) / 3
@@ -96,6 +96,11 @@ def born(paper: Paper, charges: Sequence[tuple[str, Rows]]) -> None:
         for axis, row in enumerate(tensor, start=1):
             paper.line(f"   {axis}   " + "".join(_fortran(value) for value in row))
         paper.line()
+    paper.line(" BORN CHARGE VECTOR IN THE BASIS OF NORMAL MODES (UNITS OF e*M_E**(-1/2) ).", "")
+    paper.line(" MODE         X              Y              Z")
+    for mode in range(1, 3 * len(charges) + 1):
+        paper.line(f"{mode:4d} " + "".join(f" {scientific(mode * part, 5, 14)}" for part in (1e-3, -2e-3, 0.0)))
+    paper.line()
 
 
 def _fortran(value: float) -> str:
