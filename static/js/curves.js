@@ -3,7 +3,9 @@
 const box = document.querySelector("[data-curves]");
 const job = box?.dataset.job;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const known = { scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], enthalpy: [], max_gradient: [], rms_gradient: [] };
+const known = {
+  scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], enthalpy: [], max_gradient: [], rms_gradient: [],
+};
 const plots = {};
 let asking = false;
 let again = false;
@@ -65,7 +67,10 @@ const show = (name, series, axes, scales, data) => {
   place.closest("figure").hidden = empty;
   if (empty) return;
   const drawn = plots[name]?.series;
-  if (drawn?.length !== series.length || drawn[1].label !== series[1].label) { plots[name]?.destroy(); delete plots[name]; }
+  if (drawn?.length !== series.length || drawn[1].label !== series[1].label) {
+    plots[name]?.destroy();
+    delete plots[name];
+  }
   if (plots[name]) plots[name].setData(data);
   else plots[name] = make(place, series, axes, scales, data);
   place.dataset.points = data[0].length;
