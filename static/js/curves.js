@@ -4,7 +4,8 @@ const box = document.querySelector("[data-curves]");
 const job = box?.dataset.job;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const known = {
-  scf: -1, cycle: [], delta: [], gap: [], number: [], energy: [], enthalpy: [], max_gradient: [], rms_gradient: [],
+  scf: -1, cycle: [], delta: [], gap: [],
+  number: [], run: [], energy: [], enthalpy: [], max_gradient: [], rms_gradient: [],
 };
 const plots = {};
 let asking = false;
@@ -105,6 +106,9 @@ const drawCycles = (tolerance) => {
 const drawPoints = (threshold) => {
   const points = axis("point", { incrs: [1, 2, 5, 10, 20, 50, 100] });
   // Under an external pressure the optimisation minimises the enthalpy: the two are never drawn as one curve.
+  // Each of several volumes has an optimisation of its own: the present one is drawn.
+  const from = known.run.indexOf(known.run.at(-1));
+  const of = (column) => column.slice(Math.max(0, from));
   const [name, values] = known.enthalpy.some((value) => value != null) ? ["H", known.enthalpy] : ["E", known.energy];
   show("energy", [
     { label: "point" },
@@ -118,7 +122,7 @@ const drawPoints = (threshold) => {
   ], [
     points,
     axis(`${name} / Ha`, { size: 96, values: (_, ticks) => ticks.map((value) => value.toFixed(5)) }),
-  ], {}, [known.number, values]);
+  ], {}, [of(known.number), of(values)]);
   show("gradient", [
     { label: "point" },
     { label: "max gradient", stroke: css("--bad"), width: 1.5, value: small, dash: [6, 3], points: { show: true } },
@@ -127,7 +131,9 @@ const drawPoints = (threshold) => {
   ], [
     points,
     logAxis("gradient / (Ha/bohr)"),
-  ], LOG, [known.number, known.max_gradient, known.rms_gradient, ...spans(threshold, known.number.length)]);
+  ], LOG, [
+    of(known.number), of(known.max_gradient), of(known.rms_gradient), ...spans(threshold, of(known.number).length),
+  ]);
 };
 
 const draw = (found) => {
@@ -143,7 +149,7 @@ const take = (found) => {
     }
     for (const name of ["cycle", "delta", "gap"]) known[name].push(...found.scf[name]);
   }
-  for (const name of ["number", "energy", "enthalpy", "max_gradient", "rms_gradient"]) {
+  for (const name of ["number", "run", "energy", "enthalpy", "max_gradient", "rms_gradient"]) {
     known[name].length = found.points.since;
     known[name].push(...found.points[name]);
   }

@@ -85,6 +85,8 @@ class OptimizationPoint:
     enthalpy: float | None = None
     """Hartree: under a load from outside, what the optimisation minimises. It is never mixed with energies."""
     enthalpy_delta: float | None = None
+    run: int = 1
+    """Number of the optimisation in the output."""
     rows: list[str] = field(default_factory=list)
     """Lines of criteria that have not been asked for yet."""
     _criteria: dict[str, Criterion] = field(default_factory=dict)
@@ -131,6 +133,8 @@ class Frame:
     point: int
     cell: list[float] | None
     rows: list[str]
+    run: int = 1
+    """Number of the optimisation in the output: each of several volumes has its own."""
 
     def atoms(self) -> list[AtomRow]:
         """Positions as in `Geometry`."""
@@ -160,6 +164,8 @@ class Series:
     """A powder pattern: 2θ in degrees; intensities bare, with Lorentz and polarisation factors, and with thermal motion too."""
     phonon_shrink: list[int] = field(default_factory=list)
     """Three shrinking factors of the phonons' k points; empty where they were not printed."""
+    run: int = 1
+    """Number of the present optimisation."""
     tolerance: float | None = None
     """Hartree: TOLDEE of the SCF."""
     max_cycles: int | None = None
@@ -197,12 +203,22 @@ class Series:
         """Append a point of the optimisation; beyond `MAX_POINTS` the older half is dropped."""
         if len(self.points) >= MAX_POINTS:
             del self.points[: MAX_POINTS // 2]
-        self.points.append(OptimizationPoint(number))
+        if self.points and self.points[-1].run == self.run and number <= self.points[-1].number:
+            # It began anew without an end.
+            self.run += 1
+        self.points.append(OptimizationPoint(number, run=self.run))
         return self.points[-1]
+
+    @property
+    def point_before(self) -> OptimizationPoint | None:
+        """The one before the last, where both are of the same optimisation."""
+        last = self.points[-2:]
+        return last[0] if len(last) == 2 and last[0].run == last[1].run else None
 
     def keep_frame(self, frame: Frame) -> None:
         """A geometry, in place of an earlier one of the same point; they become sparser where there are too many."""
-        if self.frames and self.frames[-1].point == frame.point:
+        frame.run = self.run
+        if self.frames and (self.frames[-1].run, self.frames[-1].point) == (frame.run, frame.point):
             self._atoms -= len(self.frames.pop().rows)
         self.frames.append(frame)
         self._atoms += len(frame.rows)

@@ -92,6 +92,7 @@ def _answer(
 def _point_columns(points: list[OptimizationPoint]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "number": [point.number for point in points],
+        "run": [point.run for point in points],
         "energy": [point.energy for point in points],
         "delta": [point.delta for point in points],
         "enthalpy": [point.enthalpy for point in points],
@@ -175,9 +176,12 @@ def _course(reader: OutputReader, runs: list[ScfRun], growing: bool) -> Course |
 def _chart(series: Series) -> Chart | None:
     """Over the points of an optimisation what it minimises: the enthalpy under a load from outside, else the energy."""
     name = "enthalpy" if any(point.enthalpy is not None for point in series.points) else "energy"
-    points = [
-        (float(point.number), value, f"point {point.number}: {value:.8f} Ha")
-        for point in series.points
-        if (value := getattr(point, name)) is not None
-    ]
-    return line_chart([(name, points)], "point", f"{name} / Ha") if len(points) > 1 else None
+    lines: dict[int, list[tuple[float, float, str]]] = {}
+    for point in series.points:
+        if (value := getattr(point, name)) is not None:
+            words = f"point {point.number}: {value:.8f} Ha"
+            lines.setdefault(point.run, []).append((float(point.number), value, words))
+    if max(map(len, lines.values()), default=0) < 2:
+        return None
+    names = {run: f"optimisation {run}" if len(lines) > 1 else name for run in lines}
+    return line_chart([(names[run], points) for run, points in lines.items()], "point", f"{name} / Ha")

@@ -42,7 +42,7 @@ async def trajectory(context: Context, actor: Actor, job_id: str) -> dict[str, A
 def _trajectory(reader: OutputReader) -> dict[str, Any]:
     dimension = reader.results().dimensionality
     dimension = 3 if dimension is None else dimension
-    energies = {point.number: point.energy for point in reader.series.points}
+    energies = {(point.run, point.number): point.energy for point in reader.series.points}
     frames: list[dict[str, Any]] = []
     shifts: np.ndarray | None = None
     for frame in reader.series.frames:
@@ -52,7 +52,7 @@ def _trajectory(reader: OutputReader) -> dict[str, Any]:
         if shifts is None or len(shifts) != len(printed):
             shifts = _into_cell(positions, dimension)
         atoms = _atoms([atom[0] for atom in printed], positions, rows, dimension, shifts)
-        energy = energies.get(frame.point)
+        energy = energies.get((frame.run, frame.point))
         frames.append({"point": frame.point, "energy": energy, "lattice": rows.round(6).tolist(), "atoms": atoms})
     return {"dimension": dimension, "frames": frames}
 

@@ -157,6 +157,7 @@ class GeometrySection(Section):
 
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
         """The optimisation has ended: whether it converged, its energy in hartree, and its number of points."""
+        self.sheet.series.run += 1
         optimization = self.sheet.results.optimization or Optimization()
         optimization.converged = match["oe_how"] == "CONVERGED"
         optimization.points, optimization.energy = int(match["oe_n"]), number(match["oe_e"])

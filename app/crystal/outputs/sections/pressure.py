@@ -130,7 +130,7 @@ class PressureSection(Section):
         if results.optimization is not None:
             results.optimization.energy, results.optimization.enthalpy = energy, enthalpy
         if points:
-            point, before = points[-1], points[-2] if len(points) > 1 else None
+            point, before = points[-1], self.sheet.series.point_before
             point.enthalpy, point.energy = enthalpy, energy if uncertainty is None else None
             known = before is not None and before.energy is not None and point.energy is not None
             point.delta = point.energy - before.energy if known else None  # type: ignore[operator, union-attr]

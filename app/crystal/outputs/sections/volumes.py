@@ -35,7 +35,7 @@ _ANOTHER_CELL = 1.9
 _VIBRATIONS = (
     "frequencies_cm1", "modes", "imaginary_modes", "zero_point_energy", "longitudinal_modes", "dispersion", "phonon_cell",
 )  # fmt: skip
-_STATE = (
+GEOMETRY_FIELDS = (
     "energy_total", "energy_kind", "energy_dispersion", "energy_gcp", "gap_ev", "gap_kind", "gap_spin_ev", "gap_spin_kind",
     "conducting", "fermi_energy", "fermi_energy_doubt", "smearing",
     "geometry", "populations", "dielectric", "polarisation", "enthalpy", "external", "stress", "forces",
@@ -167,7 +167,7 @@ class VolumeSection(Section):
         return VolumeState(geometry.volume, energy, results.frequencies_cm1 if self._has_modes else None)
 
     def _snapshot(self) -> dict[str, Any]:
-        state = {name: deepcopy(getattr(self.sheet.results, name)) for name in _STATE} | {"populations": None}
+        state = {name: deepcopy(getattr(self.sheet.results, name)) for name in GEOMETRY_FIELDS} | {"populations": None}
         if not self._has_modes and not self._strained:
             state |= dict.fromkeys(_VIBRATIONS)
         return state
@@ -233,7 +233,7 @@ class VolumeSection(Section):
         stamps: list[float | None] = [*self._stamps, *([last.volume] * len(results.thermodynamics) if last else [])]
         entries = [replace(entry, volume=volume) for entry, volume in zip(results.thermodynamics, stamps, strict=False)]
         known = [state.energy for state in states if state.energy is not None]
-        chosen: dict[str, Any] = dict.fromkeys(_STATE) | deepcopy(self._best or {})
+        chosen: dict[str, Any] = dict.fromkeys(GEOMETRY_FIELDS) | deepcopy(self._best or {})
         if last is not None and last.energy is not None and last.energy <= min(known):
             chosen = {} if self._has_modes else dict.fromkeys(_VIBRATIONS)
             chosen |= {} if self._has_charges else {"populations": None}
@@ -254,7 +254,7 @@ class VolumeSection(Section):
         energy, volume = min(zip(curve.energies, curve.volumes, strict=True))
         geometry = results.geometry
         if geometry is None or geometry.volume is None or _differ([geometry.volume, volume]):
-            nothing: dict[str, Any] = dict.fromkeys(_STATE) | {"energy_kind": results.energy_kind}
+            nothing: dict[str, Any] = dict.fromkeys(GEOMETRY_FIELDS) | {"energy_kind": results.energy_kind}
             results = replace(results, **nothing)
         if results.energy_total is None or abs(results.energy_total - energy) > _SAME_ENERGY:
             results = replace(results, energy_total=energy)

@@ -127,5 +127,5 @@ class ScfSection(Section):
         if points:
             point = points[-1]
             point.energy = energy
-            before = points[-2].energy if len(points) > 1 else None
-            point.delta = None if before is None else energy - before
+            before = self.sheet.series.point_before
+            point.delta = None if before is None or before.energy is None else energy - before.energy

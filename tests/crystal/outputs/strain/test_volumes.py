@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.crystal.outputs.reader import OutputReader, read_output
 from app.crystal.outputs.results import Results
+from app.crystal.outputs.sections.volumes import GEOMETRY_FIELDS
 from tests.support.corpus import frame, optimization, responses, vibrations
 from tests.support.corpus.cases.energies import MGO, MGO_SCF, RHF
 from tests.support.corpus.geometry import geometry
@@ -237,3 +238,27 @@ def test_energies_behind_the_modes_of_a_volume_count_again() -> None:
     assert [state.energy for state in results.volumes] == pytest.approx([-271.5, -271.75])
     assert results.energy_total == pytest.approx(-271.75)
     assert results.frequencies_cm1 == [[1, 3, 0.0], [4, 6, 375.0]]
+
+
+def test_points_and_geometries_of_several_volumes_are_not_one_course() -> None:
+    energies = [-271.0, -271.25, -271.125]
+    paper = equation_of_state(energies, SCALES[:3], optimise=True)
+    frame.ended(paper)
+    reader = OutputReader()
+    reader.feed(paper.text.encode())
+    points = reader.series.points
+    assert [(point.run, point.number) for point in points] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert points[2].delta is None and points[3].delta == pytest.approx(-0.01, abs=1e-9)
+    assert len({(kept.run, kept.point) for kept in reader.series.frames}) == len(reader.series.frames)
+
+
+def test_every_field_of_the_results_belongs_to_a_geometry_or_to_the_run() -> None:
+    """A new field has to be put into one of both lists: else it is told of the last volume instead of the best."""
+    of_the_run = {
+        "schema_version", "program", "release", "program_version", "preview", "title", "dimensionality", "hamiltonian",
+        "energy_scf", "scf_cycles", "scf_converged", "optimization", "k_mesh", "contents", "isotopes", "raman_conditions",
+        "thermodynamics", "elasticity", "energy_volume", "volumes", "thermal_tables", "wave_function", "critical_points",
+        "diffraction", "bands", "band_numbers", "wall_time_s", "program_times_s", "normal_end", "aborted", "verdict", "diagnosis",
+        "diagnosis_code", "remedy", "warnings", "errors",
+    }  # fmt: skip
+    assert {item.name for item in fields(Results)} - set(GEOMETRY_FIELDS) == of_the_run

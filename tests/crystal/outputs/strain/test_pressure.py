@@ -157,7 +157,7 @@ def test_the_forecast_looks_at_what_is_minimised() -> None:
     points = []
     for number in range(1, 11):
         row = f" RMS GRADIENT {0.01:13.6f}  THRESHOLD {0.0003:21.6f} CONVERGED NO"
-        points.append(OptimizationPoint(number, -1.0, -0.01, -0.9, 0.01 * (-1) ** number, [row]))
+        points.append(OptimizationPoint(number, -1.0, -0.01, -0.9, 0.01 * (-1) ** number, rows=[row]))
     assert judge_optimization(points, None).kind == "oscillating"
     for point in points:
         point.enthalpy = point.enthalpy_delta = None
