@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from app.crystal.decks.contents import atomic_number, crystal_of, redundant_atom
 from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import MAX_ATOMS, StructureError, crowded
+from app.crystal.structures.contacts import Contact, shortest_contact
+
+_MOVING = {"ATOMREMO", "ATOMDISP", "ATOMROT", "ATOMSUBS", "ATOMINSE", "ELASTIC"}
 
 
 def check_geometry(deck: Deck) -> Iterator[Finding]:
@@ -39,8 +42,25 @@ def check_geometry(deck: Deck) -> Iterator[Finding]:
             yield Finding(
                 lines[row], "warning", geometry.kind, "the atom is a symmetry image of an earlier one", "List it once."
             )
+        if crystal is not None:
+            lattice, numbers, positions = crystal.primitive
+            yield from _contact(deck, shortest_contact(numbers, positions, lattice, 3), numbers)
     if geometry.kind == "MOLECULE" and geometry.group == 1:
         yield from _close_atoms(deck)
+
+
+def _contact(deck: Deck, contact: Contact | None, numbers: Sequence[int]) -> Iterator[Finding]:
+    """Atoms that are too close for their size; keywords that move or remove atoms may well part them."""
+    if contact is None or any(entry.name[:8] in _MOVING for entry in deck.geometry.entries):
+        return
+    names = [SYMBOLS[numbers[place]] for place in (contact.first, contact.second)]
+    yield Finding(
+        deck.geometry.line,
+        "warning",
+        deck.geometry.kind,
+        f"{names[0]} and {names[1]} come within {contact.distance:.2f} Å of each other, where a bond has {contact.bond:.2f} Å",
+        "Check the cell, the units and the setting.",
+    )
 
 
 def _close_atoms(deck: Deck) -> Iterator[Finding]:
@@ -60,6 +80,10 @@ def _close_atoms(deck: Deck) -> Iterator[Finding]:
                 f"atom {index + 1} is {distances.min():.2f} Å from atom {other}",
                 "Coordinates are in Å.",
             )
+
+    if not any(finding for finding in crowded(positions, np.eye(3), 0)):
+        numbers = [atomic_number(number) for number, *_ in deck.geometry.atoms]
+        yield from _contact(deck, shortest_contact(numbers, positions, np.eye(3), 0), numbers)
 
 
 def check_relaxation(deck: Deck) -> Iterator[Finding]:
