@@ -21,8 +21,8 @@ from app.db import migrations
 from app.domain.jobs import JobFilter
 from app.domain.people.permissions import SCOPE_WORDS, Actor, Role, Scope
 from app.errors import CrystalDeckError, InvalidInput
-from app.library.corpus import Entry
-from app.library.data_files import describe, is_data
+from app.library.archive.corpus import Entry
+from app.library.archive.data_files import describe, is_data
 from app.library.templates import TemplateLibrary
 from app.services.clusters import changes as cluster_changes
 from app.services.clusters import checks as cluster_checks

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.domain.drawing.columns import aligned
 from app.errors import CrystalDeckError, InvalidInput
-from app.library.corpus import Entry, examine, kind_of
+from app.library.archive.corpus import Entry, examine, kind_of
 from app.workers.pool import Processes, Workers
 
 MOST_FILES = 100_000
@@ -59,7 +59,9 @@ async def examined(folder: Path, processes: int, memory_mb: int, seconds: float)
     Raises:
         InvalidInput: as `files_below`.
     """
-    workers = Workers(Processes(processes, memory_mb << 20, ("app.workers.preload", "app.library.corpus")), seconds)
+    workers = Workers(
+        Processes(processes, memory_mb << 20, ("app.workers.preload", "app.library.archive.corpus")), seconds
+    )
     pending: list[asyncio.Task[Entry]] = []
     try:
         for path, kind in files_below(folder):

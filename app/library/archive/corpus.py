@@ -18,7 +18,7 @@ from app.crystal.elements import SYMBOLS
 from app.crystal.outputs.reader import OutputReader
 from app.crystal.outputs.witnesses import Disagreement, Witness
 from app.crystal.structures.importers import MAX_BYTES, read_structure
-from app.library.data_files import describe, is_data
+from app.library.archive.data_files import describe, is_data
 from app.library.kept import open_regular
 
 _READ = 1 << 20

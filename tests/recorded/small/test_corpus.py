@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.library.corpus import examine
+from app.library.archive.corpus import examine
 from app.services.upkeep.corpus import files_below
 from tests.support.session.reference import RECORDED
 
