@@ -232,15 +232,25 @@ def matrix(cursor: Cursor) -> Values:
         # EXTERNAL: the file knows the dimension; here the first line must tell.
         line = cursor.peek() or ""
         size = {1: 1, 2: 2, 4: 2, 3: 3, 9: 3}.get(len(_tokens(line)), 3)
-    return _rows(cursor, size, "row of the expansion matrix", integer=True)
+    return _rows(cursor, size, "row of the expansion matrix")
 
 
-def _rows(cursor: Cursor, size: int, wanted: str, *, integer: bool) -> Values:
+def _rows(cursor: Cursor, size: int, wanted: str) -> Values:
     """A square matrix: a record for each row, or all of it on one line."""
     if len(_tokens(cursor.peek() or "")) < size * size:
-        return [cursor.numbers(size, wanted, integer=integer) for _ in range(size)]
-    values = cursor.numbers(size * size, wanted, integer=integer)
+        return [_row(cursor, size, wanted) for _ in range(size)]
+    values = cursor.numbers(size * size, wanted)
     return [values[start : start + size] for start in range(0, size * size, size)]
+
+
+def _row(cursor: Cursor, size: int, wanted: str) -> list[str]:
+    """A record of `size` numbers; as with integers, one that follows them is suspicious."""
+    line = cursor.peek()
+    values = cursor.numbers(size, wanted)
+    tokens = _tokens(line or "")
+    if len(tokens) > size and _INTEGER.match(tokens[size]):
+        cursor.unread[cursor.last] = tokens[size]
+    return values
 
 
 def strain(cursor: Cursor) -> Values:
@@ -249,7 +259,7 @@ def strain(cursor: Cursor) -> Values:
     kind = cursor.numbers(1, "IDEF", integer=True)
     if size is None:
         size = min(max(len(_tokens(cursor.peek() or "")), 1), 3)
-    return [kind, *_rows(cursor, size, "row of the strain", integer=False)]
+    return [kind, *_rows(cursor, size, "row of the strain")]
 
 
 def slab_cut(cursor: Cursor) -> Values:

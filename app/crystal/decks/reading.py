@@ -36,8 +36,11 @@ def oversize(text: str) -> str:
 
 def is_properties(text: str) -> bool:
     """Does this text begin as a deck of properties does?"""
-    first = next((part for line in text.split("\n") if (part := line.split("#", 1)[0].strip())), "")
-    return bool(first) and keyword_of(PROPERTIES, first.split()[0]) is not None
+    lines = (part for line in text.split("\n") if (part := line.split("#", 1)[0].strip()))
+    first, second = next(lines, ""), next(lines, "")
+    # A title may begin with any word: the structure behind it tells.
+    structure = second.split()[:1] in ([kind] for kind in (*DIMENSIONS, "EXTERNAL", "DLVINPUT"))
+    return bool(first) and not structure and keyword_of(PROPERTIES, first.split()[0]) is not None
 
 
 def read_deck(text: str, role: Literal["d12", "d3"] | None = None) -> Deck:
@@ -101,7 +104,7 @@ class _Reader(BlockReader):
 
     def head(self) -> None:
         cursor, geometry = self.cursor, self.deck.geometry
-        geometry.kind = cursor.take("CRYSTAL, SLAB, POLYMER, MOLECULE or EXTERNAL").strip()
+        geometry.kind = cursor.keyword("CRYSTAL, SLAB, POLYMER, MOLECULE or EXTERNAL")
         geometry.line = cursor.last
         if geometry.kind in ("EXTERNAL", "DLVINPUT"):
             return

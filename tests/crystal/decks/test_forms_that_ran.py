@@ -73,6 +73,8 @@ D12 = {
     "basis-optimised": rocksalt(scf="OPTBASIS\nALPHA\n3\nEND\n"),
     "anharmonic-states": rocksalt("FREQCALC\nANHAPES\n2\n4 5\n0 1\n0.9\nVSCF\n4\nVCI\n6 8 0\nEND\n"),
     "cluster": rocksalt("CLUSTER\n0 0 0\n3 20 0\nHYDROSUB\n1\n1 2\n"),
+    "real-matrix": rocksalt("SUPERCEL\n2. 0. 0.\n0. 2. 0.\n0. 0. 2.\n"),
+    "kind-with-words": rocksalt().replace("CRYSTAL\n", "CRYSTAL   (rock salt)\n"),
     "matrix-on-one-line": rocksalt("SUPERCEL\n2 0 0 0 2 0 0 0 2\n"),
     "fixed-index": rocksalt(scf="FIXINDEX\nGUESSP\n"),
     "fixed-index-block": rocksalt(scf="FIXINDEX\nGEOM\nFRACTION\nEND\nGUESSP\n"),
@@ -131,6 +133,12 @@ def test_a_word_that_is_not_known_is_a_note_and_reading_goes_on(text: str) -> No
     assert deck.complete
     assert deck.find("SHRINK") is not None
     assert not [f for f in found if "not read" in f.message]
+
+
+def test_a_title_may_begin_like_a_deck_of_properties() -> None:
+    deck = "BAND gap of " + ROCKSALT + NAMED
+    assert (read_deck(deck).role, errors(deck)) == ("d12", [])
+    assert read_deck("\n# first\nBAND\nt\n1 4 20 1 8 1 0\n0 0 0  2 0 0\nEND\n").role == "d3"
 
 
 def test_a_similar_keyword_is_only_suggested() -> None:

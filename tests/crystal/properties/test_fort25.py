@@ -174,7 +174,13 @@ def test_any_bands_are_read_back(
     assert (f"of {runs} runs" in latest.note) == (runs > 1)
 
 
-@given(st.integers(1, 4), st.integers(1, 12), st.sampled_from([0, 1, 2, 3]), st.integers(1, 3), st.randoms(use_true_random=False))
+@given(
+    st.integers(1, 4),
+    st.integers(1, 12),
+    st.sampled_from([0, 1, 2, 3]),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
 def test_any_densities_are_read_back(projections: int, points: int, state: int, runs: int, chance: object) -> None:
     draw = np.random.default_rng(chance.getrandbits(32))  # type: ignore[attr-defined]
     spins = 1 + state % 2

@@ -18,7 +18,9 @@ def test_numbers_that_touch() -> None:
     assert numbers_in("") == []
 
 
-@pytest.mark.parametrize("text", ["1.0x", "****", "NaN", "1.0 Infinity", "1.0E+999", "--1", "1.0.5", "0.5.5E+01", "E+05"])
+@pytest.mark.parametrize(
+    "text", ["1.0x", "****", "NaN", "1.0 Infinity", "1.0E+999", "--1", "1.0.5", "0.5.5E+01", "E+05"]
+)
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(ValueError, match="number"):
         numbers_in(text)
