@@ -158,13 +158,16 @@ def test_a_relaxed_molecule_is_told_at_most_a_note() -> None:
 MISSED = [
     ("raman-without-cphf", rocksalt("FREQCALC\nINTENS\nINTRAMAN\nEND\n"), "error", "needs INTCPHF"),
     ("raman-without-intens", rocksalt("FREQCALC\nINTRAMAN\nINTCPHF\nEND\nEND\n"), "error", "needs INTENS"),
-    ("spectrum-without-intens", rocksalt("FREQCALC\nIRSPEC\nEND\nEND\n"), "warning", "need INTENS"),
+    ("spectrum-without-intens", rocksalt("FREQCALC\nIRSPEC\nEND\nEND\n"), "warning", "without INTENS"),
     ("d3-without-parameters", rocksalt(scf="DFT\nPBESOLXC-D3\nEND\n"), "error", "no parameters for D3"),
     ("3c-elsewhere", rocksalt(scf="DFT\nHSE3C\nEND\n"), "warning", "belongs to the basis set def2-mSVP"),
     ("hf3c-elsewhere", rocksalt(scf="HF3C\nEND\n"), "warning", "belongs to the basis set MINIX"),
     ("cubic-shrink", rocksalt().replace("4 8\n", "0 8\n4 4 6\n"), "error", "not equal along"),
     ("sheet-shrink", SHEET + NAMED.replace("4 8\n", "0 8\n4 6 1\n"), "error", "not equal along"),
     ("supercell-too-late", rocksalt("FREQCALC\nDISPERSI\nEND\nSCELPHONO\n2 0 0\n0 2 0\n0 0 2\n"), "error", "comes too late"),
+    ("bands-without-dispersion", rocksalt("FREQCALC\nBANDS\n4 10\n1\n0 0 0 2 0 2\nEND\n"), "warning", "without DISPERSI"),
+    ("pressure-on-a-fixed-cell", rocksalt("OPTGEOM\nATOMONLY\nEXTPRESS\n0.001\nEND\n"), "warning", "the cell is fixed"),
+    ("dispersion-twice", rocksalt(scf="DFT\nPBE-D3\nEND\nGRIMME\n1.05 20. 25.\n1\n9 0.75 1.3\n"), "warning", "second dispersion"),
     ("elastcon-block", rocksalt("ELASTCON\nPREOPTGEOM\nFULLOPTG\nEND\nNUMDERIV\n3\nEND\n"), "warning", "is a flag within"),
 ]  # fmt: skip
 

@@ -97,6 +97,15 @@ def check_relaxation(deck: Deck) -> Iterator[Finding]:
         kinds = [e for e in optimisation.entries if e.name in ("FULLOPTG", "ATOMONLY", "CELLONLY", "ITATOCEL")]
         if len(kinds) > 1:
             yield finding_at(kinds[1], "warning", f"cannot be combined with {kinds[0].name}", "Keep one of them.")
+        pressure = next((e for e in optimisation.entries if e.name in ("EXTPRESS", "EXTSTRESS")), None)
+        if (
+            pressure
+            and (not kinds or kinds[0].name == "ATOMONLY")
+            and "INTREDUN" not in {e.name for e in optimisation.entries}
+        ):
+            yield finding_at(
+                pressure, "warning", "changes nothing while the cell is fixed", "Relax the cell too: FULLOPTG."
+            )
         if deck.geometry.kind == "MOLECULE" and kinds and kinds[0].name not in ("ATOMONLY",):
             # Executed with CRYSTAL23.
             yield finding_at(
@@ -110,13 +119,13 @@ def check_relaxation(deck: Deck) -> Iterator[Finding]:
 
 
 def check_calculations(deck: Deck) -> Iterator[Finding]:
-    """Raman intensities have what they need; the supercell of phonons stands before them; flags have no blocks."""
+    """Frequencies have what their options need; the supercell of phonons stands before them; flags have no blocks."""
     names = [entry.name for entry in deck.geometry.entries]
     for number, entry in enumerate(deck.geometry.entries):
         if entry.name == "SCELPHONO" and "FREQCALC" in names[:number]:
             yield finding_at(entry, "error", "stands after FREQCALC, so it comes too late", "Put it before FREQCALC.")
         if entry.name == "FREQCALC":
-            yield from _check_raman(entry)
+            yield from _check_frequencies(entry)
         if entry.name in ("ELASTCON", "ELAPIEZO", "PIEZOCON", "PHOTOELA"):
             for flag in (inner for inner in entry.entries if inner.name == "PREOPTGEOM" and inner.entries):
                 yield finding_at(
@@ -127,7 +136,7 @@ def check_calculations(deck: Deck) -> Iterator[Finding]:
                 )
 
 
-def _check_raman(frequencies: Entry) -> Iterator[Finding]:
+def _check_frequencies(frequencies: Entry) -> Iterator[Finding]:
     """Executed decks have INTENS, INTRAMAN, INTCPHF … END in this order."""
     names = [entry.name for entry in frequencies.entries]
     for entry in frequencies.entries:
@@ -137,11 +146,13 @@ def _check_raman(frequencies: Entry) -> Iterator[Finding]:
                     # An interrupted run, or a tensor from a file, may already have it.
                     severity: Severity = "warning" if {"RESTART", "TENSOR"} & set(names) else "error"
                     yield finding_at(entry, severity, f"needs {needed}", "Write INTENS, INTRAMAN, INTCPHF and END.")
-        if entry.name == "RAMSPEC" and "INTRAMAN" not in names:
-            yield finding_at(
-                entry, "warning", "is a spectrum of Raman intensities, which need INTRAMAN", "Add INTRAMAN."
-            )
-        if entry.name == "IRSPEC" and "INTENS" not in names:
-            yield finding_at(
-                entry, "warning", "is a spectrum of infrared intensities, which need INTENS", "Add INTENS."
-            )
+        needed_by = _NEEDS.get(entry.name, "")
+        if needed_by and needed_by not in names:
+            yield finding_at(entry, "warning", f"has no meaning without {needed_by}", f"Add {needed_by} before it.")
+
+
+_NEEDS = {
+    "RAMSPEC": "INTRAMAN", "RAMANEXP": "INTRAMAN", "IRSPEC": "INTENS", "INTPOL": "INTENS", "INTLOC": "INTENS", "INTCPHF": "INTENS",
+    "BANDS": "DISPERSI", "PDOS": "DISPERSI", "INTERPHESS": "DISPERSI", "WANG": "DISPERSI",
+}  # fmt: skip
+"""Keywords of FREQCALC that refine another one."""

@@ -173,6 +173,23 @@ def check_functional(deck: Deck) -> Iterator[Finding]:
                 yield from _check_composite(deck, entry, COMPOSITE_SETS[entry.name])
         if block.name in COMPOSITE_SETS:
             yield from _check_composite(deck, block, COMPOSITE_SETS[block.name])
+    yield from _check_dispersion(deck)
+
+
+def _check_dispersion(deck: Deck) -> Iterator[Finding]:
+    """Dispersion counts once."""
+    dft = next((block for block in deck.hamiltonian if block.name == "DFT"), None)
+    names = [entry.name for entry in dft.entries] if dft is not None else []
+    included = next((name for name in names if name.endswith("-D3") or name in COMPOSITE_SETS), None)
+    for block in deck.hamiltonian:
+        if block.name == "GRIMME" and included:
+            yield finding_at(
+                block, "warning", f"is a second dispersion correction beside that of {included}", "Keep one."
+            )
+        if block.name == "DFTD3" and included in COMPOSITE_SETS:
+            yield finding_at(
+                block, "warning", f"is a second dispersion correction beside that of {included}", "Remove it."
+            )
 
 
 def _check_composite(deck: Deck, entry: Entry, basis: str) -> Iterator[Finding]:

@@ -17,11 +17,19 @@ def check_properties(deck: Deck) -> Iterator[Finding]:
     for entry in deck.properties:
         if entry.name == "DOSS" and "NEWK" not in seen:
             yield finding_at(entry, "error", "needs NEWK before it", "Put NEWK with IS ISP and 1 0 before DOSS.")
+        if entry.name in ("COOP", "COHP", "BOLTZTRA") and not {"NEWK", "RDFMWF"} & seen and not _own_mesh(entry):
+            yield finding_at(
+                entry, "warning", "usually needs NEWK before it", "Put NEWK with IS ISP and 1 0 before it."
+            )
         seen.add(entry.name)
         if entry.name == "BAND" and len(entry.values) > 1:
             yield from _check_band(entry)
         if entry.name == "DOSS" and entry.values:
             yield from _check_doss(entry)
+
+
+def _own_mesh(entry: Entry) -> bool:
+    return any(inner.name == "NEWK" for inner in entry.entries)
 
 
 def _check_band(entry: Entry) -> Iterator[Finding]:
