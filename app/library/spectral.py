@@ -20,6 +20,7 @@ from app.domain.drawing.charts import Chart, line_chart
 from app.domain.drawing.tabular import as_csv
 from app.library.kept import open_regular
 
+_PLACEHOLDER = 1.0
 MOST_POINTS = 400
 """Points of one line where several jobs are drawn."""
 
@@ -153,11 +154,16 @@ def read(source: Source) -> Electronic:
     dos = _dos(source.dos_file, problems) if source.dos_file is not None else None
     if dos is not None and dos.fermi is None:
         # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
-        dos = dos.from_fermi(bands.fermi if bands is not None and bands.fermi is not None else _fermi(source.fort25))
+        dos = dos.from_fermi(_sure(bands.fermi if bands is not None else None) or _sure(_fermi(source.fort25)))
         if dos.fermi is None:
             name = source.dos_file.name if source.dos_file else ""
             problems.append(f"{name}: its energies are absolute, and no file gives the Fermi energy")
             dos = None
+    for file, what in ((source.band_file, bands), (source.dos_file, dos)):
+        if file is not None and what is not None and what.fermi is not None and _sure(what.fermi) is None:
+            problems.append(
+                f"{file.name}: its energies count from a placeholder of ±1 hartree, not from the Fermi energy"
+            )
     return Electronic(
         source.job_id,
         source.name,
@@ -222,6 +228,11 @@ def as_json(electronic: Electronic) -> bytes:
 def as_table(electronic: Electronic, kind: Literal["bands", "dos"]) -> str:
     """All numbers as CSV."""
     return as_csv(electronic.band_columns() if kind == "bands" else electronic.dos_columns())
+
+
+def _sure(fermi: float | None) -> float | None:
+    """A Fermi energy in hartree; None for what the program writes where it knows none."""
+    return None if fermi is not None and abs(fermi) == _PLACEHOLDER else fermi
 
 
 def _fermi(fort25: Path | None) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.crystal.outputs.reader import OutputReader, read_output
 from app.crystal.outputs.results import SCHEMA_VERSION
-from tests.crystal.outputs.electron_lines import without_leading_zeros
+from tests.crystal.outputs.electrons.lines import without_leading_zeros
 from tests.crystal.outputs.told import ALWAYS, TOLD, facts
 from tests.support.corpus import CORPUS
 

@@ -41,6 +41,17 @@ def test_the_fermi_energy_of_absolute_densities_is_that_of_electrons(tmp_path: P
     assert read(Source("1", "nacl", dos_file=densities, fort25=CORPUS / "nacl-crystal14" / "main.f25")).dos is not None
 
 
+def test_a_placeholder_is_no_fermi_energy(tmp_path: Path) -> None:
+    """Absolute densities are not drawn from it, and bands that count from it say so."""
+    file = tmp_path / "fort.25"
+    file.write_text(block(0, "BAND", 2, 2, 0.1, -1.0, (0.0, 9.0), (0, 0, 0, 1, 0, 0), [-1.5, -0.5, -1.4, -0.4]))
+    densities = CORPUS / "nacl-crystal14" / "main.DOSS"
+    found = read(Source("1", "nacl", dos_file=densities, fort25=file))
+    assert found.dos is None and "its energies are absolute" in found.problems[0]
+    beside = read(Source("1", "nacl", band_file=file))
+    assert beside.bands is not None and "placeholder" in beside.problems[0]
+
+
 def test_paths_without_names_are_not_laid_over_each_other() -> None:
     """Two paths of as many points that nobody names may be different ones."""
     source = Source("1", "nacl", band_file=CORPUS / "nacl-crystal14" / "main.BAND")

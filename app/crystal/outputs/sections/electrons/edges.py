@@ -32,6 +32,11 @@ class EdgeSection(Section):
         if int(match["pt"]) > 1:
             self.sheet.state.forget()
 
+    def on_opt_end(self, match: re.Match[str], line: str) -> None:
+        """Where later points have no headings, what was printed is of the first one."""
+        if int(match["oe_n"]) > 1 and (self.sheet.progress.point or 1) == 1:
+            self.sheet.state.forget()
+
     def on_insulating(self, match: re.Match[str], line: str) -> None:
         """The state is insulating: the band edges follow."""
         state, spin = self.sheet.state, self.sheet.spin

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.crystal.outputs.reader import read_output
 from app.crystal.outputs.results import Results
-from tests.crystal.outputs import electron_lines as electrons
+from tests.crystal.outputs.electrons import lines as electrons
 from tests.support.corpus import frame, optimization
 from tests.support.corpus.crystals import MGO, Site, Structure
 from tests.support.corpus.geometry import geometry
@@ -135,6 +135,13 @@ def test_of_an_earlier_geometry_nothing_is_told(points: int, top: float, gap: fl
     assert (found.fermi_energy, found.gap_ev) == (None, 3.25 if converged else None)
     assert "earlier geometry" in (found.fermi_energy_doubt or "")
     assert found.populations is None
+
+
+def test_points_without_headings_are_other_geometries() -> None:
+    text = optimised(3, Insulator(10, -0.2, 0.1), 3.25).decode()
+    bare = "\n".join(line for line in text.splitlines() if "OPTIMIZATION - POINT    " not in line or line.endswith("   1"))
+    found = read_output(bare.encode() + b"\n")
+    assert (found.fermi_energy, found.gap_ev) == (None, 3.25)
 
 
 @FEW
