@@ -8,6 +8,7 @@ import seekpath
 
 import app.crystal.decks.annotations
 import app.crystal.decks.rewriting
+import app.crystal.structures.cif.reading
 import app.crystal.structures.importers
 
 __all__ = ["app", "ase", "scipy", "seekpath"]

@@ -32,7 +32,6 @@ from app.crystal.structures.bulk import (
     setting_of,
     tidy_fraction,
 )
-from app.crystal.structures.cif.reading import Content, read_cif
 from app.crystal.structures.flatten import flatten, low_dimensional_parameters
 from app.crystal.structures.fort34 import VACUUM, External, read_fort34, refuse_impossible
 from app.crystal.structures.geometries import DIMENSIONS
@@ -41,7 +40,9 @@ from app.crystal.structures.lowdimensional import LowDimensional
 if TYPE_CHECKING:
     from ase import Atoms
 
-# ASE is imported where a file is read, in a process of its own: the service starts without it.
+    from app.crystal.structures.cif.reading import Content
+
+# ASE and gemmi are imported where a file is read, in a process of its own: the service starts without them.
 
 MAX_BYTES = 4_000_000
 MAX_ATOMS = 2000
@@ -149,6 +150,8 @@ def read_structure(
         raise StructureError("file", "is empty")
     form = file_format or guess_format(name, text)
     if form == "cif":
+        from app.crystal.structures.cif.reading import read_cif
+
         return _from_cif(read_cif(text, block), name, tolerance, kind, symmetry)
     return _imported(_read(data, text, form), name, form, tolerance, kind, symmetry)
 

@@ -511,3 +511,16 @@ def test_hall_and_symbol_that_differ_are_a_doubt() -> None:
     assert any("Hall symbol is that of P 1 21/n 1" in text for text in found.doubts)
     proved = read(write_cif(OBLIQUE, ARSENIDE, items=items | {FORMULA: "'As Ga'", Z: 4}))
     assert proved.doubts == () and "Hall symbol" in remarks(proved)
+
+
+def test_a_number_alone_leaves_the_setting_open() -> None:
+    declared = {NUMBER: 14, FORMULA: "'As Ga'", Z: 4}
+    found = read(write_cif(OBLIQUE, ARSENIDE, items=declared))
+    assert any("number 14 alone: the setting was assumed" in text for text in found.doubts)
+    # Of a group with one setting there is nothing to assume.
+    cube = read(write_cif(items={NUMBER: 221, FORMULA: "Po", Z: 1}))
+    assert cube.doubts == () and "number 221 alone" in remarks(cube)
+    # The declared atoms come out in two settings that are not the standard one.
+    other = write_cif((9, 10, 11, 90, 90, 90), (("Ca1", 0.0067, 0.036, 0.25),), items={NUMBER: 62, FORMULA: "Ca", Z: 4})
+    words = refusal(other)
+    assert "P b n m" in words and "P n a m" in words and "does not say which setting" in words

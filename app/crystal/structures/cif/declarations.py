@@ -41,6 +41,8 @@ class Reading:
     remarks: tuple[str, ...] = ()
     part_of: int = 0
     """Number of the larger group that the file names beside these operations; 0: none."""
+    assumed: bool = False
+    """Another setting would fit as well: no agreement of formula and Z proves this one."""
 
 
 def readings(block: Block, lattice: Matrix) -> tuple[list[Reading], list[str]]:
@@ -66,6 +68,9 @@ def readings(block: Block, lattice: Matrix) -> tuple[list[Reading], list[str]]:
         return [Reading(hall_group("P 1"), 1, "P 1", 0, (words,))], []
     remarks = _conflicts(settings, symbol, number)
     options = _fitting(settings or by_number(number), lattice)
+    if not settings and len(options) > 1:
+        words = f"{remarks[0]}: the setting was assumed"
+        return [replace(option, remarks=(words,), assumed=True) for option in options], []
     return [replace(option, remarks=tuple(remarks)) for option in options], []
 
 

@@ -134,7 +134,7 @@ def _read_block(block: Block) -> Content:
     options, more = readings(block, lattice)
     trial = _decide(options, sites, lattice, declared)
     doubts = list(sites.doubts)
-    if not trial.proved:
+    if not trial.proved or trial.reading.assumed:
         doubts += trial.reading.remarks
     if not trial.compared.agrees:
         doubts += trial.compared.remarks
