@@ -18,9 +18,14 @@ _HEADING = re.compile(r"(?P<name>[A-Z][A-Z0-9]*(?:\(\d\))?)(?P<notes>(?: *\([^)]
 _NOTE = re.compile(r"\(([^)]*)\)")
 _PARTS = re.compile(r"^\s*re(?:al)?\s*,\s*im", re.IGNORECASE)
 
+WIDEST = 400
+"""Characters of a row; a longer line is no row of a table."""
+
 
 def numbers_in(text: str, count: int) -> list[float] | None:
     """`count` numbers of a row; those of five decimals may touch each other. None: it does not hold just so many."""
+    if len(text) > WIDEST:
+        return None
     words = text.split()
     if len(words) == count:
         with suppress(ValueError):
@@ -60,6 +65,9 @@ def columns_of(heading: str) -> list[Column]:
 _COMPONENT = re.compile(r"COMP(?:ONENTS?|\.)?\s+(?P<columns>\S.*)$")
 
 
+MOST_ROWS = 20_000
+
+
 @dataclass
 class ComponentTable:
     """Rows of components over columns, read one by one. `rank` is how many axes name a component.
@@ -74,6 +82,8 @@ class ComponentTable:
 
     def take(self, line: str) -> bool:
         """Read a line. False: it does not belong to the table."""
+        if len(line) > WIDEST or len(self.rows) >= MOST_ROWS:
+            return False
         if not line.strip() or line.strip(" -=") == "":
             return True
         if not self.columns:

@@ -11,6 +11,7 @@ from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.series import MAX_VECTOR_ROWS
 from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, number
+from app.crystal.outputs.tensors import WIDEST
 
 _DISPLACEMENT_ROW = re.compile(rf"^ +\d+ +\w+ +\w+ +{NUMBER} +{NUMBER} +\d+ ")
 MODE_ROW = re.compile(
@@ -24,6 +25,10 @@ _LONGITUDINAL_ROW = re.compile(
 _DIRECTION = re.compile(rf"^ *(?P<irrep>[A-Za-z]\S*) +(?P<place>{NUMBER} +{NUMBER} +{NUMBER}) *$")
 _MASS = re.compile(r"\d+ +([A-Z]{1,2}) +(\d+\.\d+)")
 
+MOST_MASSES = 1000
+"""Different masses that are kept."""
+MOST_DIRECTIONS = 100
+
 
 class VibrationSection(Section):
     """What FREQCALC prints at Γ."""
@@ -31,7 +36,7 @@ class VibrationSection(Section):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._modes: list[Mode] = []
-        self._longitudinal: list[LongitudinalMode] = []
+        self._longitudinal: dict[tuple[int, int, float], LongitudinalMode] = {}
         self._in_longitudinal = self._has_rows = False
         self._directions: dict[str, list[list[float]]] = {}
         self._masses: Counter[tuple[str, float]] = Counter()
@@ -66,7 +71,7 @@ class VibrationSection(Section):
         self.sheet.table = self._row_masses
 
     def _row_masses(self, line: str) -> bool:
-        found = _MASS.findall(line)
+        found = _MASS.findall(line) if len(line) <= WIDEST and len(self._masses) < MOST_MASSES else []
         self._masses.update((symbol, float(mass)) for symbol, mass in found)
         return bool(found) or (not line.strip() and not self._masses)
 
@@ -80,7 +85,7 @@ class VibrationSection(Section):
         """A table of modes at Γ follows; those of the longitudinal ones have shifts. Other k points are of `dispersion`."""
         self._has_rows = False
         if self._is_new:
-            self._modes, self._longitudinal, self._is_new = [], [], False
+            self._modes, self._longitudinal, self._is_new = [], {}, False
         if self._in_longitudinal or "SHIFTS" in line:
             self.sheet.table = self._row_longitudinal
         elif not self.sheet.series.phonons:
@@ -110,7 +115,7 @@ class VibrationSection(Section):
         if match := _DIRECTION.match(line):
             place = [number(part) for part in match["place"].split()]
             self._directions.setdefault(match["irrep"], []).append(place)
-            return True
+            return len(self._directions[match["irrep"]]) < MOST_DIRECTIONS
         return not self._directions and not find_mark(line)
 
     def _row_longitudinal(self, line: str) -> bool:
@@ -122,8 +127,7 @@ class VibrationSection(Section):
             int(match[1]), int(match[2]), number(match[3]), match["irrep"].strip() or None,
             number(match["i"]) if match["i"] else None, number(match["shift"]) if match["shift"] else None,
         )  # fmt: skip
-        if mode not in self._longitudinal:
-            self._longitudinal.append(mode)
+        self._longitudinal.setdefault((mode.first, mode.last, mode.frequency_cm1), mode)
         return True
 
     # -- displacements -----------------------------------------------------------------------------------------
@@ -152,9 +156,9 @@ class VibrationSection(Section):
         results.isotopes = [
             IsotopicMass(name.capitalize(), mass, count) for (name, mass), count in self._masses.items()
         ]
-        for longitudinal in self._longitudinal:
+        for longitudinal in self._longitudinal.values():
             longitudinal.directions = self._directions.get(longitudinal.irrep or "", [])
-        results.longitudinal_modes = list(self._longitudinal)
+        results.longitudinal_modes = list(self._longitudinal.values())
         if self._modes:
             results.modes = list(self._modes)
         if results.modes is None:
