@@ -14,8 +14,8 @@ from app.crystal.constants import BOHR, HARTREE_EV
 from app.crystal.decks.atoms import AtomError, check_atoms, rebuilds_cell
 from app.crystal.decks.basis_sets import BasisError, BasisSet, conventional_numbers
 from app.crystal.decks.internal_basis import COMPOSITE_SETS, uncovered
-from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
-from app.crystal.decks.orbitals import HEAVY, count_by_name, count_in
+from app.crystal.decks.limits.meshes import breaks_symmetry, layer_breaks_symmetry
+from app.crystal.decks.limits.orbitals import HEAVY, count_by_name, count_in
 from app.crystal.decks.rules.properties import MAX_SEGMENTS
 from app.crystal.elements import atomic_number
 from app.crystal.structures.bulk import Bulk, StructureError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.crystal.decks.orbitals import core_electrons, count_by_name
+from app.crystal.decks.limits.orbitals import core_electrons, count_by_name
 from app.errors import InvalidInput
 from tests.crystal.decks.golden import LIBRARY
 

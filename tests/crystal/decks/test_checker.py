@@ -13,16 +13,16 @@ from app.crystal.decks.model import Finding
 from app.crystal.decks.reading import read_deck
 from app.errors import InvalidInput
 from app.library.templates import TemplateLibrary
+from tests.crystal.decks.random_decks import objections
 from tests.support.corpus import CORPUS
 from tests.support.mutations import missed
-from tests.support.random_decks import objections
 
 LIBRARY = TemplateLibrary()
 EXPECTED = Path(__file__).parent / "expected"
 TYPED = sorted(path for path in (CORPUS / "decks").iterdir() if path.name != "four-tolerances.d12")
 """Decks as people type them, with comments, blanks and numbers in every form."""
 RANDOM_DECKS = 600
-"""`python -m tests.support.random_decks 5000` makes more."""
+"""`python -m tests.crystal.decks.random_decks 5000` makes more."""
 
 
 def errors(text: str, role: str | None = None, **options: Any) -> list[Finding]:

@@ -8,7 +8,7 @@ from app.crystal.decks.blocks import is_unknown
 from app.crystal.decks.contents import CHANGES_ATOMS, crystal_of, electrons_per_cell
 from app.crystal.decks.internal_basis import COMPOSITE_SETS
 from app.crystal.decks.keywords import CORRELATION, D3_FUNCTIONALS, EXCHANGE, SINGLE_FUNCTIONALS
-from app.crystal.decks.meshes import breaks_symmetry, layer_breaks_symmetry
+from app.crystal.decks.limits.meshes import breaks_symmetry, layer_breaks_symmetry
 from app.crystal.decks.model import Deck, Entry, Finding, Severity, finding_at
 from app.crystal.records import number_of
 from app.crystal.structures.bulk import StructureError

@@ -1,6 +1,6 @@
 """Random valid decks of all templates, and what the checker calls wrong in them: nothing, or the checker or a template errs.
 
-Run as a module for more than a test has time for: `python -m tests.support.random_decks 5000`.
+Run as a module for more than a test has time for: `python -m tests.crystal.decks.random_decks 5000`.
 """
 
 from __future__ import annotations
