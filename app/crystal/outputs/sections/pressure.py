@@ -8,6 +8,7 @@ and puts each number where it belongs.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.crystal.outputs.facts.pressure import ExternalLoad, Forces, Stress
@@ -37,7 +38,7 @@ class PressureSection(Section):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
         self._load = ""
-        self._loaded = False
+        self._loaded = self._has_enthalpy = False
         self._pressure: float | None = None
         """Set in the deck, hartree/bohr³."""
         self._volume: str | None = None
@@ -89,6 +90,7 @@ class PressureSection(Section):
     def on_point(self, match: re.Match[str], line: str) -> None:
         """A new point: neither its work nor its energy is known yet."""
         self._work = self._scf_energy = None
+        self._has_enthalpy = False
         self._geometries += 1
 
     def on_total(self, match: re.Match[str], line: str) -> None:
@@ -98,12 +100,26 @@ class PressureSection(Section):
         if "DE (AU)" in line and self._loaded:
             self._take_enthalpy(number(match["tot_e"]))
         elif "DE (AU)" not in line:
-            self._scf_energy = number(match["tot_e"])
+            self._take_scf_energy(number(match["tot_e"]))
 
     def on_corrected(self, match: re.Match[str], line: str) -> None:
         """The energy of an SCF with its corrections."""
         if not self.sheet.in_frequencies:
-            self._scf_energy = number(match["cor_e"])
+            self._take_scf_energy(number(match["cor_e"]))
+
+    def _take_scf_energy(self, energy: float) -> None:
+        """Of the geometry whose enthalpy is known it is the exact energy; of a new point the enthalpy is not known yet."""
+        self._scf_energy = energy
+        results = self.sheet.results
+        enthalpy, load = results.enthalpy, results.external
+        if enthalpy is None or load is None:
+            return
+        if not self._has_enthalpy:
+            results.enthalpy = results.external = None
+            if results.optimization is not None:
+                results.optimization.enthalpy = None
+        elif load.work is not None and abs(enthalpy - energy - load.work) <= (load.energy_uncertainty or 0.0) + _SAME:
+            results.external = replace(load, work=enthalpy - energy, energy_uncertainty=None)
 
     def _known_work(self) -> tuple[float, float | None] | None:
         """Of the load at the present cell, and its uncertainty: None where it is exact to the printed digits of p and V."""
@@ -117,6 +133,7 @@ class PressureSection(Section):
 
     def _take_enthalpy(self, enthalpy: float) -> None:
         results, points = self.sheet.results, self.sheet.series.points
+        self._has_enthalpy = True
         work, energy, uncertainty = self._known_work(), self._scf_energy, None
         rounding = (work[1] or 0.0) if work else 0.0
         if energy is not None and work and abs(enthalpy - energy - work[0]) > rounding + _SAME:
@@ -158,6 +175,7 @@ class PressureSection(Section):
         results.energy_total = results.optimization.energy = energy
         results.enthalpy = results.optimization.enthalpy = printed
         results.external = load
+        self._has_enthalpy = True
 
     # -- stress and forces of the cell -------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ from tests.support.corpus.scf import cycles, scf_end
 BOHR = 0.5291772083
 DECK = "Magnesia, invented\nCRYSTAL\n0 0 0\n225\n4.24\n2\n12 0. 0. 0.\n8 0.5 0.5 0.5\nOPTGEOM\nEXTPRESS\n{}\nEND\nEND\n"
 SCALES = (1.0, 0.995, 0.9925)
+TEXT: list[str] = []
+"""What was written last."""
 CHANGES = (0.0, -0.0031, -0.0042)
 
 
@@ -71,6 +73,7 @@ def under_pressure(
     frame.ended(paper)
     reader = OutputReader()
     reader.feed(paper.text.encode())
+    TEXT[:] = [paper.text]
     return reader, energies, enthalpies
 
 
@@ -113,8 +116,23 @@ def test_without_the_deck_the_energy_is_told_with_its_doubt_and_no_point_has_one
 
 
 def test_a_later_scf_makes_the_energy_exact() -> None:
-    reader, energies, _ = under_pressure(0.0017, deck=False, later_scf=True)
-    assert reader.results().energy_total == pytest.approx(energies[-1], abs=1e-12)
+    reader, energies, enthalpies = under_pressure(0.0017, deck=False, later_scf=True)
+    results = reader.results()
+    assert results.energy_total == pytest.approx(energies[-1], abs=1e-12)
+    assert results.external is not None and results.external.energy_uncertainty is None
+    assert results.external.work == pytest.approx(enthalpies[-1] - energies[-1], abs=1e-9)
+
+
+def test_an_enthalpy_never_stands_beside_the_energy_of_another_point() -> None:
+    """An output that was cut behind the SCF of a point, before its enthalpy."""
+    whole, energies, _ = under_pressure(0.0017, deck=True, onelog=True)
+    cut = TEXT[0]
+    place = cut.rindex(" TOTAL ENERGY CORRECTED")
+    results = read_output(cut[:place].encode())
+    assert results.energy_total == pytest.approx(energies[-1], abs=1e-9)
+    assert results.enthalpy is None and results.external is None
+    assert results.optimization is not None and results.optimization.enthalpy is None
+    assert whole.results().enthalpy is not None
 
 
 def test_an_optimisation_that_failed_under_pressure_tells_its_energy_too() -> None:
