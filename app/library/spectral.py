@@ -154,7 +154,8 @@ def read(source: Source) -> Electronic:
     dos = _dos(source.dos_file, problems) if source.dos_file is not None else None
     if dos is not None and dos.fermi is None:
         # CRYSTAL14 and older write energies on the absolute scale: without the Fermi energy they would stand anywhere.
-        dos = dos.from_fermi(_sure(bands.fermi if bands is not None else None) or _sure(_fermi(source.fort25)))
+        fermi = _sure(bands.fermi) if bands is not None else None
+        dos = dos.from_fermi(fermi if fermi is not None else _sure(_fermi(source.fort25)))
         if dos.fermi is None:
             name = source.dos_file.name if source.dos_file else ""
             problems.append(f"{name}: its energies are absolute, and no file gives the Fermi energy")
