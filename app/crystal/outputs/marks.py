@@ -49,8 +49,11 @@ def _branches(tree: dict[str, Any]) -> str:
 _LINE = re.compile(rf"[ *=]*+(?P<begins>{_beginnings(_KINDS)})")
 _ONLY_LAST = ("TOTAL ATOMIC CHARGES", "TOTAL ATOMIC SPINS")
 """Stages of the program and these tables are every third line that says something, and of a block only the last one counts."""
-# That the pattern begins with a line end lets the search run over all else at the speed of C.
-_BLOCK = re.compile(rf"\n([ *=]*+({_beginnings(set(_KINDS) - set(_ONLY_LAST))})[^\n]*)")
+_SEARCHED = sorted(set(_KINDS) - set(_ONLY_LAST))
+_FIRST = re.escape("".join(sorted({text[0] for text in _SEARCHED})))
+# That the pattern begins with a line end lets the search run over all else at the speed of C; that the first letter is looked at
+# alone spares most lines, which begin with other ones, the way through all beginnings.
+_BLOCK = re.compile(rf"\n([ *=]*+(?=[{_FIRST}])({_beginnings(_SEARCHED)})[^\n]*)")
 Handler = Callable[[Any, re.Match[str], str], None]
 Rule = tuple[Callable[[str], re.Match[str] | None], tuple[tuple[int, Handler], ...]]
 """How to find out whether a line is of a kind, and whom to tell: the places of the sections, and their methods."""

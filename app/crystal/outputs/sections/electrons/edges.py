@@ -27,11 +27,6 @@ class EdgeSection(Section):
         """Another program: properties computes eigenvalues without a shifter."""
         self.sheet.state.locked, self.sheet.state.shifting = False, None
 
-    def on_point(self, match: re.Match[str], line: str) -> None:
-        """Another geometry; the first point is the one whose SCF stands before its heading, or behind."""
-        if int(match["pt"]) > 1:
-            self.sheet.state.forget()
-
     def on_opt_end(self, match: re.Match[str], line: str) -> None:
         """Where later points have no headings, what was printed is of the first one."""
         if int(match["oe_n"]) > 1 and (self.sheet.progress.point or 1) == 1:

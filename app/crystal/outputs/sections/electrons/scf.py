@@ -71,9 +71,13 @@ class ScfSection(Section):
     # -- energies ----------------------------------------------------------------------------------------------
 
     def on_point(self, match: re.Match[str], line: str) -> None:
-        """Another geometry: corrections printed before are not its own."""
+        """Another geometry: neither corrections nor band edges printed before are its own.
+
+        The first point is the one whose SCF stands before its heading, or behind.
+        """
         if int(match["pt"]) > 1:
             results = self.sheet.results
+            self.sheet.state.forget()
             results.energy_dispersion = results.energy_gcp = results.smearing = None
 
     def on_total(self, match: re.Match[str], line: str) -> None:
