@@ -88,8 +88,9 @@ class PressureSection(Section):
             self._volume = match["vol"]
 
     def on_point(self, match: re.Match[str], line: str) -> None:
-        """A new point: neither its work nor its energy is known yet."""
-        self._work = self._scf_energy = None
+        """A new point: neither its work nor its energy is known yet. The SCF of the first one may stand before its heading."""
+        self._work = None
+        self._scf_energy = self._scf_energy if int(match["pt"]) == 1 else None
         self._has_enthalpy = False
         self._geometries += 1
 
@@ -118,8 +119,10 @@ class PressureSection(Section):
             results.enthalpy = results.external = None
             if results.optimization is not None:
                 results.optimization.enthalpy = None
-        elif load.work is not None and abs(enthalpy - energy - load.work) <= (load.energy_uncertainty or 0.0) + _SAME:
-            results.external = replace(load, work=enthalpy - energy, energy_uncertainty=None)
+        elif load.work is not None:
+            # A last SCF may choose its integrals anew: then the difference is not the work alone.
+            same = abs(enthalpy - energy - load.work) <= (load.energy_uncertainty or 0.0) + _SAME
+            results.external = replace(load, work=enthalpy - energy if same else load.work, energy_uncertainty=None)
 
     def _known_work(self) -> tuple[float, float | None] | None:
         """Of the load at the present cell, and its uncertainty: None where it is exact to the printed digits of p and V."""

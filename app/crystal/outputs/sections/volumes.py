@@ -58,7 +58,7 @@ class VolumeSection(Section):
         sheet.select = self.select
         self._states: list[VolumeState] = []
         self._computed: list[float] = []
-        """Volumes of geometries for the wave function for which something was computed."""
+        """Volumes that were left for another geometry, not by an optimisation, after something was computed."""
         self._best: dict[str, Any] | None = None
         self._several = self._strained = self._sorted = self._restarted = False
         self._fresh = self._optimized = self._has_modes = self._has_charges = False
@@ -119,7 +119,7 @@ class VolumeSection(Section):
         self._end_frequencies()
         again = match["geo"].startswith("FINAL") and self._optimized
         self._optimized = False
-        if not again and (state := self._leave()) and match["geo"].startswith("GEOMETRY"):
+        if not again and (state := self._leave()):
             self._computed.append(state.volume)
 
     def _end_frequencies(self) -> None:

@@ -262,3 +262,10 @@ def test_every_field_of_the_results_belongs_to_a_geometry_or_to_the_run() -> Non
         "diagnosis_code", "remedy", "warnings", "errors",
     }  # fmt: skip
     assert {item.name for item in fields(Results)} - set(GEOMETRY_FIELDS) == of_the_run
+
+
+def test_an_equation_of_state_that_was_cut_tells_its_least_energy_too() -> None:
+    paper = equation_of_state([-271.5, -271.25, -271.0], SCALES[:3], optimise=False, table=False)
+    results = read_output(paper.text.encode())
+    assert results.energy_total == pytest.approx(-271.5) and len(results.volumes) == 3
+    assert results.geometry is not None and results.geometry.volume == pytest.approx(MGO.volume, abs=1e-6)
