@@ -177,10 +177,24 @@ def test_what_goes_wrong_is_told(name: str, text: str, severity: str, words: str
     assert any(f.severity == severity and words in f.message for f in check_deck(text, "d12")), check_deck(text, "d12")
 
 
-def test_equal_factors_where_symmetry_lets_them_differ() -> None:
-    rutile = "t\nCRYSTAL\n0 0 0\n136\n4.6 2.96\n2\n22 0. 0. 0.\n8 0.305 0.305 0.\n" + NAMED
-    assert errors(rutile.replace("4 8\n", "0 8\n4 4 6\n")) == []
-    assert errors(rutile.replace("4 8\n", "0 8\n4 6 6\n"))
+MESHES = [
+    ("0 0 0\n136\n4.6 2.96", "4 4 6", True),
+    ("0 0 0\n136\n4.6 2.96", "4 6 6", False),
+    ("0 0 0\n194\n3.2 5.2", "8 8 4", True),
+    ("0 0 0\n194\n3.2 5.2", "8 4 8", False),
+    ("0 0 0\n143\n5.2 5.2", "8 6 4", False),
+    ("0 0 0\n167\n4.8 13.", "6 6 4", False),
+    ("0 0 0\n62\n5.1 6.2 7.3", "6 5 4", True),
+    ("0 0 0\n14\n5.1 6.2 7.3 99.", "6 5 4", True),
+    ("0 0 0\n65\n5.1 6.2 7.3", "6 5 4", False),
+    ("0 0 0\n230\n11.", "4 4 2", False),
+]
+
+
+@pytest.mark.parametrize(("cell", "factors", "fits"), MESHES)
+def test_factors_are_equal_along_directions_that_symmetry_makes_equal(cell: str, factors: str, fits: bool) -> None:
+    deck = f"t\nCRYSTAL\n{cell}\n1\n22 0.125 0.0625 0.17\n" + NAMED.replace("4 8\n", f"0 8\n{factors}\n")
+    assert any("not equal along" in str(finding) for finding in errors(deck)) is not fits
 
 
 def test_a_band_has_at_most_twenty_segments() -> None:

@@ -67,7 +67,9 @@ def deck(x: float, keyword: str = "") -> str:
 
 def test_the_checker_warns_and_forbids_nothing() -> None:
     close = [found for found in check_deck(deck(0.2), "d12") if "come within" in found.message]
-    assert [(found.severity, "1.00 Å" in found.message, "2.07 Å" in found.message) for found in close] == [("warning", True, True)]
+    assert [(found.severity, "1.00 Å" in found.message, "2.07 Å" in found.message) for found in close] == [
+        ("warning", True, True)
+    ]
     assert not [found for found in check_deck(deck(0.4), "d12") if "come within" in found.message]
     moved = deck(0.2, "ATOMREMO\n1\n1\n")
     assert not [found for found in check_deck(moved, "d12") if "come within" in found.message]

@@ -15,17 +15,18 @@ SQUARE_LAYERS = 49
 def breaks_symmetry(structure: Expanded, factors: Sequence[int]) -> bool:
     """Do factors of the reciprocal vectors differ along directions that symmetry makes equal?
 
-    CRYSTAL then stops (ANISOTROPIC SHRINKING FACTOR). An operation W of the reciprocal lattice maps the mesh n/IS onto itself if
-    every W[i, j] · IS[j] / IS[i] is an integer.
+    CRYSTAL then stops (ANISOTROPIC SHRINKING FACTOR). Told only where an operation takes one reciprocal vector to another, or to
+    its negative: whether CRYSTAL also objects where it takes one to a sum of others is not known here.
     """
-    if len(set(factors)) == 1 or len(factors) < 3:
+    if len(factors) < 3 or len(set(factors)) == 1:
         return False
     reciprocal = np.linalg.inv(structure.expand()[0]).T
-    ratio = np.array(factors)[None, :] / np.array(factors)[:, None]
+    back = np.linalg.inv(reciprocal)
     for rotation, _ in structure.symmetry.operators:
-        steps = np.round(reciprocal @ rotation.T @ np.linalg.inv(reciprocal)) * ratio
-        if np.abs(steps - np.round(steps)).max() > 1e-6:
-            return True
+        for index, image in enumerate(np.round(reciprocal @ rotation.T @ back)):
+            [others] = np.nonzero(image)
+            if len(others) == 1 and factors[others[0]] != factors[index]:
+                return True
     return False
 
 

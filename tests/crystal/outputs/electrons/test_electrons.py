@@ -139,7 +139,9 @@ def test_of_an_earlier_geometry_nothing_is_told(points: int, top: float, gap: fl
 
 def test_points_without_headings_are_other_geometries() -> None:
     text = optimised(3, Insulator(10, -0.2, 0.1), 3.25).decode()
-    bare = "\n".join(line for line in text.splitlines() if "OPTIMIZATION - POINT    " not in line or line.endswith("   1"))
+    bare = "\n".join(
+        line for line in text.splitlines() if "OPTIMIZATION - POINT    " not in line or line.endswith("   1")
+    )
     found = read_output(bare.encode() + b"\n")
     assert (found.fermi_energy, found.gap_ev) == (None, 3.25)
 
