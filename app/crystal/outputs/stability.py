@@ -24,6 +24,11 @@ def judge_stability(results: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
+def final_imaginary(results: Mapping[str, Any]) -> int:
+    """Imaginary modes at Γ, where they mean something; 0 otherwise. `results` have all fields."""
+    return 0 if _doubt(results) else results["imaginary_modes"] or 0
+
+
 def _doubt(results: Mapping[str, Any]) -> str:
     optimization = results["optimization"]
     if results["verdict"] != "completed":

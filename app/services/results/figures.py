@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.crystal.files import CUBE_FILES
+from app.crystal.outputs.stability import final_imaginary
+from app.crystal.outputs.stored import with_all_fields
 from app.db.tables import Job
 from app.domain.drawing.bands import BandChart
 from app.domain.drawing.charts import Chart
@@ -97,7 +99,7 @@ async def figures(context: Context, actor: Actor, job_id: str, wanted: Wanted) -
         equations.shown(results), thermal_charts(tables), await analyses.shown(context, actor.user_id, record),
         geometry is not None or output_of(context, job) is not None,
         _structure_words(geometry), [name for name in record.names if name.endswith(CUBE_FILES)],
-        sum(row.results.get("imaginary_modes") or 0 for row in results),
+        sum(final_imaginary(with_all_fields(row.results)) for row in results),
     )  # fmt: skip
 
 

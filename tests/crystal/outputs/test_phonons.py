@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.crystal.outputs.facts.vibrations import LongitudinalMode
 from app.crystal.outputs.reader import OutputReader, read_output
 from app.crystal.outputs.results import Results
-from app.crystal.outputs.stability import judge_stability
+from app.crystal.outputs.stability import final_imaginary, judge_stability
 from app.crystal.outputs.stored import with_all_fields
 from tests.support.corpus import vibrations
 from tests.support.corpus.crystals import GRAPHENE, MGO, NACL, Site, Structure
@@ -396,6 +396,14 @@ def test_imaginary_modes_are_judged_only_where_they_are_final() -> None:
     for doubtful in open_ended:
         assert said(**doubtful).startswith("Stability is not judged: ")
         assert "imaginary" not in said(**doubtful)
+
+
+def test_the_count_beside_the_table_of_modes_follows_the_same_rule() -> None:
+    document = {"verdict": "completed", "imaginary_modes": 3}
+    assert final_imaginary(with_all_fields(document)) == 3
+    assert final_imaginary(with_all_fields({**document, "verdict": "incomplete"})) == 0
+    assert final_imaginary(with_all_fields({**document, "optimization": {"converged": False}})) == 0
+    assert final_imaginary(with_all_fields({"verdict": "completed"})) == 0
 
 
 def test_without_an_optimisation_an_imaginary_mode_has_its_condition() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 
 from app.crystal.outputs.facts.vibrations import IMAGINARY_CM1, IsotopicMass, LongitudinalMode, Mode
 from app.crystal.outputs.marks import find_mark
@@ -163,9 +162,11 @@ class VibrationSection(Section):
             results.modes = list(self._modes)
         if results.modes is None:
             return
-        if not _intensities_computed(results.modes):
-            # More rows may follow, so what was read stays as it is.
-            results.modes = [replace(mode, ir_intensity=None) for mode in results.modes]
+        computed = _intensities_computed(results.modes)
+        for mode in results.modes:
+            if not mode.ir_intensity and mode.ir_active is not None:
+                # More rows may follow and decide otherwise: a zero is a zero, or a blank, as all rows so far say.
+                mode.ir_intensity = 0.0 if computed else None
         results.frequencies_cm1 = [[mode.first, mode.last, mode.frequency_cm1] for mode in results.modes]
         results.imaginary_modes = sum(
             mode.last - mode.first + 1 for mode in results.modes if mode.frequency_cm1 < IMAGINARY_CM1
