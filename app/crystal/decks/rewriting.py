@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.crystal.decks.basis_sets import rewrite_element
-from app.crystal.decks.blocks import is_unknown
+from app.crystal.decks.blocks import is_end, is_unknown
 from app.crystal.decks.contents import crystal_of, in_standard_setting
 from app.crystal.decks.keywords import TABLES
 from app.crystal.decks.model import Deck, Entry, Geometry
@@ -55,25 +55,26 @@ def write_deck(deck: Deck) -> str:
 
 
 def _records(deck: Deck) -> Iterator[Record]:
+    lines = deck.text.replace("\r", "").split("\n")
     if deck.role == "d3":
-        yield from _entries("properties", deck.properties)
+        yield from _entries(lines, "properties", deck.properties)
         if not _ended(deck.properties):
             yield Record(0, "END")
         return
     yield Record(1, deck.title)
     yield from _geometry(deck)
-    yield from _entries("geometry", deck.geometry.entries)
+    yield from _entries(lines, "geometry", deck.geometry.entries)
     if deck.basis_name:
-        yield from _entries("basis set", deck.basis_entries)
+        yield from _entries(lines, "basis set", deck.basis_entries)
     else:
         yield Record(0, "END")
         if not deck.basis:
             # TESTGEOM: nothing more is read.
             return
         yield from _basis(deck)
-        yield from _entries("basis set", deck.basis_entries)
+        yield from _entries(lines, "basis set", deck.basis_entries)
         yield Record(0, "END")
-    yield from _entries("Hamiltonian", deck.hamiltonian)
+    yield from _entries(lines, "Hamiltonian", deck.hamiltonian)
     yield Record(0, "END")
 
 
@@ -154,20 +155,32 @@ def _basis(deck: Deck) -> Iterator[Record]:
     yield Record(0, "99 0")
 
 
-def _entries(block: str, entries: list[Entry]) -> Iterator[Record]:
+def _entries(lines: list[str], block: str, entries: list[Entry]) -> Iterator[Record]:
     for entry in entries:
-        yield Record(entry.line, entry.name, entry.entries[0].line - 1 if entry.entries else entry.last)
+        last = entry.entries[0].line - 1 if entry.entries else entry.last
+        sources = _sources(lines, entry, last)
+        # Where records and lines do not match one by one, comments within the records go before the keyword.
+        yield Record(entry.line, entry.name, 0 if sources else last)
         for index, record in enumerate(entry.values):
+            line = sources[index] if sources else 0
             if entry.name in _TITLED and index == 0:
-                yield Record(0, record[0])
+                yield Record(line, record[0])
                 continue
-            for line in textwrap.wrap(" ".join(record), MAX_LINE, break_on_hyphens=False) or [""]:
-                yield Record(0, line)
+            for part in textwrap.wrap(" ".join(record), MAX_LINE, break_on_hyphens=False) or [""]:
+                yield Record(line, part)
+                line = 0
         if entry.name in ("DOSS", "BAND") and not entry.values:
             raise CannotRewrite(f"line {entry.line}: {entry.name} has no records")
         keyword = TABLES[block][entry.name]
         if keyword.opens or (keyword.may_open and entry.entries):
-            yield from _entries(keyword.opens or keyword.may_open, entry.entries)
+            yield from _entries(lines, keyword.opens or keyword.may_open, entry.entries)
             yield Record(0, "END")
         elif keyword.closes:
             yield Record(0, "END")
+
+
+def _sources(lines: list[str], entry: Entry, last: int) -> list[int]:
+    """The line of each record of a keyword; empty where records are spread over lines."""
+    written = [number for number in range(entry.line + 1, last + 1) if lines[number - 1].split("#", 1)[0].strip()]
+    written = [number for number in written if not is_end(lines[number - 1])]
+    return written if len(written) == len(entry.values) else []

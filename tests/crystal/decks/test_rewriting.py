@@ -82,13 +82,13 @@ def test_titles_and_comments_stay() -> None:
     ):
         assert written.count(comment) == 1, (comment, written)
     assert write_deck(read_deck(written, "d12")) == written
-    assert "\n99 0\nCHARGED\n# the anion\nGHOSTS\n1\n2\nEND\nSHRINK" in written
+    assert "\n99 0\nCHARGED\nGHOSTS\n1\n2 # the anion\nEND\nSHRINK" in written
 
 
 def test_the_title_of_a_band_stays_one_record() -> None:
-    deck = f"BAND\n{LONG}\n1 4 20 1 8 1 0\n0 0 0  2 0 0\nEND # of all\n"
+    deck = f"BAND\n{LONG}\n1 4 20 1 8 1 0\n0 0 0  2 0 0  # G-X\nEND # of all\n"
     written = write_deck(read_deck(deck, "d3"))
-    assert written == f"BAND\n{LONG.strip()}\n1 4 20 1 8 1 0\n0 0 0 2 0 0\n# of all\nEND\n"
+    assert written == f"BAND\n{LONG.strip()}\n1 4 20 1 8 1 0\n0 0 0 2 0 0 # G-X\n# of all\nEND\n"
 
 
 @pytest.mark.parametrize(
