@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.crystal.constants import HARTREE_EV
+from app.crystal.outputs.results import WAVE_FUNCTION
 from app.db.repositories import jobs
 from app.db.repositories.jobs import JobRow
 from app.db.tables import JobResult
@@ -160,9 +161,10 @@ def _volume(results: Mapping[str, Any]) -> float | None:
 
 
 def _of(held: Mapping[tuple[str, str], JobResult], row: JobRow) -> Mapping[str, Any]:
-    """The results of a job's first output that tells an energy, else of any."""
+    """The results of a job's first output that computed an energy, else of any."""
     own = [one.results for (job_id, _), one in held.items() if job_id == row.job.id]
-    return next((one for one in own if one.get("energy_total") is not None), own[0] if own else {})
+    computed = (one for one in own if one.get("energy_total") is not None and one.get("energy_kind") != WAVE_FUNCTION)
+    return next(computed, own[0] if own else {})
 
 
 def _formula(results: Mapping[str, Any]) -> tuple[str, int]:

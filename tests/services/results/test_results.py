@@ -377,3 +377,13 @@ async def test_damaged_analyses_leave_the_other_figures(deck: Jobs) -> None:
     assert "Seebeck coefficient" in page
     await deck.of(f"/{job}/maps", 404)
     await deck.of(f"/{job}/transport", 404)
+
+
+async def test_the_energy_of_a_wave_function_is_in_no_list(deck: Jobs) -> None:
+    """properties repeats it, and does not tell what is in it: the job itself computed none."""
+    job = await deck.job("mgo-bands/main.outp with=mgo-bands")
+    found = await deck.of(f"/{job}")
+    assert (found["energy_total"], found["results"]["energy_total"]) == (None, -274.0)
+    assert found["results"]["energy_kind"] == "wave function"
+    page = await deck.page(f"/jobs/{job}")
+    assert "Wave function read by properties" in page
