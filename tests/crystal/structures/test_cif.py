@@ -420,6 +420,35 @@ def test_syntax_beyond_the_usual() -> None:
     assert "cannot be read as CIF" in refusal(plain + "\0\0")
 
 
+def test_lists_and_tables_of_cif_2() -> None:
+    plain = write_cif(items={HM: "'P m -3 m'", FORMULA: "Po"})
+    lists = "_space_group_transform [[1 0 0] [0 1 0]\n [0 0 1]]\n_space_group_table {'a':1 'b':[2 3]}\n"
+    tripled = (
+        """_publ_a '''loop_ ' ['''\n_publ_b \"\"\"two\n;lines\n\"\"\"\n_publ_c\n;\n [ in a field\n;\n# [ a comment\n"""
+    )
+    for text in (plain + lists + tripled, tripled.join(("data_made_up\n", plain.partition("\n")[2] + lists))):
+        assert counts(read("#\\#CIF_2.0\n" + text)) == {"Po": 1}
+    assert refusal("#\\#CIF_2.0\n" + plain + "_publ_a " + "[" * 100000)
+    looped = loop(
+        ["_atom_site_label", "_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z", "_atom_site_u"], []
+    )
+    rows = "Po1 0 0 0 [0.1 0.2 0.3]\nF1 0.5 0.5 0.5 [0.1 0.2 0.3]\n"
+    head = plain.rpartition("loop_")[0].replace("Po\n", "'Po F'\n")
+    assert counts(read("#\\#CIF_2.0\n" + head + looped + rows)) == {"Po": 1, "F": 1}
+
+
+def test_operations_without_the_centring_of_the_symbol() -> None:
+    operations = ("x,y,z", "-x,-y,-z")
+    items: dict[str, object] = {HM: "'C -1'"}
+    cell = (6, 7, 8, 81, 84, 88)
+    # Two units are the primitive list, four the centred one; without them nothing tells.
+    for units, atoms in ((2, 4), (4, 8)):
+        text = write_cif(cell, ARSENIDE, items=items | {FORMULA: "'As Ga'", Z: units}, operations=operations)
+        found = read(text)
+        assert found.atoms_in_file == atoms and "names C -1" in remarks(found)
+    assert "does not say which setting" in refusal(write_cif(cell, ARSENIDE, items=items, operations=operations))
+
+
 def test_operations_and_a_symbol_that_says_more() -> None:
     # All atoms under the symbol of their symmetry: their own symmetry proves that the list is whole.
     rows = [(f"Na{at}", *place) for at, place in enumerate(((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)))]

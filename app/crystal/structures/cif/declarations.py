@@ -133,7 +133,7 @@ def _with_operations(
     listed = Reading(group, own, name)
     if not settings or any(setting.group.keys == group.keys for setting in settings):
         return [listed], remarks
-    if any(setting.number == own for setting in settings):
+    if any(setting.number == own and setting.group.order == group.order for setting in settings):
         # The same space group on another origin or other axes: the operations say which.
         return [listed], remarks
     words = f"the file lists the operations of {name} and names {settings[0].name}"

@@ -218,7 +218,7 @@ def _decide(options: Sequence[Reading], sites: Sites, lattice: Matrix, declared:
 def _complete(trials: list[_Trial]) -> list[_Trial]:
     """Of the operations that are listed and the larger group that is named: the first where its atoms have that symmetry."""
     listed = trials[0]
-    if len(trials) == 1 or not listed.reading.part_of:
+    if len(trials) == 1 or listed.reading.part_of in (0, listed.reading.number):
         return trials
     positions = listed.cell.positions.tolist()
     try:

@@ -18,7 +18,12 @@ UNKNOWN = ("?", ".", "")
 _PREFIXES = ("_cell", "_atom_site", "_symmetry", "_space_group", "_chemical_formula", "_parent_space_group")
 """Of the data items that are kept; the others may be long."""
 _PROGRESS = re.compile(r"^[^\n]*?:(\d+)(?::\d+)?(?:\(\d+\))?:\s*")
-_TRIPLE = re.compile(r"""(?<=\s)('{3}|\"{3})(.*?)\1(?=\s|$)""", re.DOTALL)
+_CIF2 = re.compile(
+    r"""(?P<triple>(?P<quote>'{3}|\"{3}).*?(?P=quote)) | (?P<field>(?<=\n);.*?\n;) | (?P<text>'[^'\n]*'|"[^"\n]*"|\#[^\n]*)
+    | (?P<open>[\[{]) | (?P<close>[\]}]) | (?P<word>[^\s\[\]{}'"\#][^\s\[\]{}]*) | (?P<space>\s+) | (?P<other>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What a CIF 2.0 is made of."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,26 @@ def _with_header(text: str) -> str:
 
 
 def _without_cif2(text: str) -> str:
-    """CIF 2.0 in the words of CIF 1.1: triple quotes become text fields."""
+    """CIF 2.0 in the words of CIF 1.1: triple quotes become text fields; lists and tables, which no item of ours has, unknown."""
     if not re.match(r"\s*#\\#CIF_2", text):
         return text
-    return _TRIPLE.sub(lambda match: "\n;" + match[2].replace("\n;", "\n ;") + "\n;\n", text)
+    parts: list[str] = []
+    depth = 0
+    for token in _CIF2.finditer(text):
+        if token["open"]:
+            parts += [] if depth else [" ? "]
+            depth += 1
+        elif token["close"]:
+            depth = max(depth - 1, 0)
+        elif depth:
+            continue
+        elif token["triple"]:
+            parts.append("\n;" + token[0][3:-3].replace("\n;", "\n ;") + "\n;\n")
+        else:
+            parts.append(token[0])
+    if depth:
+        raise StructureError("file", "cannot be read as CIF: a list in it does not end")
+    return "".join(parts)
 
 
 def _block(name: str, block: gemmi.cif.Block) -> Block:
