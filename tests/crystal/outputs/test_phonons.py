@@ -59,6 +59,16 @@ def test_longitudinal_modes_before_the_transverse_ones_and_imaginary() -> None:
     assert [(mode.frequency_cm1, mode.shift_cm1) for mode in found.longitudinal_modes] == [(-95.5, -12.5)]
 
 
+def test_a_table_after_the_longitudinal_one_is_of_transverse_modes_again() -> None:
+    paper = crystal()
+    phonons.longitudinal(paper, [LONGITUDINAL])
+    paper.line("    MODES         EIGV          FREQUENCIES     IRREP  IR   INTENS    RAMAN")
+    paper.line(f"{vibrations.row(1, 3, 0.0)}  (F1u)   A (     0.00)   I")
+    found = read(paper)
+    assert found.frequencies_cm1 == [[1, 3, 0.0]]
+    assert len(found.longitudinal_modes) == 1
+
+
 @pytest.mark.parametrize("columns", ["all", "old", "irreps", "none"])
 def test_the_columns_of_each_layout(columns: Columns) -> None:
     paper = crystal()

@@ -86,6 +86,7 @@ class VibrationSection(Section):
         if self._is_new:
             self._modes, self._longitudinal, self._is_new = [], {}, False
         if self._in_longitudinal or "SHIFTS" in line:
+            self._in_longitudinal = False
             self.sheet.table = self._row_longitudinal
         elif not self.sheet.series.phonons:
             # A later table, for instance with intensities, says the same and more.
