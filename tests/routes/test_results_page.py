@@ -108,7 +108,7 @@ def test_phonons_of_a_supercell_name_their_own_cell_and_energy() -> None:
     text = words(
         shown(("a.out", {"phonon_cell": {"atoms": 2, "multiple": 8, "energy": -275.25}, "energy_total": -2202.0}))
     )
-    assert "2 atoms a supercell of 8 was computed" in text
+    assert "2 atoms a supercell of 8 such cells was computed" in text
     assert "Electronic energy of this cell -275.25000000 Ha" in text
 
 

@@ -60,7 +60,7 @@ def _elsewhere(results: Mapping[str, Any]) -> list[str]:
     if not dispersion or dispersion["lowest_cm1"] is None:
         return []
     if not dispersion["imaginary_modes"]:
-        return ["No imaginary mode at the other k points."]
+        return ["No imaginary mode at the other k points that were computed."]
     place = dispersion["lowest_at"]
     at = " at ({})".format(" ".join(f"{part:g}" for part in place)) if place else ""
     points = dispersion["imaginary_points"]
