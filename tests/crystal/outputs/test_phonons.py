@@ -427,7 +427,8 @@ def test_gamma_alone_does_not_speak_for_other_k_points() -> None:
     assert said(imaginary_modes=0, dimensionality=0) == "No imaginary mode at Γ."
     calm = {"points": 5, "imaginary_points": 0, "imaginary_modes": 0, "lowest_cm1": 12.5}
     assert (
-        said(imaginary_modes=0, dispersion=calm) == "No imaginary mode at Γ. No imaginary mode at the other k points that were computed."
+        said(imaginary_modes=0, dispersion=calm)
+        == "No imaginary mode at Γ. No imaginary mode at the other k points that were computed."
     )
     soft = {
         "points": 5,
