@@ -254,7 +254,7 @@ def weigh(replies: Iterable[Reply]) -> str:
     )
 
 
-PLAIN = frozenset("0123456789_-")
+PLAIN = frozenset("0123456789_-/")
 """Characters that mean themselves in a pattern of the shell."""
 
 
