@@ -80,8 +80,11 @@ class State:
 
     def forget(self) -> None:
         """What comes now belongs to another geometry or SCF."""
-        self.earlier |= bool(self.gaps or self.edges or self.fermi is not None)
-        self.gaps, self.edges, self.final, self.fermi, self.conducting = {}, {}, {}, None, False
+        self.conducting = False
+        if not (self.gaps or self.edges or self.final or self.fermi is not None):
+            return
+        self.earlier = True
+        self.gaps, self.edges, self.final, self.fermi = {}, {}, {}, None
 
     def shift_of(self, edges: Edges) -> float | None:
         """Hartree between printed and true distance of these edges; None: nothing was altered."""

@@ -23,7 +23,7 @@ SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     ),
     "primitive": (
         "PRIMITIVE CELL",
-        rf"^ *PRIMITIVE CELL(?: - CENTRING CODE.*VOLUME= *(?P<vol>{NUMBER})(?: - DENSITY +(?P<density>{NUMBER}) g/cm)?)?",
+        rf"^ *PRIMITIVE CELL(?: - CENTRING CODE[^=]*= *(?P<vol>{NUMBER})(?: - DENSITY +(?P<density>{NUMBER}) g/cm)?)?",
     ),
     "conventional": ("CRYSTALLOGRAPHIC CELL (VOLUME=", r"^ *CRYSTALLOGRAPHIC CELL \(VOLUME="),
     "lattice": ("DIRECT LATTICE VECTORS CARTESIAN", r"^ *DIRECT LATTICE VECTORS CARTESIAN COMPONENTS \(ANGSTROM\)"),

@@ -35,7 +35,8 @@ class EdgeSection(Section):
     def on_insulating(self, match: re.Match[str], line: str) -> None:
         """The state is insulating: the band edges follow."""
         state, spin = self.sheet.state, self.sheet.spin
-        if self._deaf():
+        if self.sheet.in_frequencies or state.conducting:
+            # Of a displaced geometry, or beside a conducting spin.
             return
         state.fermi = None
         state.gaps.pop(spin, None)
@@ -53,33 +54,27 @@ class EdgeSection(Section):
             if self.sheet.series.scf:
                 self.sheet.series.scf[-1].fermi = state.fermi
 
-    def on_cycle(self, match: re.Match[str], line: str) -> None:
-        """The next cycle prints a state of its own."""
-        self.sheet.state.conducting = False
-
-    def _deaf(self) -> bool:
-        """Whether lines of an insulator tell nothing: of a displaced geometry, or beside a conducting spin."""
-        return self.sheet.in_frequencies or self.sheet.state.conducting
-
     def on_spin(self, match: re.Match[str], line: str) -> None:
         """What follows belongs to α or to β electrons."""
         self.sheet.spin = match["spin_name"].lower()
 
     def on_valence(self, match: re.Match[str], line: str) -> None:
         """The line of the top of the valence bands."""
-        edges = None if self._deaf() else self.sheet.state.edges.get(self.sheet.spin)
-        if edges and not edges.top:
+        state = self.sheet.state
+        edges = state.edges.get(self.sheet.spin)
+        if edges and not edges.top and not (self.sheet.in_frequencies or state.conducting):
             edges.top = line
 
     def on_virtual(self, match: re.Match[str], line: str) -> None:
         """The line of the bottom of the virtual bands."""
-        edges = None if self._deaf() else self.sheet.state.edges.get(self.sheet.spin)
-        if edges and not edges.bottom:
+        state = self.sheet.state
+        edges = state.edges.get(self.sheet.spin)
+        if edges and not edges.bottom and not (self.sheet.in_frequencies or state.conducting):
             edges.bottom = line
 
     def on_gap(self, match: re.Match[str], line: str) -> None:
         """The gap in eV, direct or indirect."""
-        if not self._deaf():
+        if not (self.sheet.in_frequencies or self.sheet.state.conducting):
             self.sheet.state.gaps[self.sheet.spin] = (number(match["gap_v"]), match["gap_kind"].lower())
 
     def on_final_gap(self, match: re.Match[str], line: str) -> None:

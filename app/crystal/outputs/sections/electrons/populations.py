@@ -44,7 +44,7 @@ class PopulationSection(Section):
 
     def on_point(self, match: re.Match[str], line: str) -> None:
         """Another geometry: electrons printed before are not its own."""
-        if int(match["pt"]) > 1:
+        if self._electrons and match["pt"] != "1":
             self._electrons, self._spins = [], []
 
     # -- tables ------------------------------------------------------------------------------------------------

@@ -38,9 +38,15 @@ class ScfSection(Section):
     def on_cycle(self, match: re.Match[str], line: str) -> None:
         """One SCF cycle: its energy and the change to the cycle before, in hartree."""
         count, total, change, test = match.groups()
-        cycle, energy = int(count), number(total)
+        cycle = int(count)
+        try:
+            energy, moved = float(total), float(change)
+        except ValueError:
+            energy, moved = number(total), number(change)
         # The difference that the first cycle prints is its energy.
-        delta = number(change) if cycle else None
+        delta = moved if cycle else None
+        # The next state that is printed is that of this cycle.
+        self.sheet.state.conducting = False
         progress, series = self.sheet.progress, self.sheet.series
         progress.phase = "SCF"
         progress.cycle, progress.energy, progress.delta = cycle, energy, delta
@@ -75,7 +81,7 @@ class ScfSection(Section):
 
         The first point is the one whose SCF stands before its heading, or behind.
         """
-        if int(match["pt"]) > 1:
+        if match["pt"] != "1":
             results = self.sheet.results
             self.sheet.state.forget()
             results.energy_dispersion = results.energy_gcp = results.smearing = None
