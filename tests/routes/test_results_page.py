@@ -156,7 +156,12 @@ def test_an_enthalpy_stands_beside_the_energy_with_its_doubt() -> None:
 
 
 def test_stress_and_forces_name_their_geometry() -> None:
-    stress = {"tensor": [[-1e-3, 0, 0], [0, -1e-3, 0], [0, 0, -1e-3]], "pressure_gpa": 29.4, "point": 1, "of_last_geometry": False}
+    stress = {
+        "tensor": [[-1e-3, 0, 0], [0, -1e-3, 0], [0, 0, -1e-3]],
+        "pressure_gpa": 29.4,
+        "point": 1,
+        "of_last_geometry": False,
+    }
     forces = {"atoms": [[0.0, 0.0, 0.25]], "point": 4, "of_last_geometry": True}
     text = words(shown(("a.out", {"stress": stress, "forces": forces})))
     assert "Stress of point 1, 29.400 GPa" in text and "Forces of the last geometry" in text

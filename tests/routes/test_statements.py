@@ -79,7 +79,6 @@ class Site:
             JobResult(job_id=job.id, output=job.outputs[0], verdict=state, energy_total=-270.0, results=held),
         )  # fmt: skip
 
-
     async def leaves_on_the_same_wave_function(self, job: Job, name: str, data: bytes) -> None:
         """A file that a job left, which took along the wave function of an earlier job."""
         (self.context.job_folder(job.id) / "files" / name).write_bytes(data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from fastapi import FastAPI
 
+from tests.crystal.structures.cifs import write_cif
 from tests.support.app import make_client
-from tests.support.cifs import write_cif
 from tests.support.waiting import until_answer
 
 HM = "_symmetry_space_group_name_H-M"

@@ -9,7 +9,7 @@ import pytest
 from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import StructureError
 from app.crystal.structures.importers import Imported, read_structure
-from tests.support.cifs import loop, write_cif
+from tests.crystal.structures.cifs import loop, write_cif
 
 HM = "_symmetry_space_group_name_H-M"
 NUMBER = "_symmetry_Int_Tables_number"

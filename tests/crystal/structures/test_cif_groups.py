@@ -15,7 +15,7 @@ import spglib
 from app.crystal.structures.bulk import Matrix
 from app.crystal.structures.cif.reading import read_cif
 from app.crystal.structures.importers import read_structure
-from tests.support.cifs import write_cif
+from tests.crystal.structures.cifs import write_cif
 
 Sites = list[tuple[str, float, float, float]]
 

@@ -18,7 +18,7 @@ from app.crystal.elements import SYMBOLS
 from app.crystal.structures.bulk import Matrix, StructureError
 from app.crystal.structures.cif.reading import read_cif
 from app.crystal.structures.importers import read_structure
-from tests.support.cifs import loop
+from tests.crystal.structures.cifs import loop
 
 ROWS = [row for row in gemmi.spacegroup_table() if row.number > 1]
 ELEMENTS = ("K", "Ca", "Se", "Br", "Sn")

@@ -28,9 +28,7 @@ def test_a_hill_has_one_area_for_each_level() -> None:
     for level in chart.levels:
         assert level.path.count("M") == 1 and level.path.endswith("Z")
     # Each area lies within the one below it: it has fewer points across.
-    spans = [
-        max(float(part.split(",")[0]) for part in level.path.strip("MZ").split("L")) for level in chart.levels
-    ]
+    spans = [max(float(part.split(",")[0]) for part in level.path.strip("MZ").split("L")) for level in chart.levels]
     assert spans == sorted(spans, reverse=True)
 
 

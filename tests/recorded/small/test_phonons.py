@@ -29,7 +29,9 @@ def test_longitudinal_modes_beside_transverse_ones() -> None:
     results = results_of("lo_to_table.out")
     assert results["frequencies_cm1"] == [[1, 3, 0.0], [4, 6, 200.0], [7, 9, 250.0]]
     assert results["modes"][2]["ir_intensity"] == 800.0
-    assert [(one["first"], one["last"], one["frequency_cm1"]) for one in results["longitudinal_modes"]] == [(7, 9, 500.0)]
+    assert [(one["first"], one["last"], one["frequency_cm1"]) for one in results["longitudinal_modes"]] == [
+        (7, 9, 500.0)
+    ]
 
 
 def test_the_small_cell_of_phonons() -> None:
@@ -50,7 +52,9 @@ def test_recorded_charges_and_strengths_against_plain_searches(recorded: Path) -
     text = (recorded / "c22-dryice-ir/spec_dryIceIR.out").read_text(errors="replace")
     found = read_output(text.encode()).as_dict()["polarisation"]
     charges = re.findall(r"ATOM +\d+ +\w+ +DYNAMIC CHARGE +(\S+)\n\n.*\n +1 +(\S+) +(\S+) +(\S+)\n", text)
-    assert [[one["charge"], *one["tensor"][0]] for one in found["born_charges"]] == [list(map(float, row)) for row in charges]
+    assert [[one["charge"], *one["tensor"][0]] for one in found["born_charges"]] == [
+        list(map(float, row)) for row in charges
+    ]
     modes = re.findall(r"^ {1,3}(\d+) {7}[ -]?\d\.\d{5} +\S+ +\S+$", text, re.MULTILINE)
     assert [one["mode"] for one in found["oscillator_strengths"]] == list(map(int, modes)) != []
 
@@ -58,7 +62,9 @@ def test_recorded_charges_and_strengths_against_plain_searches(recorded: Path) -
 def test_recorded_modes_against_plain_searches(recorded: Path) -> None:
     for path in sorted(recorded.glob("*/*.out")):
         text = path.read_text(errors="replace")
-        rows = re.findall(r"^ +(\d+)- +(\d+) +-?0\.\d{4}E[-+]\d\d +(-?\d+\.\d+) .*\) +[AI] \( +(\d+\.\d+)\)", text, re.MULTILINE)
+        rows = re.findall(
+            r"^ +(\d+)- +(\d+) +-?0\.\d{4}E[-+]\d\d +(-?\d+\.\d+) .*\) +[AI] \( +(\d+\.\d+)\)", text, re.MULTILINE
+        )
         found = read_output(text.encode()).as_dict()["modes"] or []
         if rows:
             assert [[one["first"], one["last"], one["frequency_cm1"]] for one in found] == [

@@ -92,7 +92,18 @@ async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
     job = (await deck.client.post("/api/v1/jobs", json=body)).json()["id"]
     found = await deck.of(f"/{job}/convergence")
     assert (found["output"], found["scf"], found["hint"]["kind"]) == (None, None, "early")
-    paths = ("bands", "dos", "modes", "spectrum", "phonons", "trajectory", "equation-of-state", "modes/1", "maps", "transport")
+    paths = (
+        "bands",
+        "dos",
+        "modes",
+        "spectrum",
+        "phonons",
+        "trajectory",
+        "equation-of-state",
+        "modes/1",
+        "maps",
+        "transport",
+    )
     for path in (*paths, "diffraction", "populations", "phonon-dos"):
         answer = await deck.of(f"/{job}/{path}", 404)
         assert answer["hint"], path
@@ -339,7 +350,9 @@ async def test_analyses_by_properties(deck: Jobs) -> None:
     assert [one["unit"] for one in maps] == ["a.u.", "a.u."]
     assert len(maps[0]["values"]) == len(maps[0]["values"][0]) == 33
     places = rows(await deck.of(f"/{job}/maps", number=2, format="csv"))
-    centre = next(row for row in places if abs(float(row["x_a"]) - 2.1167) < 1e-3 and abs(float(row["y_a"]) - 2.1167) < 1e-3)
+    centre = next(
+        row for row in places if abs(float(row["x_a"]) - 2.1167) < 1e-3 and abs(float(row["y_a"]) - 2.1167) < 1e-3
+    )
     assert float(centre["value"]) == 1.0
     await deck.of(f"/{job}/maps", 404, number=3, format="csv")
     sigma = await deck.of(f"/{job}/transport")
@@ -359,7 +372,14 @@ async def test_analyses_by_properties(deck: Jobs) -> None:
     assert [point["signature"] for point in found["critical_points"]] == [-1, 1, 3]
     assert found["diffraction"]["strongest_angle"] == 43.0
     page = await deck.page(f"/jobs/{job}/figures")
-    for words in ("Electrical conductivity", "Seebeck coefficient", "Powder pattern", "X-ray powder pattern", "T / K", "COOP"):
+    for words in (
+        "Electrical conductivity",
+        "Seebeck coefficient",
+        "Powder pattern",
+        "X-ray powder pattern",
+        "T / K",
+        "COOP",
+    ):
         assert words in page
     assert page.count('class="above"') >= 10 and page.count('class="below"') >= 4
     assert len(page) < 400_000

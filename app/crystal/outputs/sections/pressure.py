@@ -11,12 +11,11 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
+from app.crystal.constants import PROGRAM_BOHR
 from app.crystal.outputs.facts.pressure import ExternalLoad, Forces, Stress
 from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, number
 
-_BOHR = 0.5291772083
-"""Å, as the program prints and uses it: its volumes in Å³ are to be turned back by the same."""
 GPA_PER_ATOMIC_UNIT = 29421.01569650548
 """GPa in 1 hartree/bohr³."""
 _THREE = re.compile(rf"^ *({NUMBER}) *({NUMBER}) *({NUMBER}) *$")
@@ -127,7 +126,7 @@ class PressureSection(Section):
     def _known_work(self) -> tuple[float, float | None] | None:
         """Of the load at the present cell, and its uncertainty: None where it is exact to the printed digits of p and V."""
         if self._pressure is not None and self._volume is not None and self._load == "pressure":
-            exact = self._pressure * number(self._volume) / _BOHR**3
+            exact = self._pressure * number(self._volume) / PROGRAM_BOHR**3
             if self._work is None or abs(exact - self._work[0]) <= 1.01 * self._work[1]:
                 return exact, None
             # The deck that a wrapper copied is another one.

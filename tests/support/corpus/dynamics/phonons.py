@@ -144,5 +144,7 @@ def density(wavenumbers: Sequence[float], columns: Sequence[Sequence[float]]) ->
         '@ YAXIS LABEL "DENSITY OF STATES (STATES/CM-1/CELL)"',
     ]  # fmt: skip
     for place, wavenumber in enumerate(wavenumbers):
-        lines.append("".join(scientific(value, 4, 12) for value in (wavenumber, *(column[place] for column in columns))))
+        lines.append(
+            "".join(scientific(value, 4, 12) for value in (wavenumber, *(column[place] for column in columns)))
+        )
     return "\n".join(lines) + "\n"
