@@ -21,7 +21,7 @@ LIBRARY = TemplateLibrary()
 EXPECTED = Path(__file__).parent / "expected"
 TYPED = sorted(path for path in (CORPUS / "decks").iterdir() if path.name != "four-tolerances.d12")
 """Decks as people type them, with comments, blanks and numbers in every form."""
-RANDOM_DECKS = 600
+RANDOM_DECKS = 150
 """`python -m tests.crystal.decks.random_decks 5000` makes more."""
 
 

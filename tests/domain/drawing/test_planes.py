@@ -45,8 +45,8 @@ def test_both_signs_have_the_same_levels() -> None:
 
 
 def test_pictures_have_sane_sizes() -> None:
-    noise = np.random.default_rng(1).normal(size=(400, 400))
-    x, y = grid(400)
+    noise = np.random.default_rng(1).normal(size=(250, 250))
+    x, y = grid(250)
     chart = plane_chart(x.tolist(), y.tolist(), noise.tolist())
     assert chart is not None
     assert sum(len(level.path) for level in chart.levels) <= MOST_LETTERS

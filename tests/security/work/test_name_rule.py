@@ -23,7 +23,7 @@ NAMES = st.one_of(
 DECKS = st.lists(st.from_regex(r"\A[A-Za-z0-9_]{1,8}\.(d12|d3)\Z"), max_size=3)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(NAMES, DECKS)
 @example("JOB.SH", [])
 @example("..", [])
@@ -41,7 +41,7 @@ def test_what_passes_is_plain_and_nobody_elses(name: str, decks: list[str]) -> N
     assert not name.lower().endswith((".sh", ".out", ".outp", ".log", ".py", ".so"))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(NAMES, DECKS)
 def test_the_rule_does_not_depend_on_case(name: str, decks: list[str]) -> None:
     """What is refused because it is there already is refused in every spelling."""
@@ -51,7 +51,7 @@ def test_the_rule_does_not_depend_on_case(name: str, decks: list[str]) -> None:
             assert staged_fault(spelling, taken)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(DECKS)
 def test_no_two_files_of_a_job_are_one(decks: list[str]) -> None:
     names = [*decks, *map(output_name, decks)]
@@ -59,7 +59,7 @@ def test_no_two_files_of_a_job_are_one(decks: list[str]) -> None:
     assert bool(names_fault(decks)) >= twice
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text(ALPHABET, max_size=60)))
 @example(".crystaldeck/token")
 @example("./.crystaldeck/token")
