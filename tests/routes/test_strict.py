@@ -72,3 +72,22 @@ async def keep_results(context: Context, job: str, outputs: list[str]) -> None:
         row.energy_total, row.gap_ev, row.preview = results.energy_total, results.gap_ev, results.preview
         async with context.database.write() as session:
             session.add(row)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_tables_over_temperature_and_fits_over_rest(app: FastAPI) -> None:
+    context: Context = app.state.context
+    client = await make_client(app)
+    owner = await make_actor(context, "max", Role.MEMBER)
+    jobs = {}
+    for case in ("mgo-quasi-harmonic", "mgo-volumes"):
+        jobs[case] = await ended_job(context, owner, {"main.out": (CORPUS / case / "main.out").read_bytes()})
+        await keep_results(context, jobs[case], ["main.out"])
+    found = (await client.get(f"/api/v1/jobs/{jobs['mgo-quasi-harmonic']}/thermal")).json()
+    assert [table["pressure_gpa"] for table in found["tables"]] == [None, 5.0]
+    text = (await client.get(f"/api/v1/jobs/{jobs['mgo-quasi-harmonic']}/thermal?format=csv")).text
+    assert text.splitlines()[0] == "table,order,pressure_gpa,T(K),V(A^3),BM(GPa),ALPHA(10^-6/K)"
+    assert text.splitlines()[2].endswith(",3,,300.0,19.375,,30.5")
+    equation = (await client.get(f"/api/v1/jobs/{jobs['mgo-volumes']}/equation-of-state")).json()
+    assert [fit["form"] for fit in equation["fits"]][:2] == ["MURNAGHAN 1944", "BIRCH-MURNAGHAN 1947"]
+    assert equation["fit"]["volume"] == pytest.approx(19.056, abs=0.01)

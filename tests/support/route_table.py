@@ -119,6 +119,7 @@ API: dict[str, Entry] = {
             "phonon-dos",
             "trajectory",
             "equation-of-state",
+            "thermal",
             "maps",
             "transport",
             "diffraction",

@@ -35,6 +35,21 @@ def thermal_charts(tables: Sequence[Mapping[str, Any]]) -> list[tuple[str, Chart
     return [(title, chart) for title, chart in charts if chart is not None][:MOST_CHARTS]
 
 
+def thermal_columns(tables: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """All tables below each other: title, order of the polynomials, pressure in GPa, and a column for each heading."""
+    headings = list(dict.fromkeys(name for table in tables for name in table["columns"]))
+    columns: dict[str, list[Any]] = {name: [] for name in ("table", "order", "pressure_gpa", *headings)}
+    for table in tables:
+        for row in table["rows"]:
+            cells = dict(zip(table["columns"], row, strict=True))
+            columns["table"].append(table["title"])
+            columns["order"].append(table["order"])
+            columns["pressure_gpa"].append(table["pressure_gpa"])
+            for name in headings:
+                columns[name].append(cells.get(name))
+    return columns
+
+
 def _name(table: Mapping[str, Any]) -> str:
     parts = []
     if table.get("pressure_gpa") is not None:

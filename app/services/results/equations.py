@@ -63,6 +63,21 @@ async def equation_of_state(context: Context, actor: Actor, job_id: str) -> Equa
     return found
 
 
+async def thermal_tables(context: Context, actor: Actor, job_id: str) -> list[dict[str, Any]]:
+    """The tables of the quasi-harmonic approximation, as they were printed.
+
+    Raises:
+        NotFound: no such job, or its outputs hold none.
+    """
+    await job_of(context, actor, job_id)
+    async with context.database.read() as session:
+        results = await jobs.results(session, job_id)
+    tables = [table for row in results for table in row.results.get("thermal_tables") or []]
+    if not tables:
+        raise NotFound(f"Job {job_id} has no tables over temperature.", hint="They come from the keyword QHA.")
+    return tables
+
+
 def shown(results: Sequence[JobResult]) -> EquationOfState | None:
     """What the results of a job hold, fitted."""
     given: dict[str, Any] | None = next(

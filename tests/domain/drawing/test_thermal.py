@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.drawing.thermal import MOST_CHARTS, thermal_charts
+from app.domain.drawing.thermal import MOST_CHARTS, thermal_charts, thermal_columns
 
 
 def table(pressure: float | None, columns: list[str], rows: list[list[float | None]]) -> dict[str, Any]:
@@ -35,3 +35,11 @@ def test_what_is_not_over_temperature_is_not_drawn() -> None:
 def test_there_are_not_more_charts_than_a_page_holds() -> None:
     columns = ["T(K)", *(f"X{place}" for place in range(40))]
     assert len(thermal_charts([table(None, columns, [[1.0] * 41])])) == MOST_CHARTS
+
+
+def test_tables_stand_below_each_other_with_a_column_for_each_heading() -> None:
+    tables = [table(0.0, ["T(K)", "V"], [[10.0, 19.0], [20.0, None]]), table(5.0, ["T(K)", "K"], [[10.0, 160.0]])]
+    assert thermal_columns(tables) == {
+        "table": ["THERMAL"] * 3, "order": [None] * 3, "pressure_gpa": [0.0, 0.0, 5.0],
+        "T(K)": [10.0, 20.0, 10.0], "V": [19.0, None, None], "K": [None, None, 160.0],
+    }  # fmt: skip

@@ -100,6 +100,7 @@ async def test_before_there_is_anything_nothing_is_no_error(deck: Jobs) -> None:
         "phonons",
         "trajectory",
         "equation-of-state",
+        "thermal",
         "modes/1",
         "maps",
         "transport",

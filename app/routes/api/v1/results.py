@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from app.domain.drawing.spectra import Shape
 from app.domain.drawing.tabular import as_csv
+from app.domain.drawing.thermal import thermal_columns
 from app.routes.deps import ActorDep, ContextDep
 from app.services.results import analyses, curves, electronic, equations, vibrations
 from app.services.results import geometries as pictures
@@ -173,6 +174,17 @@ async def get_diffraction(
     """A powder pattern: 2θ in degrees; intensities bare, with Lorentz and polarisation factors, with thermal motion too."""
     columns = await analyses.pattern(context, actor, job_id)
     return _csv(columns, f"{job_id}-diffraction") if form == "csv" else {"job": job_id, **columns}
+
+
+@router.get("/thermal", response_model=None)
+async def get_thermal(
+    context: ContextDep, actor: ActorDep, job_id: str, form: Format = "json"
+) -> dict[str, Any] | Response:
+    """Tables of the quasi-harmonic approximation over temperature and pressure; headings and units are CRYSTAL's own."""
+    tables = await equations.thermal_tables(context, actor, job_id)
+    if form == "csv":
+        return _csv(thermal_columns(tables), f"{job_id}-qha")
+    return {"job": job_id, "tables": tables}
 
 
 @router.get("/remedies")
