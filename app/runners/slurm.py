@@ -260,11 +260,7 @@ class SlurmRunner(BaseRunner):
         version, accounting = told.get("version", ""), told.get("accounting", "")
         answers = version.lower().startswith("slurm")
         return [
-            Check(
-                "scheduler",
-                answers,
-                version if answers else "SLURM's commands were not found: add them to PATH in ~/.profile.",
-            ),
+            Check("scheduler", answers, version if answers else _NOT_FOUND),
             Check("partitions", bool(told.get("partitions")) and answers, told.get("partitions", "none")),
             Check("accounting", accounting == "available", accounting or "sacct gave no answer"),
         ]
@@ -301,6 +297,12 @@ class SlurmRunner(BaseRunner):
 
 MAX_ELEMENTS = 100_000
 """Elements of one array that are looked at; SLURM's own limit is far below."""
+
+
+_NOT_FOUND = (
+    "SLURM's commands were not found. Commands see what ~/.bashrc sets for shells that are not interactive, "
+    "and with login_shell = true also what /etc/profile and ~/.profile set."
+)
 
 
 def _elements(job_id: str) -> Iterator[str]:

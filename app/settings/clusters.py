@@ -35,6 +35,10 @@ class ClusterSettings(BaseModel):
     proxy_host_key: str = Field("", description="Fingerprint of the jump host's key.")
     default_partition: str = Field("", description="Partition preselected in the form.")
     workdir: str = Field("crystaldeck", description="Folder for the jobs; relative to the account's home.")
+    login_shell: bool = Field(
+        False,
+        description="Over SSH, run commands in a login shell: the scheduler is found only by ~/.profile or /etc/profile.",
+    )
     setup: str = Field("", description="Shell lines at the start of each job script (module loads).")
     launcher: str = Field("", description="MPI launcher; {ntasks} is replaced. Empty: srun on SLURM.")
     crystal: str = Field("crystal", description="Executable of the wave-function program.")

@@ -1,14 +1,12 @@
-"""What every transport offers, and the one way in which a command line is built.
+"""What every transport offers.
 
 A command is a POSIX `sh` script of ours with arguments. Values reach it only as quoted arguments or on standard input;
-no user text ever becomes part of a script. A chatty start-up file of the account may print before the script runs:
-everything before a marker line that the script prints first is thrown away.
+no user text ever becomes part of a script (`command_lines`). A chatty start-up file of the account may print before the
+script runs: everything before a marker line that the script prints first is thrown away.
 """
 
 from __future__ import annotations
 
-import secrets
-import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -117,13 +115,6 @@ class Transport(Protocol):
         ...
 
 
-def sh_command(script: str, args: Sequence[str]) -> tuple[str, bytes]:
-    """The only place where a command line is made: quoted, and with a marker that precedes the script's output."""
-    marker = secrets.token_hex(12)
-    line = shlex.join(["/bin/sh", "-c", f"printf '%s\\n' {marker}\n{script}", "sh", *args])
-    return line, f"{marker}\n".encode()
-
-
 async def bounded_lines(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
     """Lines with their ends; of a line that is longer than any of ours only the beginning."""
     held = b""
@@ -147,6 +138,11 @@ class NoiseFilter:
     def is_passing(self) -> bool:
         """Has the marker come?"""
         return self._before is None
+
+    @property
+    def told(self) -> str:
+        """The beginning of what was printed while no marker has come."""
+        return (self._before or b"")[:300].decode("utf-8", "replace").strip()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes that the account prints.

@@ -8,6 +8,7 @@ refused channel is tried again. Only explicit keys and explicitly trusted host k
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,7 +19,8 @@ from pathlib import Path
 import asyncssh
 
 from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
-from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, bounded_lines, sh_command
+from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, bounded_lines
+from app.transport.command_lines import Command, sh_command
 from app.transport.host_keys import fingerprint, trust
 from app.transport.hosts import Hosts, Visitor
 
@@ -231,7 +233,14 @@ class SSHTransport:
         self._way = connection
         self._connection = connection.ssh
         self._timeout = timeout
+        self._login_shell = False
         self._channels = asyncio.Semaphore(MAX_CHANNELS)
+
+    def in_login_shell(self) -> SSHTransport:
+        """The same connection, with commands that see what the account's profiles set."""
+        other = copy.copy(self)
+        other._login_shell = True
+        return other
 
     @property
     def is_open(self) -> bool:
@@ -252,16 +261,16 @@ class SSHTransport:
         Raises:
             Unreachable: the connection was lost, or the command did not finish in time.
         """
-        self.commands += 1
-        command, marker = sh_command(script, args)
+        command = self._command(script, args)
         kept = Kept(self.where, MAX_ANSWER)
-        output = NoiseFilter(marker, sink or kept.add)
+        output = NoiseFilter(command.marker, sink or kept.add)
         limit = timeout or self._timeout
         try:
             async with asyncio.timeout(limit), self._channels:
                 process = await self._open_channel(command)
                 try:
-                    _, _, stderr = await asyncio.gather(_feed(process, stdin), _drain(process, output), _first(process))
+                    feeding = _feed(process, command.opening + stdin)
+                    _, _, stderr = await asyncio.gather(feeding, _drain(process, output), _first(process))
                     await process.wait_closed()
                 finally:
                     process.close()
@@ -273,12 +282,28 @@ class SSHTransport:
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
         status = process.exit_status if process.exit_status is not None else 255
-        return Completed(status, kept.data, stderr)
+        done = Completed(status, kept.data, stderr)
+        if not output.is_passing:
+            raise self._ran_nothing(done, output)
+        return done
 
-    async def _open_channel(self, command: str) -> asyncssh.SSHClientProcess[bytes]:
+    def _command(self, script: str, args: Sequence[str]) -> Command:
+        self.commands += 1
+        return sh_command(script, args, login_shell=self._login_shell)
+
+    def _ran_nothing(self, done: Completed, output: NoiseFilter) -> Unreachable:
+        """No answer is not an empty answer: a list of no jobs would be believed."""
+        told = " ".join(f"{output.told} {done.complaint}".split())[:300]
+        return Unreachable(
+            f"The login shell of {self.where} did not run the command: {told or f'it ended with status {done.status}'}.",
+            hint="Log in by hand: 'ssh account@host /bin/sh -c true' must end without a word. A start-up file may end the shell or "
+            "start another one; the account may be closed. CrystalDeck will retry.",
+        )
+
+    async def _open_channel(self, command: Command) -> asyncssh.SSHClientProcess[bytes]:
         for attempt in range(CHANNEL_RETRIES):
             try:
-                return await self._connection.create_process(command, encoding=None)
+                return await self._connection.create_process(command.line, encoding=None)
             except asyncssh.ChannelOpenError:
                 if attempt == CHANNEL_RETRIES - 1 or not self.is_open:
                     raise
@@ -288,13 +313,13 @@ class SSHTransport:
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
         """See `Transport.follow`; it holds one of the channels."""
-        self.commands += 1
-        command, marker = sh_command(script, args)
+        command = self._command(script, args)
         try:
             async with self._channels:
                 process = await self._open_channel(command)
                 try:
-                    yield bounded_lines(await _past(process, marker))
+                    await _feed(process, command.opening)
+                    yield bounded_lines(await _past(process, command.marker))
                 finally:
                     process.close()
         except (asyncssh.Error, OSError) as error:

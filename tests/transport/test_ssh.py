@@ -15,7 +15,8 @@ import pytest
 
 from app.domain.people.credentials import CredentialKey
 from app.errors import CircuitOpen, ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
-from app.transport.base import NoiseFilter, sh_command
+from app.transport.base import NoiseFilter
+from app.transport.command_lines import sh_command
 from app.transport.host_keys import fingerprint, offered_key
 from app.transport.keys import make_key_pair
 from app.transport.local import LocalTransport
@@ -211,12 +212,13 @@ async def test_a_hanging_command_is_ended(server: Server, pool: ConnectionPool) 
 
 
 def test_only_quoted_values_reach_a_shell() -> None:
-    line, marker = sh_command('echo "$1"', ["$(reboot); `x` 'y'"])
-    assert "'$(reboot); `x` '\"'\"'y'\"'\"''" in line
+    command = sh_command('echo "$1"', ["$(reboot); `x` 'y'"])
+    assert "reboot" not in command.line
+    assert b"set -- '$(reboot); `x` '\"'\"'y'\"'\"''\\n" in command.opening
     collected = bytearray()
-    output = NoiseFilter(marker, collected.extend)
-    for byte in b"noise" + marker + b"data":
+    output = NoiseFilter(command.marker, collected.extend)
+    for byte in b"noise" + command.marker + b"data":
         output.feed(bytes([byte]))
     assert collected == b"data" and output.noise == 5
     with pytest.raises(RemoteFailure, match="prints more than 1 MB"):
-        NoiseFilter(marker, collected.extend).feed(b"x" * (2 << 20))
+        NoiseFilter(command.marker, collected.extend).feed(b"x" * (2 << 20))

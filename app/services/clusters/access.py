@@ -20,14 +20,17 @@ from app.services.clusters.remote_accounts import Account, cluster_settings, sta
 from app.services.context import Context
 from app.settings import ClusterSettings
 from app.transport.base import Transport
-from app.transport.ssh import Login
+from app.transport.ssh import Login, SSHTransport
 
 
 async def transport_to(context: Context, account: Account) -> Transport:
     """The open connection of `account`, or this machine; connects if need be."""
     if account.is_local:
         return context.pool.local(account.settings.run_as)
-    return await context.pool.get(account.key, partial(_login, context, account))
+    transport = await context.pool.get(account.key, partial(_login, context, account))
+    if account.settings.login_shell and isinstance(transport, SSHTransport):
+        return transport.in_login_shell()
+    return transport
 
 
 async def runner_for(context: Context, account: Account) -> BaseRunner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from app.crystal.outputs.reader import read_output
@@ -14,6 +15,7 @@ from app.domain.templates.releases import release_of
 from app.errors import CrystalDeckError
 from app.events.model import Topic
 from app.events.outbox import announce
+from app.runners.base import BaseRunner
 from app.runners.batch_systems import Check, step
 from app.services.clusters.access import concerns_everybody, lasting, note_problem, runner_for
 from app.services.clusters.host_trust import endpoints
@@ -21,6 +23,7 @@ from app.services.clusters.registry import ClusterView, get, keep_partitions, ke
 from app.services.clusters.remote_accounts import Account, account_of
 from app.services.context import Context
 from app.transport.host_keys import fingerprint
+from app.transport.ssh import SSHTransport
 
 
 async def test_cluster(context: Context, actor: Actor, name: str) -> list[Check]:
@@ -58,7 +61,7 @@ async def _check_steps(context: Context, actor: Actor, view: ClusterView) -> lis
         stage = "commands"
         checks += await _probe_account(context, account)
         checks += await _probe_program(context, account)
-        checks += await runner.probe()
+        checks += await _probe_scheduler(runner)
         await keep_partitions(context, account.cluster, await runner.partitions())
         await note_problem(context, account.cluster, "")
     except CrystalDeckError as error:
@@ -85,6 +88,25 @@ async def _probe_account(context: Context, account: Account) -> list[Check]:
         if name in ("workdir", "program"):
             checks.append(Check(name, word == "ok", f"{settings.workdir}: {detail}" if name == "workdir" else detail))
     return checks
+
+
+async def _probe_scheduler(runner: BaseRunner) -> list[Check]:
+    """Does the batch system answer? Where it does not, it is looked for in a login shell too: that is a setting."""
+    checks, transport = await runner.probe(), runner.transport
+    if all(check.ok for check in checks) or runner.settings.login_shell or not isinstance(transport, SSHTransport):
+        return checks
+    try:
+        in_login_shell = await type(runner)(transport.in_login_shell(), runner.settings).probe()
+    except CrystalDeckError:
+        return checks
+    found = {check.name for check in in_login_shell if check.ok}
+    return [
+        replace(check, detail=f"{check.detail} {_IN_LOGIN_SHELL}") if not check.ok and check.name in found else check
+        for check in checks
+    ]
+
+
+_IN_LOGIN_SHELL = "It is found in a login shell: set login_shell = true for this cluster."
 
 
 async def _probe_program(context: Context, account: Account) -> list[Check]:

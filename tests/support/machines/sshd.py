@@ -24,8 +24,11 @@ BINARY = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbi
 class Sshd:
     """Start it, allow keys, read from its log who came."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str, path: Path | None = None) -> None:
+        """`options` are lines of its configuration that come first; `path` is all that its PATH has."""
         self.root = root
+        self.options = options
+        self.path = path
         self.home = root / "home"
         self.port = free_port()
         self.username = pwd.getpwuid(os.geteuid()).pw_name
@@ -44,10 +47,11 @@ class Sshd:
         self.public = host_key.export_public_key().decode().strip()
         config = self.root / "config"
         config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host'}\nPidFile none\nUsePAM no\n"
+            "".join(f"{line}\n" for line in self.options)
+            + f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host'}\nPidFile none\nUsePAM no\n"
             f"StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
             f"AuthorizedKeysFile {self._allowed}\nPermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
-            f"SetEnv HOME={self.home}\n"
+            f"SetEnv HOME={self.home}{f' PATH={self.path}' if self.path else ''}\n"
         )
         self._process = subprocess.Popen(
             [BINARY or "sshd", "-D", "-f", config, "-E", self._log], stdin=subprocess.DEVNULL, start_new_session=True
