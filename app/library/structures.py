@@ -68,10 +68,11 @@ class StructureReader:
         *,
         symmetry: bool = True,
         block: str = "",
+        variant: str = "",
         unseen: bool = False,
         patient: bool = False,
     ) -> Imported:
-        """The structure in a file; `kind`, `symmetry` and `block` as `importers.read_structure` takes them.
+        """The structure in a file; `kind`, `symmetry`, `block` and `variant` as `importers.read_structure` takes them.
 
         Args:
             user: for whom; users take turns. unseen: nobody reads the notes, so a file that leaves a doubt is refused.
@@ -82,7 +83,7 @@ class StructureReader:
         """
         try:
             read = await self._workers.run(
-                user, _read, data, name, tolerance, kind, symmetry, block, seconds=SECONDS, patient=patient
+                user, _read, data, name, tolerance, kind, symmetry, block, variant, seconds=SECONDS, patient=patient
             )
         except StructureError as error:
             raise _refusal(error) from error
@@ -116,14 +117,16 @@ def _refusal(error: StructureError) -> InvalidInput:
     fields = [FieldError(f"structure.{error.field}", str(error))]
     if len(error.blocks) > 1:
         fields.append(FieldError("structure.block", "names the structure of the file", choices=error.blocks))
+    if error.variants:
+        fields.append(FieldError("structure.variant", "names an ordered variant", choices=error.variants))
     hint = "" if error.field == "tolerance" else error.remedy or _HINT
     return InvalidInput(
         f"The structure's {error.field} {error}.", hint=f"{hint} The form is unchanged.".strip(), fields=fields
     )
 
 
-def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool, block: str) -> Imported:
-    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry, block=block)
+def _read(data: bytes, name: str, tolerance: float, kind: str, symmetry: bool, block: str, variant: str) -> Imported:
+    return read_structure(data, name, tolerance, kind=kind, symmetry=symmetry, block=block, variant=variant)
 
 
 def _of_results(results: Mapping[str, Any], name: str, tolerance: float, kind: str, symmetry: bool) -> Imported:

@@ -65,6 +65,84 @@ async def test_the_structures_of_a_file_are_a_choice_on_the_pages(app: FastAPI) 
         assert '<option value="&lt;b&gt;' in await send(COLD.replace("data_cold", "data_<b>") + WARM)
 
 
+SHARED = write_cif(
+    sites=(("Mg1", 0, 0.5, 0.5, 0.667), ("Fe1", 0, 0.5, 0.5, 0.333), ("Ag1", 0.25, 0.25, 0.25, 0.5)),
+    columns=("label", "fract_x", "fract_y", "fract_z", "occupancy"),
+    name="shared",
+    items=CUBE,
+)
+
+
+async def test_ordered_variants_are_a_choice_over_rest(app: FastAPI) -> None:
+    client = await make_client(app)
+    refused = await post(client, SHARED)
+    assert refused.status_code == 422
+    problem = refused.json()
+    assert "partly occupied sites (Mg1 0.667, Fe1 0.333, Ag1 0.5)" in problem["detail"]
+    assert "Choose an ordered variant" in problem["hint"]
+    (offer,) = [error for error in problem["errors"] if error["field"] == "structure.variant"]
+    choices = offer["choices"]
+    assert len(choices) > 3 and choices[0].startswith("1: Ag4 Fe Mg2, ")
+    read = (await post(client, SHARED, variant=choices[1])).json()
+    assert (read["variant"], read["variants"]) == (choices[1], choices)
+    assert f"ordered variant 2 of {len(choices)}" in read["notes"][0]
+    assert read["parameters"]["title"].endswith(f"variant 2 of {len(choices)}")
+    assert (await post(client, SHARED, variant="2")).json()["parameters"] == read["parameters"]
+    assert (await post(client, SHARED, variant="99")).status_code == 422
+    assert (await post(client, SHARED, variant="x" * 500)).status_code == 422
+    ordered = (await post(client, COLD)).json()
+    assert (ordered["variant"], ordered["variants"]) == ("", [])
+
+
+async def test_ordered_variants_are_a_choice_on_the_pages(app: FastAPI) -> None:
+    client = await make_client(app)
+    fragment = {"hx-request": "true", "hx-request-type": "partial"}
+    choices = (await post(client, SHARED)).json()["errors"][1]["choices"]
+    for page in ("/new/scf", "/workflows/convergence"):
+
+        async def send(text: str, source: str = "", page: str = page, **data: str) -> str:
+            files = {"structure_file": ("made.cif", text.encode())}
+            answer = await client.post(f"{page}/structure{source}", data=data, files=files, headers=fragment)
+            assert answer.status_code == 200
+            return answer.text
+
+        refused = await send(SHARED)
+        assert f'hx-post="{page}/structure?source=variant"' in refused and "Mg1 0.667" in refused
+        assert "choose an arrangement" in refused and f'<option value="{choices[2]}">' in refused
+        chosen = await send(SHARED, "?source=variant", structure_variant=choices[2])
+        assert f'<option value="{choices[2]}" selected>' in chosen
+        assert f"ordered variant 3 of {len(choices)}" in chosen and f"variant 3 of {len(choices)}" in chosen
+        # A variant of another file, or of another data block, is not asked of this one.
+        assert "structure_variant" not in await send(COLD, structure_variant=choices[2])
+        both = await send(SHARED + WARM, "?source=variant", structure_block="shared", structure_variant=choices[2])
+        assert '<option value="shared" selected>' in both and f'<option value="{choices[2]}" selected>' in both
+        other = await send(SHARED + WARM, "?source=block", structure_block="warm", structure_variant=choices[2])
+        assert '<option value="warm" selected>' in other and "structure_variant" not in other
+
+
+async def test_no_variant_is_chosen_where_nobody_looks(app: FastAPI) -> None:
+    client = await make_client(app)
+    asked = {"template": "scf", "cluster": "here", "name": "shared", "parameters": {}, "submit": False}
+    batch = (await client.post("/api/v1/batches", json=asked | {"rows": [{"name": "a"}]})).json()["id"]
+    single = write_cif(
+        sites=(("Ag1", 0.5, 0, 0, "1/3"),),
+        columns=("label", "fract_x", "fract_y", "fract_z", "occupancy"),
+        items=CUBE,
+    )
+    assert len((await post(client, single)).json()["errors"][1]["choices"]) == 1
+    files = [("files", ("s.cif", single.encode()))]
+    assert (await client.post(f"/api/v1/batches/{batch}/structures", files=files)).status_code == 201
+    found = await until_answer(
+        client, f"/api/v1/batches/{batch}", lambda answer: all(row["state"] != "new" for row in answer["rows"])
+    )
+    assert "partly occupied sites (Ag1 0.333333)" in found["rows"][1]["message"]
+    data = {"p_input_shrinks": "2, 4", "cluster": "here"}
+    answer = await client.post(
+        "/workflows/convergence/each", data=data, files=[("structures", ("s.cif", single.encode()))]
+    )
+    assert answer.status_code == 422 and "partly occupied" in answer.text
+
+
 async def test_what_nobody_looks_at_must_leave_no_doubt(app: FastAPI) -> None:
     client = await make_client(app)
     asked = {"template": "scf", "cluster": "here", "name": "several", "parameters": {}, "submit": False}

@@ -35,17 +35,28 @@ Matrix = NDArray[np.float64]
 
 
 class StructureError(ValueError):
-    """The structure cannot be: `field` names the input at fault, `remedy` what a person can do, `blocks` what else a file holds."""
+    """The structure cannot be: `field` names the input at fault, `remedy` what a person can do, `blocks` what else a file holds.
 
-    def __init__(self, field: str, reason: str, remedy: str = "", blocks: tuple[str, ...] = ()) -> None:
+    `variants` are the ordered ones that a partly occupied structure leaves to choose from.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        reason: str,
+        remedy: str = "",
+        blocks: tuple[str, ...] = (),
+        variants: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(reason)
         self.field = field
         self.remedy = remedy
         self.blocks = blocks
+        self.variants = variants
 
-    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str, str, tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[type[StructureError], tuple[str, str, str, tuple[str, ...], tuple[str, ...]]]:
         # Errors of the reading process travel to the service.
-        return StructureError, (self.field, str(self), self.remedy, self.blocks)
+        return StructureError, (self.field, str(self), self.remedy, self.blocks, self.variants)
 
 
 def crystal_system(space_group: int) -> str:

@@ -67,6 +67,10 @@ class Imported:
     """The data block of a CIF that was read."""
     blocks: tuple[str, ...] = ()
     """Those of a CIF that hold structures."""
+    variant: str = ""
+    """The ordered variant of a partly occupied structure that was read."""
+    variants: tuple[str, ...] = ()
+    """All that were offered."""
     doubts: tuple[str, ...] = ()
     """The notes that a person must have seen before the structure is used."""
 
@@ -128,6 +132,7 @@ def read_structure(
     kind: str = "",
     symmetry: bool = True,
     block: str = "",
+    variant: str = "",
 ) -> Imported:
     """The structure in a file.
 
@@ -137,6 +142,7 @@ def read_structure(
             file says.
         symmetry: False lists every atom without symmetry, as magnetic orders and defects need it.
         block: data block of a CIF that holds several structures; empty: the first.
+        variant: label or number of an ordered variant of a partly occupied structure; without one it is refused with the choice.
 
     Raises:
         StructureError: names the field at fault, and why.
@@ -152,7 +158,7 @@ def read_structure(
     if form == "cif":
         from app.crystal.structures.cif.reading import read_cif
 
-        return _from_cif(read_cif(text, block), name, tolerance, kind, symmetry)
+        return _from_cif(read_cif(text, block, variant), name, tolerance, kind, symmetry)
     return _imported(_read(data, text, form), name, form, tolerance, kind, symmetry)
 
 
@@ -215,7 +221,17 @@ def _from_cif(content: Content, name: str, tolerance: float, kind: str, symmetry
             3, _triples(content.lattice), tuple(numbers), _triples(places @ content.lattice), content.remarks
         )
         read = _imported(whole, name, "cif", tolerance, kind, symmetry)
+    if content.variant:
+        read = replace(
+            read, title=_variant_title(read.title, content), variant=content.variant, variants=content.variants
+        )
     return replace(read, block=content.block, blocks=content.blocks, doubts=content.doubts)
+
+
+def _variant_title(title: str, content: Content) -> str:
+    number = content.variant.partition(":")[0]
+    ending = f" variant {number} of {len(content.variants)}"
+    return title[: 80 - len(ending)].rstrip() + ending
 
 
 def _group_remarks(declared: int, found: int, symbol: str) -> list[str]:

@@ -23,6 +23,8 @@ from app.services.jobs.creation import create_jobs
 router = APIRouter(include_in_schema=False)
 maker = APIRouter(dependencies=[Depends(allowed("job.create"))], include_in_schema=False)
 """Refuses before anything is kept of the form that was sent."""
+_OF_A_FILE = ("file", "block", "variant")
+"""What a person may have chosen: a file, or what to read of it."""
 
 
 @router.get("/new")
@@ -83,7 +85,7 @@ async def structure(
     """Fill the structure's fields from a file, an earlier job or the collection; everything else in the form stays."""
     async with request.form(max_fields=2000, max_files=20) as form:
         texts = _plain(form)
-        file = await _file(form, "structure_file", MAX_BYTES) if source in ("file", "block") else None
+        file = await _file(form, "structure_file", MAX_BYTES) if source in _OF_A_FILE else None
     draft = forms.from_form(context, template_id, texts)
     given = StructureSource(
         crystal=texts.get("crystal", "") if source == "crystal" else "",
@@ -92,7 +94,8 @@ async def structure(
         tolerance=texts.get("tolerance", ""),
         kind=texts.get("structure_kind", ""),
         symmetry=not texts.get("no_symmetry"),
-        block=texts.get("structure_block", "") if source == "block" else "",
+        block=texts.get("structure_block", "") if source in ("block", "variant") else "",
+        variant=texts.get("structure_variant", "") if source == "variant" else "",
     )
     return await _filled(request, context, actor, draft, forms.with_structure(context, actor, draft, given))
 

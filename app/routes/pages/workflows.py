@@ -159,9 +159,10 @@ async def structure(
         sent = form.get("structure_file")
         file = (sent.filename or "", await sent.read(MAX_BYTES + 1)) if isinstance(sent, UploadFile) else None
     draft = await workflow_forms.from_texts(context, actor, name, texts)
-    block = texts.get("structure_block", "") if source == "block" else ""
+    block = texts.get("structure_block", "") if source in ("block", "variant") else ""
+    variant = texts.get("structure_variant", "") if source == "variant" else ""
     crystal = StructureSource(crystal=texts.get("crystal", ""))
-    given = crystal if source == "crystal" else StructureSource(file=file, block=block)
+    given = crystal if source == "crystal" else StructureSource(file=file, block=block, variant=variant)
     try:
         draft = await forms.with_structure(context, actor, draft, given)
     except CrystalDeckError as error:

@@ -57,6 +57,10 @@ class Draft:
     """Structures of the imported file, where there are several."""
     block: str = ""
     """The one that was read."""
+    variants: tuple[str, ...] = ()
+    """Ordered variants of the imported file, where its sites are partly occupied."""
+    variant: str = ""
+    """The one that was read."""
     batch: str = ""
     """The batch whose common settings these are; empty: the form of one job."""
     restored: bool = False
@@ -98,8 +102,16 @@ class Draft:
     @property
     def block_choices(self) -> tuple[str, ...]:
         """The structures that the file offers, read or refused."""
+        return self.blocks or self._offered("structure.block")
+
+    @property
+    def variant_choices(self) -> tuple[str, ...]:
+        """The ordered variants that the file offers, read or refused."""
+        return self.variants or self._offered("structure.variant")
+
+    def _offered(self, name: str) -> tuple[str, ...]:
         fields = self.error.fields if self.error is not None else []
-        return self.blocks or next((one.choices for one in fields if one.field == "structure.block"), ())
+        return next((one.choices for one in fields if one.field == name), ())
 
     def with_error(self, error: CrystalDeckError) -> Draft:
         """The same form with an error to show."""
@@ -225,7 +237,7 @@ def _decks(text: str) -> dict[str, str]:
     return decks if whole else {}
 
 
-_UNSAVED = {"key", "structure_file", "structure_block", "preset", "crystal", "structure_job"}
+_UNSAVED = {"key", "structure_file", "structure_block", "structure_variant", "preset", "crystal", "structure_job"}
 
 
 async def keep(context: Context, actor: Actor, draft: Draft, form: Mapping[str, str]) -> None:
@@ -261,6 +273,8 @@ class StructureSource:
     symmetry: bool = True
     block: str = ""
     """Of a CIF with several structures."""
+    variant: str = ""
+    """Of a CIF with partly occupied sites."""
     unseen: bool = False
     """Nobody looks at the form: a file that leaves a doubt is refused."""
 
@@ -290,11 +304,13 @@ async def with_structure(context: Context, actor: Actor, draft: Draft, source: S
                 source.kind,
                 symmetry=source.symmetry,
                 block=source.block,
+                variant=source.variant,
                 unseen=source.unseen,
             )
         parameters, notice = read.parameters, _notice(read)
         if len(read.blocks) > 1:
             draft = replace(draft, blocks=read.blocks, block=read.block)
+        draft = replace(draft, variants=read.variants, variant=read.variant)
     else:
         raise InvalidInput("No file was chosen.", hint="Choose a structure file or a textbook crystal.")
     fields = [spec for spec in draft.template.spec.fields if spec.group == "Structure"]

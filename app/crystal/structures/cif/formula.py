@@ -80,7 +80,7 @@ def formula_text(counts: Mapping[str, float]) -> str:
     return " ".join(f"{symbol}{counts[symbol]:g}" if counts[symbol] != 1 else symbol for symbol in order)
 
 
-def compare(found: Mapping[str, int], declared: Declared) -> Comparison:
+def compare(found: Mapping[str, float], declared: Declared) -> Comparison:
     """The atoms of a cell against the declared formula and Z."""
     text = formula_text(found)
     if declared.formula is None:

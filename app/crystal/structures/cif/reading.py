@@ -6,6 +6,7 @@ Operations come first, then the Hall symbol, the Hermann–Mauguin symbol, and t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -18,12 +19,16 @@ from app.crystal.structures.bulk import Matrix, StructureError, lattice_vectors
 from app.crystal.structures.cif.declarations import Reading, readings
 from app.crystal.structures.cif.formula import Comparison, Declared, compare
 from app.crystal.structures.cif.operations import WRONG_CELL, fitted
+from app.crystal.structures.cif.partly import Shared, count_atoms, name_sites, refusal, refuse_hopeless, share_out
 from app.crystal.structures.cif.sites import COLUMNS, Site, Sites, read_sites
 from app.crystal.structures.cif.syntax import Block, read_blocks
-from app.crystal.structures.cif.unfolding import Cell, unfold
+from app.crystal.structures.cif.unfolding import SHORTEST, Cell, unfold
 from app.crystal.structures.cif.values import read_number
+from app.crystal.structures.cif.variants import find_variants
 
 CHOOSE_BLOCK = "Choose one of its data blocks."
+CHOOSE_VARIANT = "Choose an ordered variant, or make an ordered model, perhaps in a supercell."
+LEAVE_VARIANT = "Import the file without a variant."
 TELL_SETTING = (
     "Add to the file what you know: its symmetry operations, the choice behind the symbol (:1 or :2, :H or :R), or the formula "
     "and the number of formula units."
@@ -49,6 +54,9 @@ class Content:
     """Those of the remarks that say that the file may mean something else."""
     block: str = ""
     blocks: tuple[str, ...] = ()
+    variant: str = ""
+    """Of a partly occupied structure: the ordered variant that was chosen."""
+    variants: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[list[int], Matrix]:
@@ -69,7 +77,14 @@ class _Trial:
     cell: Cell
     compared: Comparison
     multiplicities: bool | None
+    shared: tuple[Shared, ...] = ()
+    """Positions of partly occupied sites, which are not in the cell."""
     remarks: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Atoms of the file's cell by element."""
+        return self.cell.counts + count_atoms(self.shared)
 
     @property
     def merit(self) -> tuple[int, int]:
@@ -83,11 +98,12 @@ class _Trial:
         return self.compared.agrees and (self.compared.units is True or self.multiplicities is True)
 
 
-def read_cif(text: str, block: str = "") -> Content:
+def read_cif(text: str, block: str = "", variant: str = "") -> Content:
     """The crystal of a file.
 
     Args:
         block: name of the data block, where there are several; empty: the first with atoms.
+        variant: label or number of the ordered variant of a partly occupied structure; empty: none was chosen.
 
     Raises:
         StructureError: the file is no CIF, holds no crystal, contradicts itself, or leaves a choice; says which.
@@ -107,12 +123,14 @@ def read_cif(text: str, block: str = "") -> Content:
             "file", f"has no structure in a data block {block[:40]!r}; it has {_names(names)}", CHOOSE_BLOCK, names
         )
     try:
-        content = _read_block(chosen)
+        content = _read_block(chosen, variant)
     except StructureError as error:
         if len(structures) == 1:
             raise
         reason = f"{error} (data block {chosen.name[:40]}; the file also holds {_names(names, chosen.name)})"
-        raise StructureError(error.field, reason, f"{error.remedy} {CHOOSE_BLOCK}".strip(), names) from error
+        raise StructureError(
+            error.field, reason, f"{error.remedy} {CHOOSE_BLOCK}".strip(), names, error.variants
+        ) from error
     content = replace(content, block=chosen.name, blocks=names)
     if len(structures) == 1:
         return content
@@ -126,13 +144,19 @@ def _names(names: Sequence[str], without: str = "") -> str:
     return ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
 
 
-def _read_block(block: Block) -> Content:
+def _read_block(block: Block, variant: str = "") -> Content:
     _refuse_repeated(block)
     lattice, remarks = _lattice(block)
     declared = Declared.of(block)
     sites = read_sites(block, declared.elements)
-    options, more = readings(block, lattice)
-    trial = _decide(options, sites, lattice, declared)
+    refuse_hopeless(sites.rows)
+    try:
+        options, more = readings(block, lattice)
+        trial = _decide(options, sites, lattice, declared)
+    except StructureError as error:
+        if any(site.share is not None for site in sites.rows):
+            raise refusal(sites.rows, f"the file {error}", error.remedy) from error
+        raise
     doubts = list(sites.doubts)
     if not trial.proved or trial.reading.assumed:
         doubts += trial.reading.remarks
@@ -150,7 +174,43 @@ def _read_block(block: Block) -> Content:
         *trial.compared.remarks,
         *doubts,
     ]
-    return Content(trial.lattice, trial.cell, trial.reading.number, tuple(dict.fromkeys(notes)), tuple(doubts))
+    content = Content(trial.lattice, trial.cell, trial.reading.number, tuple(dict.fromkeys(notes)), tuple(doubts))
+    if trial.shared:
+        return _ordered(content, trial, sites, variant)
+    if variant:
+        raise StructureError("file", "has no ordered variants to choose from: all its sites are full", LEAVE_VARIANT)
+    return content
+
+
+def _ordered(content: Content, trial: _Trial, sites: Sites, choice: str) -> Content:
+    """The ordered variant of this name; refused with all of them where none was chosen."""
+    if not trial.compared.agrees or trial.multiplicities is False or trial.reading.assumed:
+        why = "; ".join(content.doubts) or "it leaves a doubt"
+        raise refusal(sites.rows, f"what the file declares does not agree with them: {why}")
+    numbers, places = content.whole
+    found = find_variants(numbers, places, trial.shared, trial.reading.group, content.lattice)
+    at = found.find(choice)
+    if at is None:
+        unknown = f", none of them {choice[:40]!r}" if choice.strip() else ""
+        ways = f"{len(found.labels)} ordered variant{'s' if len(found.labels) > 1 else ''}"
+        words = f"has partly occupied sites ({name_sites(sites.rows)}): its own cell has {ways}{unknown}"
+        raise StructureError("file", words, CHOOSE_VARIANT, variants=found.labels)
+    chosen = found.entries[at]
+    words = (
+        f"ordered variant {at + 1} of {len(found.labels)} of a partly occupied structure ({name_sites(sites.rows)}), "
+        f"in the cell of the file: {found.labels[at].partition(': ')[2]}"
+    )
+    crowded = [f"{found.crowded} arrangements with atoms within {SHORTEST} Å were left out"] if found.crowded else []
+    cell = Cell(content.lattice, chosen.numbers, chosen.positions, [], 1)
+    # Its symmetry is lower than the one that the file names for the mean of all.
+    return replace(
+        content,
+        cell=cell,
+        group=0,
+        remarks=("; ".join([words, *crowded]), *content.remarks),
+        variant=found.labels[at],
+        variants=found.labels,
+    )
 
 
 def _refuse_repeated(block: Block) -> None:
@@ -218,7 +278,7 @@ def _decide(options: Sequence[Reading], sites: Sites, lattice: Matrix, declared:
 def _complete(trials: list[_Trial]) -> list[_Trial]:
     """Of the operations that are listed and the larger group that is named: the first where its atoms have that symmetry."""
     listed = trials[0]
-    if len(trials) == 1 or listed.reading.part_of in (0, listed.reading.number):
+    if len(trials) == 1 or listed.shared or listed.reading.part_of in (0, listed.reading.number):
         return trials
     positions = listed.cell.positions.tolist()
     try:
@@ -249,12 +309,12 @@ def _refuse_choice(trials: Sequence[_Trial]) -> NoReturn:
 
 
 def _content(trial: _Trial) -> str:
-    return " ".join(f"{symbol}{count}" for symbol, count in sorted(trial.cell.counts.items()))
+    return " ".join(f"{symbol}{count:g}" for symbol, count in sorted(trial.counts.items()))
 
 
 def _same(one: _Trial, other: _Trial) -> bool:
-    """Do both readings describe the same crystal? Told by the atoms' distances; large cells are not compared."""
-    if one.cell.counts != other.cell.counts or len(one.cell.numbers) > 200:
+    """Do both readings describe the same crystal? Told by the atoms' distances; large or partly occupied cells are not compared."""
+    if one.shared or other.shared or one.cell.counts != other.cell.counts or len(one.cell.numbers) > 200:
         return False
     return all(
         first.shape == second.shape and np.allclose(first, second, atol=1e-4)
@@ -307,7 +367,13 @@ def _proved(reading: Reading, sites: Sequence[Site], lattice: Matrix, declared: 
 
 
 def _compared(reading: Reading, sites: Sequence[Site], lattice: Matrix, declared: Declared, *, proved: bool) -> _Trial:
-    cell = unfold(sites, reading.group, lattice, proved=proved)
-    told = {at: site.multiplicity for at, site in enumerate(sites) if site.multiplicity and at in cell.multiplicities}
-    agree = all(cell.multiplicities[at] == count for at, count in told.items()) if told else None
-    return _Trial(reading, lattice, cell, compare(cell.counts, declared), agree)
+    full = [site for site in sites if site.share is None]
+    cell = unfold(full, reading.group, lattice, proved=proved)
+    shared = share_out([site for site in sites if site.share is not None], reading.group, lattice)
+    told = [
+        (site.multiplicity, cell.multiplicities[at]) for at, site in enumerate(full) if at in cell.multiplicities
+    ] + [(site.multiplicity, len(entry.positions)) for entry in shared for site in entry.sites]
+    told = [(declares, has) for declares, has in told if declares]
+    agree = all(declares == has for declares, has in told) if told else None
+    compared = compare(cell.counts + count_atoms(shared), declared)
+    return _Trial(reading, lattice, cell, compared, agree, shared)

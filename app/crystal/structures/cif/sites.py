@@ -1,16 +1,16 @@
-"""The sites of a data block: elements, coordinates with their digits, and whether each is fully occupied."""
+"""The sites of a data block: elements, coordinates with their digits, and how far each is occupied."""
 
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.crystal.structures.bulk import Matrix, StructureError
-from app.crystal.structures.cif.elements import MAKE_ORDERED, element_of
+from app.crystal.structures.cif.elements import element_of
 from app.crystal.structures.cif.syntax import UNKNOWN, Block
-from app.crystal.structures.cif.values import read_number
+from app.crystal.structures.cif.values import Written, read_number
 
 MOST = 20_000
 """Rows of one table of sites."""
@@ -36,6 +36,10 @@ class Site:
     reach: Matrix
     multiplicity: int = 0
     """As the file declares it for its cell; 0: not declared."""
+    share: Written | None = None
+    """Of a partly occupied site: its occupancy."""
+    alternative: bool = False
+    """The file counts it to a group of sites that are occupied together."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def read_sites(block: Block, declared: Set[str]) -> Sites:
     """The sites of a block.
 
     Raises:
-        StructureError: a site is partly occupied, or has no element or no coordinates that can be read.
+        StructureError: a site has no element, or no coordinates or occupancy that can be read.
     """
     columns = [block.columns.get(name, []) for name in _COORDINATES]
     count = len(columns[0])
@@ -65,7 +69,7 @@ def read_sites(block: Block, declared: Set[str]) -> Sites:
     sites = []
     bare = []
     doubts: dict[str, None] = {}
-    for at in rows:
+    for at, share in rows.items():
         label, kind = _cell(block, "_atom_site_label", at), _cell(block, "_atom_site_type_symbol", at)
         texts = [column[at].strip() for column in columns]
         number, doubt = element_of(kind, label, declared)
@@ -74,7 +78,10 @@ def read_sites(block: Block, declared: Set[str]) -> Sites:
         if all(text in UNKNOWN for text in texts):
             bare.append((label or kind, number))
             continue
-        sites.append(_site(label or kind, number, texts, _multiplicity(block, at)))
+        site = _site(label or kind, number, texts, _multiplicity(block, at))
+        if share is not None:
+            site = replace(site, share=share, alternative=bool(_cell(block, "_atom_site_disorder_group", at)))
+        sites.append(site)
     if not sites:
         raise StructureError("file", "has no site with coordinates")
     missing = [*_bare_hydrogens(bare), *_attached_hydrogens(block, sites)]
@@ -100,9 +107,10 @@ def _multiplicity(block: Block, at: int) -> int:
     return int(text) if text.isdigit() and len(text) < 4 else 0
 
 
-def _occupied(block: Block, count: int, remarks: list[str]) -> list[int]:
-    """Rows that are atoms; dummies and empty sites are left out."""
-    rows, partly, dummies, empty, unknown = [], [], [], [], 0
+def _occupied(block: Block, count: int, remarks: list[str]) -> dict[int, Written | None]:
+    """Rows that are atoms, with the share of those that are partly occupied; dummies and empty sites are left out."""
+    rows: dict[int, Written | None] = {}
+    dummies, empty, unknown = [], [], 0
     for at in range(count):
         name = _cell(block, "_atom_site_label", at) or _cell(block, "_atom_site_type_symbol", at) or f"row {at + 1}"
         if _cell(block, "_atom_site_calc_flag", at).lower() in ("dum", "dummy"):
@@ -116,12 +124,9 @@ def _occupied(block: Block, count: int, remarks: list[str]) -> list[int]:
         if share.value <= 1e-9:
             empty.append(name)
         elif abs(share.value - 1) > max(FULL, 0.0101 if share.value > 1 else 0):
-            partly.append(f"{name[:20]} {share.value:g}")
+            rows[at] = share
         else:
-            rows.append(at)
-    if partly:
-        more = f" and {len(partly) - _NAMED} more" if len(partly) > _NAMED else ""
-        raise StructureError("file", f"has partly occupied sites ({', '.join(partly[:_NAMED])}{more})", MAKE_ORDERED)
+            rows[at] = None
     for names, words in ((dummies, "are dummies and"), (empty, "have the occupancy 0 and")):
         if names:
             remarks.append(f"{_list(names)} {words} were left out")

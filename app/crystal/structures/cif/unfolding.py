@@ -67,7 +67,7 @@ def unfold(sites: Sequence[Site], group: Group, lattice: Matrix, *, proved: bool
     moved: list[tuple[str, float]] = []
     twice: list[str] = []
     for at, site in enumerate(sites):
-        place, far = _special(site, group, lattice, to_primitive, proved=proved)
+        place, far = special_place(site, group, lattice, to_primitive, proved=proved)
         if crowd.has(place @ to_primitive, site.number):
             twice.append(site.label)
             continue
@@ -125,7 +125,9 @@ def _moved(moved: list[tuple[str, float]]) -> str:
     return f"{names} moved onto special positions, by up to {farthest:.4f} Å: the file's digits are rounded"
 
 
-def _special(site: Site, group: Group, lattice: Matrix, to_primitive: Matrix, *, proved: bool) -> tuple[Matrix, float]:
+def special_place(
+    site: Site, group: Group, lattice: Matrix, to_primitive: Matrix, *, proved: bool = False
+) -> tuple[Matrix, float]:
     """The exact place of a site, and by how many Å it differs from the one that is written."""
     rotations, shifts = group.representatives
     apart = (rotations @ site.place + shifts - site.place) @ to_primitive

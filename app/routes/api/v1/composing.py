@@ -32,15 +32,17 @@ async def read_structure(
     kind: Annotated[Literal["", "crystal", "slab", "polymer", "molecule"], Form()] = "",
     symmetry: Annotated[bool, Form()] = True,
     block: Annotated[str, Form(max_length=200)] = "",
+    variant: Annotated[str, Form(max_length=400)] = "",
 ) -> StructureRead:
     """Read a CIF, POSCAR, extended XYZ, fort.34 or CRYSTAL output into the structure's parameters of a template.
 
     `block` chooses among the structures of a CIF, which the answer lists as `blocks`; without it the first is read.
+    `variant` chooses among the ordered variants of a partly occupied structure, which a refusal without it lists.
     """
     require(actor, "job.create")
     data = await file.read(MAX_BYTES + 1)
     found = await context.structures.read(
-        actor.user_id, data, file.filename or "", tolerance, kind, symmetry=symmetry, block=block
+        actor.user_id, data, file.filename or "", tolerance, kind, symmetry=symmetry, block=block, variant=variant
     )
     return StructureRead(
         format=found.format,
@@ -53,6 +55,8 @@ async def read_structure(
         notes=list(found.notes),
         block=found.block,
         blocks=list(found.blocks),
+        variant=found.variant,
+        variants=list(found.variants),
         parameters=found.parameters,
     )
 

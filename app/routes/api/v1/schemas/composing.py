@@ -38,7 +38,8 @@ class TextbookEntry(BaseModel):
 class StructureRead(BaseModel):
     """What a file holds: kind, group within `tolerance` (Å), and the structure's parameters of a template.
 
-    `notes` say what a person should know before using it; `blocks` are the structures of a CIF, `block` the one that was read.
+    `notes` say what a person should know before using it; `blocks` are the structures of a CIF, `block` the one that was read;
+    `variants` and `variant` the same of the ordered variants of a partly occupied structure.
     """
 
     format: str
@@ -51,4 +52,6 @@ class StructureRead(BaseModel):
     notes: list[str]
     block: str
     blocks: list[str]
+    variant: str
+    variants: list[str]
     parameters: dict[str, Any]
