@@ -204,6 +204,9 @@ def test_random_positions_and_shares(symbol: str) -> None:
         text = write(symbol, sites, cell, operations=listed)
         sizes, burnside, raw = count_by_hand(symbol, orbits)
         found = offered(text)
+        if burnside > 24:
+            assert not found and "more than 24 ordered variants" in str(refusal(text))
+            continue
         assert (len(found), sorted(entry[2] for entry in found)) == (burnside, sizes)
         assert {entry[3] for entry in found} == {raw}
 
