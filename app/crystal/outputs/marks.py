@@ -8,7 +8,6 @@ knows them by subject.
 from __future__ import annotations
 
 import re
-from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -57,8 +56,6 @@ _BLOCK = re.compile(rf"\n([ *=]*+(?=[{_FIRST}])({_beginnings(_SEARCHED)})[^\n]*)
 Handler = Callable[[Any, re.Match[str], str], None]
 Rule = tuple[Callable[[str], re.Match[str] | None], tuple[tuple[int, Handler], ...]]
 """How to find out whether a line is of a kind, and whom to tell: the places of the sections, and their methods."""
-Marked = tuple[int, str, str]
-"""Where a line begins, the line, and the words by which it was found."""
 
 
 def find_mark(line: str) -> tuple[str, re.Match[str]] | None:
@@ -81,24 +78,40 @@ def rules_of(sections: Sequence[type]) -> dict[str, list[Rule]]:
         for kind in SHAPES
     }
     by_words = _KINDS | dict.fromkeys(_FOREIGN, ("error",)) | {STAGE: ("elapsed",)}
+    by_words[""] = ()
     return {words: [(_PATTERNS[kind].search, rules[kind]) for kind in kinds] for words, kinds in by_words.items()}
 
 
-def marked_lines(block: str) -> list[Marked]:
-    """The lines of `block` that may say something, in their order. It begins with the end of the line before it."""
-    matches = [(match.start(1), match[1], match[2]) for match in _BLOCK.finditer(block)]
-    places = [(block.rfind(" TELAPSE"), STAGE), *((block.rfind(words), words) for words in _ONLY_LAST)]
-    for words in _FOREIGN:
+def divide(block: str, *, to_end: bool) -> list[str]:
+    """The lines of `block` that may say something, in their order: before each stands the text that leads to it, behind it its words.
+
+    The last text leads to an empty line without words. `block` begins with the end of the line before it and ends without one, as
+    do all these texts. `to_end`: nothing is known to come after this block, so that others than the program may have written there.
+    """
+    parts: list[str] = []
+    position = 0
+    for start, end, words in sorted(_lines_around(block, to_end)):
+        # Of two places in the same line the first one is enough.
+        if start >= position:
+            parts += _BLOCK.split(block[position:start])
+            parts += (block[start + 1 : end], words)
+            position = end
+    parts += _BLOCK.split(block[position:] if position else block)
+    parts += ("", "")
+    return parts
+
+
+def _lines_around(block: str, to_end: bool) -> list[tuple[int, int, str]]:
+    """Lines that are not found by their beginnings: the ends of the lines before them, their own ends, their words."""
+    places = [(block.rfind(" TELAPSE"), STAGE), *[(block.rfind(words), words) for words in _ONLY_LAST]]
+    for words in _FOREIGN if to_end else ():
         place = block.find(words, max(0, len(block) - _END))
         while place >= 0:
             places.append((place, words))
             place = block.find(words, place + 1)
-    for place, words in places:
-        if place >= 0:
-            insort(matches, _line_around(block, place, words))
-    return matches
-
-
-def _line_around(block: str, place: int, words: str) -> Marked:
-    start, end = block.rfind("\n", 0, place) + 1, block.find("\n", place)
-    return start, block[start : end if end >= 0 else len(block)], words
+    size = len(block)
+    return [
+        (block.rfind("\n", 0, place), end if (end := block.find("\n", place)) >= 0 else size, words)
+        for place, words in places
+        if place >= 0
+    ]

@@ -6,7 +6,7 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
-from app.crystal.outputs.marks import marked_lines, rules_of
+from app.crystal.outputs.marks import divide, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
 from app.crystal.outputs.sections.dispersion import DispersionSection
@@ -51,6 +51,10 @@ _SECTIONS = (
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
 _MAX_TAIL = 65536
+_BLOCK = 131072
+"""Bytes that are read at once: what is copied of them stays in the cache of the processor."""
+_ROWS = 32
+"""Lines of an open table that are parted at once: it may end long before the next line that says something."""
 
 
 class OutputReader:
@@ -60,7 +64,7 @@ class OutputReader:
         self._sheet = Sheet()
         self._sections = self._sheet.sections = [section(self._sheet) for section in _SECTIONS]
         # It begins with the end of the line before: what searches for lines can then search for their ends.
-        self._tail = b"\n"
+        self._tail = "\n"
 
     @property
     def progress(self) -> Progress:
@@ -74,59 +78,70 @@ class OutputReader:
 
     def feed(self, data: bytes) -> None:
         """Read the next bytes of the file; an incomplete last line waits for the rest of it."""
-        block = self._tail + data
-        end = block.rfind(b"\n", 1)
+        # The last block is a whole one, since its end is looked through for more.
+        start, size = 0, len(data)
+        for end in range(size % _BLOCK or min(size, _BLOCK), size + 1, _BLOCK) if size else ():
+            self._feed_block(data[start:end].decode("latin-1"), to_end=end == size)
+            start = end
+
+    def _feed_block(self, text: str, *, to_end: bool) -> None:
+        text = self._tail + text
+        end = text.rfind("\n", 1)
         if end > 0:
-            self._tail = block[end:]
-            self._read(block[: end + 1].decode("latin-1"))
+            self._tail = text[end:]
+            self._read(text[:end], to_end)
         else:
-            self._tail = block
+            self._tail = text
         if len(self._tail) > _MAX_TAIL:
-            self._tail = b"\n" + self._tail[-_MAX_TAIL:]
+            self._tail = "\n" + self._tail[-_MAX_TAIL:]
 
     def results(self) -> Results:
         """What the output says as far as it was fed. The reader can still be fed afterwards."""
         # Some complete files lack the last newline; a line that was cut must not count as one.
-        if b"TERMINATION" in self._tail:
-            self._read(self._tail.decode("latin-1"))
-            self._tail = b"\n"
+        if "TERMINATION" in self._tail:
+            self._read(self._tail, to_end=True)
+            self._tail = "\n"
         # The verdict, which stands first among the sections, needs what the others conclude.
         for section in reversed(self._sections):
             section.finish()
         return self._sheet.select(self._sheet.results)
 
-    def _read(self, block: str) -> None:
+    def _read(self, block: str, to_end: bool) -> None:
         """Read whole lines after an end of line: those of an open table one by one, else only those that say something.
 
         This loop is what reading costs: it calls nothing that it can do itself.
         """
         if "\r" in block:
-            block = block.replace("\r\n", "\n")
-        position, sheet, size, sections = 1, self._sheet, len(block), self._sections
-        for start, line, words in [*marked_lines(block), (size, "", "")]:
-            if start < position:
-                # Found twice, by its beginning and as the last of its kind.
-                continue
-            while (table := sheet.table) is not None and position < start:
-                end = block.find("\n", position)
-                if end < 0:
-                    end = size
-                if not table(block[position:end]) and sheet.table == table:
-                    sheet.table = None
-                position = end + 1
-            if start == size:
-                break
-            position = start + len(line) + 1
-            if table is not None:
-                if table(line):
-                    continue
-                if sheet.table == table:
-                    sheet.table = None
+            block = (block + "\n").replace("\r\n", "\n")[:-1]
+        sheet, sections = self._sheet, self._sections
+        parts = iter(divide(block, to_end=to_end))
+        for before, line, words in zip(parts, parts, parts, strict=True):
+            if sheet.table is not None:
+                if before:
+                    self._read_table(before)
+                if (table := sheet.table) is not None and words:
+                    if table(line):
+                        continue
+                    if sheet.table == table:
+                        sheet.table = None
             for search, handlers in _RULES[words]:
                 if match := search(line):
                     for place, handler in handlers:
                         handler(sections[place], match, line)
                     break
+
+    def _read_table(self, text: str) -> None:
+        """Read lines, each after an end of line, until no table is open any more."""
+        sheet, rest = self._sheet, [text[1:]]
+        while rest:
+            rows = rest[0].split("\n", _ROWS)
+            rest = rows[_ROWS:]
+            for row in rows[:_ROWS]:
+                table = sheet.table
+                if table is None:
+                    return
+                if not table(row) and sheet.table == table:
+                    sheet.table = None
 
 
 def read_output(data: bytes) -> Results:
