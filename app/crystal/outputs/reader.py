@@ -6,16 +6,20 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 from app.crystal.outputs.marks import divide, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
-from app.crystal.outputs.sections.dispersion import DispersionSection
+from app.crystal.outputs.sections.dispersion import BRANCH_ROWS, DispersionSection
 from app.crystal.outputs.sections.elasticity import ElasticSection
 from app.crystal.outputs.sections.electrons.contents import ContentSection
 from app.crystal.outputs.sections.electrons.edges import EdgeSection
 from app.crystal.outputs.sections.electrons.populations import PopulationSection
 from app.crystal.outputs.sections.electrons.scf import ScfSection
-from app.crystal.outputs.sections.geometry import GeometrySection
+from app.crystal.outputs.sections.geometry import ATOM_ROWS, GeometrySection
 from app.crystal.outputs.sections.phonon_cell import PhononCellSection
 from app.crystal.outputs.sections.polarisation import PolarisationSection
 from app.crystal.outputs.sections.pressure import PressureSection
@@ -50,6 +54,11 @@ _SECTIONS = (
 )
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
+_RUNS: dict[object, tuple[re.Pattern[str], Callable[[Any, str], None]]] = {
+    GeometrySection.row_atoms: (ATOM_ROWS, GeometrySection.take_rows),
+    DispersionSection.row_phonon: (BRANCH_ROWS, DispersionSection.take_branches),
+}
+"""Of the longest tables: how their rows look one after another, and what takes them at once."""
 _MAX_TAIL = 65536
 _BLOCK = 131072
 """Bytes that are read at once: what is copied of them stays in the cache of the processor."""
@@ -132,7 +141,19 @@ class OutputReader:
 
     def _read_table(self, text: str) -> None:
         """Read lines, each after an end of line, until no table is open any more."""
-        sheet, rest = self._sheet, [text[1:]]
+        table = self._sheet.table
+        pattern, take = _RUNS.get(getattr(table, "__func__", None), (None, None))
+        if pattern and take and (rows := pattern.search(text)):
+            self._read_rows(text[: rows.start()])
+            if self._sheet.table == table:
+                take(table.__self__, rows[0])  # type: ignore[union-attr]
+                text = text[rows.end() :]
+            else:
+                text = text[rows.start() :]
+        self._read_rows(text)
+
+    def _read_rows(self, text: str) -> None:
+        sheet, rest = self._sheet, [text[1:]] if text else []
         while rest:
             rows = rest[0].split("\n", _ROWS)
             rest = rows[_ROWS:]

@@ -119,9 +119,11 @@ def read_atom(line: str) -> AtomRow | None:
         parts = ["", *match.groups()]
     _, flag, z, symbol, x, y, w = parts
     try:
-        place = float(x), float(y), float(w)
+        place_x, place_y, place_z = float(x), float(y), float(w)
+        if not isfinite(place_x + place_y + place_z):
+            return None
         # A digit behind the symbol numbers the basis sets of an element.
-        return (int(z), symbol.rstrip(digits), *place, flag == "T") if all(map(isfinite, place)) else None
+        return int(z), symbol.rstrip(digits), place_x, place_y, place_z, flag == "T"
     except ValueError:
         return None
 

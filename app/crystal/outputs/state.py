@@ -36,6 +36,8 @@ class Edges:
     bottom: str = ""
     old_top: float | None = None
     """Hartree, where it stands in the line of the state."""
+    _gap: Gap | None = None
+    """Without a shift: lines of edges are set once, and each later cycle asks for it."""
 
     def energy(self) -> float | None:
         """Hartree, of the highest occupied level."""
@@ -48,6 +50,13 @@ class Edges:
 
     def gap(self, shift: float = 0.0) -> Gap | None:
         """The distance of the edges without what a level shifter adds to it."""
+        if shift:
+            return self._distance(shift)
+        if self._gap is None and self.top and self.bottom:
+            self._gap = self._distance(0.0)
+        return self._gap
+
+    def _distance(self, shift: float) -> Gap | None:
         top, bottom = _EDGE.search(self.top), _EDGE.search(self.bottom)
         if not top or not bottom or self.placeholder():
             return None
@@ -125,6 +134,8 @@ class State:
             smallest = min(size for size, _ in self.gaps.values())
             if smallest < _UNLIKELY_EV:
                 return smallest
+        elif not (self.gaps or self.locked or self.shifted or self.final):
+            return min((gap[0] for edges in self.edges.values() if (gap := edges.gap())), default=None)
         gaps = self.known_gaps()
         return min(size for size, _ in gaps.values()) if gaps else None
 

@@ -9,10 +9,12 @@ from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sections.vibrations import MODE_ROW, mode_of
 from app.crystal.outputs.series import PhononPoint
 from app.crystal.outputs.shapes.words import NUMBER
-from app.crystal.outputs.sheet import Section, Sheet, number
+from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 
 _BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
 """The first columns, which all layouts share."""
+BRANCH_ROWS = re.compile(r"(?:\n *+\d++ *+- *+\d[^\n]*+)+")
+"""Rows of branches one after another."""
 
 
 class DispersionSection(Section):
@@ -42,15 +44,16 @@ class DispersionSection(Section):
         self.sheet.series.phonons.append(point)
         if self._gamma is None and not any(place):
             self._gamma = point
-        self.sheet.table = self._row_phonon
+        self.sheet.table = self.row_phonon
 
     def on_modes(self, match: re.Match[str], line: str) -> None:
         """The heading of the branches at the k point named before."""
         phonons = self.sheet.series.phonons
         if phonons and not phonons[-1].frequencies and "SHIFTS" not in line:
-            self.sheet.table = self._row_phonon
+            self.sheet.table = self.row_phonon
 
-    def _row_phonon(self, line: str) -> bool:
+    def row_phonon(self, line: str) -> bool:
+        """A row of branches at the k point."""
         point = self.sheet.series.phonons[-1]
         match = _BRANCH_ROW.match(line)
         if match is None:
@@ -63,6 +66,22 @@ class DispersionSection(Section):
         if point is self._gamma and (whole := MODE_ROW.match(line)):
             self._at_gamma.append(mode_of(whole))
         return True
+
+    def take_branches(self, text: str) -> None:
+        """Rows of branches, each after an end of line."""
+        point = self.sheet.series.phonons[-1]
+        for row in text[1:].split("\n"):
+            first, _, rest = row.partition("-")
+            try:
+                last, _, frequency, *_ = rest.split(None, 3)
+                value = finite_number(frequency)
+            except ValueError:
+                last = ""
+            if point is not self._gamma and last and first.strip() == last:
+                point.frequencies.append(value)
+            elif not self.row_phonon(row):
+                self.sheet.table = None
+                return
 
     # -- the end -----------------------------------------------------------------------------------------------
 

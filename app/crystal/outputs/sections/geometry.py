@@ -11,6 +11,8 @@ from app.crystal.outputs.numbers import finite_numbers
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
 from app.crystal.outputs.sheet import Section, Sheet, number
 
+ATOM_ROWS = re.compile(r"(?:\n *+\d++ [TF] [^\n]*+)+")
+"""Rows of a table of atoms, as nearly all of them look."""
 _MAX_SIZES = 4
 """Cells of different sizes that are kept."""
 
@@ -99,10 +101,11 @@ class GeometrySection(Section):
     def on_atoms(self, match: re.Match[str], line: str) -> None:
         """The table of atoms follows; that of the primitive cell is kept."""
         if not self._in_conventional:
-            self.sheet.table = self._row_atoms
+            self.sheet.table = self.row_atoms
             self._rows = []
 
-    def _row_atoms(self, line: str) -> bool:
+    def row_atoms(self, line: str) -> bool:
+        """A row of the table of atoms, or the rule above them."""
         # The row is read on demand: most geometries are never asked for.
         if " T " in line or " F " in line:
             self._rows.append(line)
@@ -112,6 +115,10 @@ class GeometrySection(Section):
         self._keep_frame()
         self._keep_cell()
         return False
+
+    def take_rows(self, text: str) -> None:
+        """Rows of atoms, each after an end of line."""
+        self._rows += text[1:].split("\n")
 
     def _keep_cell(self) -> None:
         """The last geometry of each size: phonons of a supercell belong to an earlier, smaller one."""
@@ -168,5 +175,5 @@ class GeometrySection(Section):
 
 
 def _atoms(rows: Sequence[str]) -> list[Atom]:
-    found = (atom for row in rows if (atom := read_atom(row)) is not None)
-    return [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in found]
+    atoms = filter(None, map(read_atom, rows))
+    return [Atom(z, symbol.capitalize(), x, y, w, flag) for z, symbol, x, y, w, flag in atoms]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from app.crystal.outputs.facts.geometry import Geometry
 from app.crystal.outputs.facts.vibrations import PhononCell
@@ -55,7 +56,7 @@ class PhononCellSection(Section):
 
     def _geometry(self, atoms: int, computed: Geometry) -> Geometry | None:
         if len(computed.atoms) == atoms:
-            return computed
+            return replace(computed)
         if atoms in self.sheet.cells:
             return self.sheet.cells[atoms]()
         found = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -132,7 +132,7 @@ class VolumeSection(Section):
             self._leave()
             self._strained, self._has_charges = True, False
             self.sheet.finish_others(self)
-            self._best = self._snapshot() | {"optimization": deepcopy(self.sheet.results.optimization)}
+            self._best = self._snapshot() | {"optimization": copy(self.sheet.results.optimization)}
 
     def _leave(self) -> VolumeState | None:
         """Keep what belongs to the geometry that the program leaves."""
@@ -167,7 +167,7 @@ class VolumeSection(Section):
         return VolumeState(geometry.volume, energy, results.frequencies_cm1 if self._has_modes else None)
 
     def _snapshot(self) -> dict[str, Any]:
-        state = {name: deepcopy(getattr(self.sheet.results, name)) for name in GEOMETRY_FIELDS} | {"populations": None}
+        state = {name: _keep(getattr(self.sheet.results, name)) for name in GEOMETRY_FIELDS} | {"populations": None}
         if not self._has_modes and not self._strained:
             state |= dict.fromkeys(_VIBRATIONS)
         return state
@@ -218,7 +218,7 @@ class VolumeSection(Section):
         """Where there are several volumes, the results of the state of least energy; each entry is told of its volume."""
         if self._strained:
             known = {} if self._has_charges else {"populations": results.populations}
-            results = replace(results, **deepcopy(self._best or {}) | known)
+            results = replace(results, **(self._best or {}) | known)
         elif (last := self._present(results) if self._is_computed() else None) or self._states:
             results = self._choose(results, last)
         if results.elasticity is not None:
@@ -233,7 +233,7 @@ class VolumeSection(Section):
         stamps: list[float | None] = [*self._stamps, *([last.volume] * len(results.thermodynamics) if last else [])]
         entries = [replace(entry, volume=volume) for entry, volume in zip(results.thermodynamics, stamps, strict=False)]
         known = [state.energy for state in states if state.energy is not None]
-        chosen: dict[str, Any] = dict.fromkeys(GEOMETRY_FIELDS) | deepcopy(self._best or {})
+        chosen: dict[str, Any] = dict.fromkeys(GEOMETRY_FIELDS) | (self._best or {})
         if last is not None and last.energy is not None and last.energy <= min(known):
             chosen = {} if self._has_modes else dict.fromkeys(_VIBRATIONS)
             chosen |= {} if self._has_charges else {"populations": None}
@@ -259,6 +259,11 @@ class VolumeSection(Section):
         if results.energy_total is None or abs(results.energy_total - energy) > _SAME_ENERGY:
             results = replace(results, energy_total=energy)
         return results
+
+
+def _keep(value: Any) -> Any:
+    """The value as it is now. Sections change what stands in it, and in the objects of a list; what those hold they replace."""
+    return [copy(item) for item in value] if isinstance(value, list) else copy(value)
 
 
 def _differ(volumes: Sequence[float]) -> bool:

@@ -57,7 +57,6 @@ class ContentSection(Section):
         """Tell what is known."""
         contents = self._contents
         kept = self._operators_of_group is not None and contents.symmetry_operators == self._operators_of_group
-        told = Contents(**vars(contents))
-        if not kept:
-            told.group = told.group_kind = told.group_number = None
-        self.sheet.results.contents = told if told != Contents() else None
+        told = vars(contents) if kept else vars(contents) | {"group": None, "group_kind": None, "group_number": None}
+        known = any(value is not None for value in told.values())
+        self.sheet.results.contents = Contents(**told) if known else None

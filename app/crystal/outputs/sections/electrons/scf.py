@@ -129,9 +129,10 @@ class ScfSection(Section):
 
     def _take(self, energy: float, correction: str) -> None:
         results, points = self.sheet.results, self.sheet.series.points
-        parts = [results.hamiltonian or "DFT", correction]
-        results.energy_total = energy
-        results.energy_kind = "+".join(part for part in parts if part) + (f" {MEAN}" if self._mean else "")
+        kind = results.hamiltonian or "DFT"
+        if correction:
+            kind = f"{kind}+{correction}"
+        results.energy_total, results.energy_kind = energy, f"{kind} {MEAN}" if self._mean else kind
         if results.optimization is not None:
             results.optimization.energy = energy
         if points:
