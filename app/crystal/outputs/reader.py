@@ -6,20 +6,16 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any
-
 from app.crystal.outputs.marks import divide, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
-from app.crystal.outputs.sections.dispersion import BRANCH_ROWS, DispersionSection
+from app.crystal.outputs.sections.dispersion import DispersionSection
 from app.crystal.outputs.sections.elasticity import ElasticSection
 from app.crystal.outputs.sections.electrons.contents import ContentSection
 from app.crystal.outputs.sections.electrons.edges import EdgeSection
 from app.crystal.outputs.sections.electrons.populations import PopulationSection
 from app.crystal.outputs.sections.electrons.scf import ScfSection
-from app.crystal.outputs.sections.geometry import ATOM_ROWS, GeometrySection
+from app.crystal.outputs.sections.geometry import GeometrySection
 from app.crystal.outputs.sections.phonon_cell import PhononCellSection
 from app.crystal.outputs.sections.polarisation import PolarisationSection
 from app.crystal.outputs.sections.pressure import PressureSection
@@ -54,16 +50,9 @@ _SECTIONS = (
 )
 """In the order in which they hear of a line; they finish in the opposite one."""
 _RULES = rules_of(_SECTIONS)
-_RUNS: dict[object, tuple[re.Pattern[str], Callable[[Any, str], None]]] = {
-    GeometrySection.row_atoms: (ATOM_ROWS, GeometrySection.take_rows),
-    DispersionSection.row_phonon: (BRANCH_ROWS, DispersionSection.take_branches),
-}
-"""Of the longest tables: how their rows look one after another, and what takes them at once."""
 _MAX_TAIL = 65536
 _BLOCK = 131072
 """Bytes that are read at once: what is copied of them stays in the cache of the processor."""
-_ROWS = 32
-"""Lines of an open table that are parted at once: it may end long before the next line that says something."""
 
 
 class OutputReader:
@@ -126,8 +115,16 @@ class OutputReader:
         parts = iter(divide(block, to_end=to_end))
         for before, line, words in zip(parts, parts, parts, strict=True):
             if sheet.table is not None:
-                if before:
-                    self._read_table(before)
+                position, size = 1, len(before)
+                if sheet.run is not None and before:
+                    position = self._take_run(before)
+                while position <= size and (table := sheet.table) is not None:
+                    end = before.find("\n", position)
+                    if end < 0:
+                        end = size
+                    if not table(before[position:end]) and sheet.table == table:
+                        sheet.table = None
+                    position = end + 1
                 if (table := sheet.table) is not None and words:
                     if table(line):
                         continue
@@ -139,30 +136,13 @@ class OutputReader:
                         handler(sections[place], match, line)
                     break
 
-    def _read_table(self, text: str) -> None:
-        """Read lines, each after an end of line, until no table is open any more."""
-        table = self._sheet.table
-        pattern, take = _RUNS.get(getattr(table, "__func__", None), (None, None))
-        if pattern and take and (rows := pattern.search(text)):
-            self._read_rows(text[: rows.start()])
-            if self._sheet.table == table:
-                take(table.__self__, rows[0])  # type: ignore[union-attr]
-                text = text[rows.end() :]
-            else:
-                text = text[rows.start() :]
-        self._read_rows(text)
-
-    def _read_rows(self, text: str) -> None:
-        sheet, rest = self._sheet, [text[1:]] if text else []
-        while rest:
-            rows = rest[0].split("\n", _ROWS)
-            rest = rows[_ROWS:]
-            for row in rows[:_ROWS]:
-                table = sheet.table
-                if table is None:
-                    return
-                if not table(row) and sheet.table == table:
-                    sheet.table = None
+    def _take_run(self, text: str) -> int:
+        """Let the open table take the rows that begin the text all at once; where to read on."""
+        run, self._sheet.run = self._sheet.run, None
+        if run is None or run.table != self._sheet.table or not (rows := run.rows.match(text)):
+            return 1
+        run.take(rows["rows"])
+        return rows.end() + 1
 
 
 def read_output(data: bytes) -> Results:

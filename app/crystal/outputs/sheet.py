@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.crystal.outputs.facts.geometry import Geometry
 from app.crystal.outputs.numbers import finite_number, number
@@ -18,6 +20,16 @@ Row = Callable[[str], bool]
 _MAX_KEPT = 50
 
 
+class Run(NamedTuple):
+    """Rows of a table that may be long, taken all at once where they follow one another."""
+
+    table: Row
+    """What reads them one by one, those that look otherwise too."""
+    rows: re.Pattern[str]
+    """What stands below the heading: the group `rows`, of lines each after an end of line."""
+    take: Callable[[str], None]
+
+
 @dataclass
 class Sheet:
     """`table` reads the next lines, one by one, until it has enough."""
@@ -26,6 +38,8 @@ class Sheet:
     progress: Progress = field(default_factory=Progress)
     series: Series = field(default_factory=Series)
     table: Row | None = None
+    run: Run | None = None
+    """Set with a table that can take its first rows at once."""
     spin: str = ""
     """The spin that the lines which follow speak of: alpha, beta, or none."""
     cells: dict[int, Callable[[], Geometry]] = field(default_factory=dict)

@@ -9,12 +9,12 @@ from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sections.vibrations import MODE_ROW, mode_of
 from app.crystal.outputs.series import PhononPoint
 from app.crystal.outputs.shapes.words import NUMBER
-from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
+from app.crystal.outputs.sheet import Run, Section, Sheet, finite_number, number
 
 _BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
 """The first columns, which all layouts share."""
-BRANCH_ROWS = re.compile(r"(?:\n *+\d++ *+- *+\d[^\n]*+)+")
-"""Rows of branches one after another."""
+_BRANCH_ROWS = re.compile(r"(?:\n(?! *\d+ *-)[^\n]*+){0,3}(?P<rows>(?:\n *+\d++ *+- *+\d[^\n]*+)+)")
+"""Below the heading the units, then rows of branches one after another."""
 
 
 class DispersionSection(Section):
@@ -44,16 +44,19 @@ class DispersionSection(Section):
         self.sheet.series.phonons.append(point)
         if self._gamma is None and not any(place):
             self._gamma = point
-        self.sheet.table = self.row_phonon
+        self._open()
 
     def on_modes(self, match: re.Match[str], line: str) -> None:
         """The heading of the branches at the k point named before."""
         phonons = self.sheet.series.phonons
         if phonons and not phonons[-1].frequencies and "SHIFTS" not in line:
-            self.sheet.table = self.row_phonon
+            self._open()
 
-    def row_phonon(self, line: str) -> bool:
-        """A row of branches at the k point."""
+    def _open(self) -> None:
+        self.sheet.table = self._row_phonon
+        self.sheet.run = Run(self._row_phonon, _BRANCH_ROWS, self._take_branches)
+
+    def _row_phonon(self, line: str) -> bool:
         point = self.sheet.series.phonons[-1]
         match = _BRANCH_ROW.match(line)
         if match is None:
@@ -67,7 +70,7 @@ class DispersionSection(Section):
             self._at_gamma.append(mode_of(whole))
         return True
 
-    def take_branches(self, text: str) -> None:
+    def _take_branches(self, text: str) -> None:
         """Rows of branches, each after an end of line."""
         point = self.sheet.series.phonons[-1]
         for row in text[1:].split("\n"):
@@ -79,7 +82,7 @@ class DispersionSection(Section):
                 last = ""
             if point is not self._gamma and last and first.strip() == last:
                 point.frequencies.append(value)
-            elif not self.row_phonon(row):
+            elif not self._row_phonon(row):
                 self.sheet.table = None
                 return
 

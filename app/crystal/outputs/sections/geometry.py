@@ -9,10 +9,10 @@ from dataclasses import replace
 from app.crystal.outputs.facts.geometry import Atom, Geometry, Optimization
 from app.crystal.outputs.numbers import finite_numbers
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
-from app.crystal.outputs.sheet import Section, Sheet, number
+from app.crystal.outputs.sheet import Run, Section, Sheet, number
 
-ATOM_ROWS = re.compile(r"(?:\n *+\d++ [TF] [^\n]*+)+")
-"""Rows of a table of atoms, as nearly all of them look."""
+_ATOM_ROWS = re.compile(r"\n ?\*{4}[^\n]*+(?P<rows>(?:\n *+\d++ [TF] [^\n]*+)+)")
+"""The rule below the heading, and rows as nearly all of them look."""
 _MAX_SIZES = 4
 """Cells of different sizes that are kept."""
 
@@ -101,11 +101,11 @@ class GeometrySection(Section):
     def on_atoms(self, match: re.Match[str], line: str) -> None:
         """The table of atoms follows; that of the primitive cell is kept."""
         if not self._in_conventional:
-            self.sheet.table = self.row_atoms
+            self.sheet.table = self._row_atoms
+            self.sheet.run = Run(self._row_atoms, _ATOM_ROWS, self._take_rows)
             self._rows = []
 
-    def row_atoms(self, line: str) -> bool:
-        """A row of the table of atoms, or the rule above them."""
+    def _row_atoms(self, line: str) -> bool:
         # The row is read on demand: most geometries are never asked for.
         if " T " in line or " F " in line:
             self._rows.append(line)
@@ -116,7 +116,7 @@ class GeometrySection(Section):
         self._keep_cell()
         return False
 
-    def take_rows(self, text: str) -> None:
+    def _take_rows(self, text: str) -> None:
         """Rows of atoms, each after an end of line."""
         self._rows += text[1:].split("\n")
 
