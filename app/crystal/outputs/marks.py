@@ -83,7 +83,7 @@ def rules_of(sections: Sequence[type]) -> dict[str, list[Rule]]:
 
 
 def divide(block: str, *, to_end: bool) -> list[str]:
-    """The lines of `block` that may say something, in their order: before each stands the text that leads to it, behind it its words.
+    """The lines of `block` that may say something, in their order: before each the text that leads to it, behind it its words.
 
     The last text leads to an empty line without words. `block` begins with the end of the line before it and ends without one, as
     do all these texts. `to_end`: nothing is known to come after this block, so that others than the program may have written there.
