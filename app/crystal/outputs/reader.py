@@ -6,6 +6,8 @@ lines that matter; the sections of the output take them. Memory does not grow wi
 
 from __future__ import annotations
 
+from weakref import ref
+
 from app.crystal.outputs.marks import divide, rules_of
 from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.sections.analyses import AnalysisSection
@@ -26,7 +28,7 @@ from app.crystal.outputs.sections.verdict import VerdictSection
 from app.crystal.outputs.sections.vibrations import VibrationSection
 from app.crystal.outputs.sections.volumes import ThermalSection, VolumeSection
 from app.crystal.outputs.series import Series
-from app.crystal.outputs.sheet import Sheet
+from app.crystal.outputs.sheet import Sections, Sheet
 
 _SECTIONS = (
     VerdictSection,
@@ -49,6 +51,7 @@ _SECTIONS = (
     EdgeSection,
 )
 """In the order in which they hear of a line; they finish in the opposite one."""
+_VOLUMES = _SECTIONS.index(VolumeSection)
 _RULES = rules_of(_SECTIONS)
 _MAX_TAIL = 65536
 _BLOCK = 131072
@@ -60,7 +63,8 @@ class OutputReader:
 
     def __init__(self) -> None:
         self._sheet = Sheet()
-        self._sections = self._sheet.sections = [section(self._sheet) for section in _SECTIONS]
+        self._sections = Sections([section(self._sheet) for section in _SECTIONS])
+        self._sheet.sections = ref(self._sections)
         # It begins with the end of the line before: what searches for lines can then search for their ends.
         self._tail = "\n"
 
@@ -102,7 +106,9 @@ class OutputReader:
         # The verdict, which stands first among the sections, needs what the others conclude.
         for section in reversed(self._sections):
             section.finish()
-        return self._sheet.select(self._sheet.results)
+        # One state of several, where the output holds several volumes.
+        volumes: VolumeSection = self._sections[_VOLUMES]  # type: ignore[assignment]
+        return volumes.select(self._sheet.results)
 
     def _read(self, block: str, to_end: bool) -> None:
         """Read whole lines after an end of line: those of an open table one by one, else only those that say something.

@@ -13,7 +13,7 @@ from app.crystal.outputs.results import Progress, Results
 from app.crystal.outputs.series import Series
 from app.crystal.outputs.state import State
 
-__all__ = ["Row", "Section", "Sheet", "finite_number", "keep", "number"]
+__all__ = ["Row", "Section", "Sections", "Sheet", "finite_number", "keep", "number"]
 
 Row = Callable[[str], bool]
 """Reads a line of a table. False: the table has ended, and the line is an ordinary one."""
@@ -44,10 +44,8 @@ class Sheet:
     """The spin that the lines which follow speak of: alpha, beta, or none."""
     cells: dict[int, Callable[[], Geometry]] = field(default_factory=dict)
     """How many atoms a printed cell has → the last one of this size."""
-    sections: list[Section] = field(default_factory=list)
-    """Those of the reader, in the order in which they hear of a line."""
-    select: Callable[[Results], Results] = lambda results: results
-    """What makes the results of everything that was read: one state of several."""
+    sections: Callable[[], Sections | None] = lambda: None
+    """Those of the reader. They are its own, and know this sheet: without a circle all of it is freed with the reader."""
     state: State = field(default_factory=State)
     """Of the electrons, as it was printed last."""
     frequencies_asked: bool = False
@@ -56,14 +54,15 @@ class Sheet:
 
     def finish_others(self, section: Section) -> None:
         """Let the sections after this one conclude what they know by now."""
-        for other in reversed(self.sections[self.sections.index(section) + 1 :]):
+        sections = self.sections() or Sections()
+        for other in reversed(sections[sections.index(section) + 1 :]):
             other.finish()
 
     def begin_anew(self) -> None:
         """Forget everything: another run of the program begins in the same file, and nothing of the one before is its own."""
         sections = self.sections
         self.__init__(sections=sections)  # type: ignore[misc]
-        for section in sections:
+        for section in sections() or ():
             section.__init__(self)  # type: ignore[misc]
 
     def complain(self, line: str) -> None:
@@ -79,6 +78,12 @@ class Section:
 
     def finish(self) -> None:
         """Write into the results what only the end of the lines read so far decides. May be called again."""
+
+
+class Sections(list[Section]):
+    """Sections in the order in which they hear of a line."""
+
+    __slots__ = ("__weakref__",)
 
 
 def keep(kept: list[str], line: str) -> None:

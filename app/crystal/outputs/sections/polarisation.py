@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from app.crystal.outputs.facts.polarisation import (
     BornCharge,
@@ -39,7 +38,8 @@ class PolarisationSection(Section):
         self._in_modes = False
         self._is_new = False
         """Another geometry was printed: its tables replace those of an earlier one."""
-        self._keep: Callable[[Tensor], None] = lambda rows: None
+        self._field = ""
+        """Of the dielectric tensors, which the open table is of."""
 
     # -- fields ------------------------------------------------------------------------------------------------
 
@@ -118,18 +118,18 @@ class PolarisationSection(Section):
 
     def on_vib_dielectric(self, match: re.Match[str], line: str) -> None:
         """What all vibrations add to the static dielectric tensor follows."""
-        self._read_tensor(lambda rows: setattr(self._dielectric(), "vibrational", rows))
+        self._read_tensor("vibrational")
 
     def on_input_dielectric(self, match: re.Match[str], line: str) -> None:
         """The high-frequency tensor that the deck gave follows."""
-        self._read_tensor(lambda rows: setattr(self._dielectric(), "from_input", rows))
+        self._read_tensor("from_input")
 
     def on_static_dielectric(self, match: re.Match[str], line: str) -> None:
         """The static dielectric tensor follows."""
-        self._read_tensor(lambda rows: setattr(self._dielectric(), "static", rows))
+        self._read_tensor("static")
 
-    def _read_tensor(self, keep: Callable[[Tensor], None]) -> None:
-        self._rows, self._keep = [], keep
+    def _read_tensor(self, field: str) -> None:
+        self._rows, self._field = [], field
         self.sheet.table = self._row_tensor
 
     def _row_tensor(self, line: str) -> bool:
@@ -138,7 +138,7 @@ class PolarisationSection(Section):
             return not line.strip() and not self._rows
         self._rows.append(values)
         if len(self._rows) == 3:
-            self._keep(self._rows)
+            setattr(self._dielectric(), self._field, self._rows)
             self.sheet.table = None
         return True
 

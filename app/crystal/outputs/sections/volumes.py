@@ -55,7 +55,6 @@ class VolumeSection(Section):
 
     def __init__(self, sheet: Sheet) -> None:
         super().__init__(sheet)
-        sheet.select = self.select
         self._states: list[VolumeState] = []
         self._computed: list[float] = []
         """Volumes that were left for another geometry, not by an optimisation, after something was computed."""
