@@ -27,34 +27,62 @@ MAX_DIFFRACTION = 20_000
 NOTHING = float("nan")
 
 
+_COLUMNS = 5
+
+
 @dataclass
 class ScfRun:
     """One SCF, by column: number of the cycle, energy (Ha), change (Ha), tester, gap (eV). NaN where nothing was printed."""
 
     point: int | None = None
-    cycles: array[int] = field(default_factory=lambda: array("l"))
-    energies: array[float] = field(default_factory=lambda: array("d"))
-    deltas: array[float] = field(default_factory=lambda: array("d"))
-    testers: array[float] = field(default_factory=lambda: array("d"))
-    gaps: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    """The columns of one cycle after another: that is the quickest to append to."""
     converged: bool | None = None
     """None while it runs, or where it was cut."""
     ended: str = ""
     fermi: float | None = None
     """Hartree, as its last cycle with a conducting state printed it."""
 
+    @property
+    def cycles(self) -> list[int]:
+        """Numbers of the cycles."""
+        return list(map(int, self.values[0::_COLUMNS]))
+
+    @property
+    def energies(self) -> array[float]:
+        """Hartree."""
+        return self.values[1::_COLUMNS]
+
+    @property
+    def deltas(self) -> array[float]:
+        """Change of the energy, hartree."""
+        return self.values[2::_COLUMNS]
+
+    @property
+    def testers(self) -> array[float]:
+        """The convergence test."""
+        return self.values[3::_COLUMNS]
+
+    @property
+    def gaps(self) -> array[float]:
+        """In eV."""
+        return self.values[4::_COLUMNS]
+
+    def count(self) -> int:
+        """How many cycles are kept."""
+        return len(self.values) // _COLUMNS
+
+    def is_behind(self, cycle: int) -> bool:
+        """Whether this cycle may follow the last one."""
+        return not self.values or self.values[-_COLUMNS] < cycle
+
     def add(self, cycle: int, energy: float, delta: float, tester: float, gap: float) -> None:
         """Append one cycle: energy and its change in hartree, the convergence test, the gap in eV."""
-        self.cycles.append(cycle)
-        self.energies.append(energy)
-        self.deltas.append(delta)
-        self.testers.append(tester)
-        self.gaps.append(gap)
+        self.values.extend((cycle, energy, delta, tester, gap))
 
     def forget(self) -> None:
         """Let go of all but the last cycle."""
-        for column in (self.cycles, self.energies, self.deltas, self.testers, self.gaps):
-            del column[:-1]
+        del self.values[:-_COLUMNS]
 
 
 class Criterion(NamedTuple):
@@ -192,10 +220,10 @@ class Series:
 
     def begin_scf(self, point: int | None) -> ScfRun:
         """A new SCF; the oldest ones lose their cycles where there are too many."""
-        self._cycles += len(self.scf[-1].cycles) if self.scf else 0
+        self._cycles += self.scf[-1].count() if self.scf else 0
         while self._cycles > MAX_CYCLES and self.forgotten < len(self.scf):
             oldest = self.scf[self.forgotten]
-            self._cycles -= len(oldest.cycles)
+            self._cycles -= oldest.count()
             oldest.forget()
             self.forgotten += 1
         self.scf.append(ScfRun(point=point))
@@ -239,7 +267,7 @@ def scf_columns(run: ScfRun, since: int = 0) -> dict[str, Any]:
     return {
         "point": run.point,
         "since": since,
-        "cycle": list(run.cycles[since:]),
+        "cycle": run.cycles[since:],
         "energy": finite(run.energies[since:]),
         "delta": finite(run.deltas[since:]),
         "tester": finite(run.testers[since:]),

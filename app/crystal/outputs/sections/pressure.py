@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from app.crystal.constants import PROGRAM_BOHR
 from app.crystal.outputs.facts.pressure import ExternalLoad, Forces, Stress
+from app.crystal.outputs.numbers import finite_numbers
 from app.crystal.outputs.shapes.words import NUMBER
 from app.crystal.outputs.sheet import Section, Sheet, number
 
@@ -89,7 +90,8 @@ class PressureSection(Section):
     def on_point(self, match: re.Match[str], line: str) -> None:
         """A new point: neither its work nor its energy is known yet. The SCF of the first one may stand before its heading."""
         self._work = None
-        self._scf_energy = self._scf_energy if int(match["pt"]) == 1 else None
+        if match["pt"] != "1":
+            self._scf_energy = None
         self._has_enthalpy = False
         self._geometries += 1
 
@@ -203,11 +205,13 @@ class PressureSection(Section):
             self.sheet.table = self._row_of_three
 
     def _row_of_three(self, line: str) -> bool:
-        match = _THREE.match(line)
-        if match is None:
+        if (row := _plain(line, 3)) is not None:
+            self._rows.append(row)
+        elif match := _THREE.match(line):
+            self._rows.append([number(text) for text in match.groups()])
+        else:
             # Three lines say in which order the components stand.
             return not self._rows and (line.startswith(("ORDER:", "      ")) or not line.strip())
-        self._rows.append([number(text) for text in match.groups()])
         if len(self._rows) == 3:
             self.sheet.table = None
         return True
@@ -230,10 +234,12 @@ class PressureSection(Section):
             self.sheet.table = self._row_force
 
     def _row_force(self, line: str) -> bool:
-        match = _FORCE.match(line)
-        if match is None:
+        if (row := _plain(line, 5)) is not None:
+            self._rows.append(row)
+        elif match := _FORCE.match(line):
+            self._rows.append([number(text) for text in match.groups()])
+        else:
             return not self._rows and (not line.strip() or line.split()[:1] == ["ATOM"])
-        self._rows.append([number(text) for text in match.groups()])
         return True
 
     def finish(self) -> None:
@@ -243,3 +249,14 @@ class PressureSection(Section):
             results.stress.of_last_geometry = self._stress_at == self._geometries
         if results.forces is not None:
             results.forces.of_last_geometry = self._forces_at == self._geometries
+
+
+def _plain(line: str, count: int) -> list[float] | None:
+    """The last three numbers of a row of so many, the quick way; None where numbers touch each other, or it is no row."""
+    parts = line.split()
+    if len(parts) != count or "." not in parts[-3]:
+        return None
+    try:
+        return finite_numbers(parts[-3:])
+    except ValueError:
+        return None

@@ -38,7 +38,8 @@ class VibrationSection(Section):
         self._longitudinal: dict[tuple[int, int, float], LongitudinalMode] = {}
         self._in_longitudinal = self._has_rows = False
         self._directions: dict[str, list[list[float]]] = {}
-        self._masses: Counter[tuple[str, float]] = Counter()
+        self._masses: Counter[tuple[str, str]] = Counter()
+        """Symbols and masses as they are printed."""
         self._has_vectors = False
         self._is_new = False
         """Another calculation of frequencies has begun, at another volume for instance: what comes replaces what was read."""
@@ -71,7 +72,7 @@ class VibrationSection(Section):
 
     def _row_masses(self, line: str) -> bool:
         found = _MASS.findall(line) if len(line) <= WIDEST and len(self._masses) < MOST_MASSES else []
-        self._masses.update((symbol, float(mass)) for symbol, mass in found)
+        self._masses.update(found)
         return bool(found) or (not line.strip() and not self._masses)
 
     # -- transverse --------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ class VibrationSection(Section):
         """Modes, with intensities only where they were computed."""
         results = self.sheet.results
         results.isotopes = [
-            IsotopicMass(name.capitalize(), mass, count) for (name, mass), count in self._masses.items()
+            IsotopicMass(name.capitalize(), float(mass), count) for (name, mass), count in self._masses.items()
         ]
         for longitudinal in self._longitudinal.values():
             longitudinal.directions = self._directions.get(longitudinal.irrep or "", [])

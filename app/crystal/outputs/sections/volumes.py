@@ -107,7 +107,7 @@ class VolumeSection(Section):
 
     def on_point(self, match: re.Match[str], line: str) -> None:
         """The first point of an optimisation may move away from a geometry that was computed."""
-        if int(match["pt"]) == 1:
+        if match["pt"] == "1":
             self._end_frequencies()
             self._leave()
 
