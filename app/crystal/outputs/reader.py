@@ -145,10 +145,12 @@ class OutputReader:
     def _take_run(self, text: str) -> int:
         """Let the open table take the rows that begin the text all at once; where to read on."""
         run, self._sheet.run = self._sheet.run, None
-        if run is None or run.table != self._sheet.table or not (rows := run.rows.match(text)):
-            return 1
-        run.take(rows["rows"])
-        return rows.end() + 1
+        if run is not None:
+            table, pattern, take = run
+            if table is self._sheet.table and (rows := pattern.match(text)):
+                take(rows["rows"])
+                return rows.end() + 1
+        return 1
 
 
 def read_output(data: bytes) -> Results:

@@ -72,8 +72,8 @@ class ScfRun:
         """How many cycles are kept."""
         return len(self.values) // _COLUMNS
 
-    def is_behind(self, cycle: int) -> bool:
-        """Whether this cycle may follow the last one."""
+    def precedes(self, cycle: int) -> bool:
+        """Whether the last cycle, if there is one, stands before this one."""
         return not self.values or self.values[-_COLUMNS] < cycle
 
     def add(self, cycle: int, energy: float, delta: float, tester: float, gap: float) -> None:

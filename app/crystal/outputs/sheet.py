@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from app.crystal.outputs.facts.geometry import Geometry
 from app.crystal.outputs.numbers import finite_number, number
@@ -17,17 +16,13 @@ __all__ = ["Row", "Section", "Sections", "Sheet", "finite_number", "keep", "numb
 
 Row = Callable[[str], bool]
 """Reads a line of a table. False: the table has ended, and the line is an ordinary one."""
+Run = tuple[Row, re.Pattern[str], Callable[[str], None]]
+"""Rows of a table that may be long, taken all at once where they follow one another.
+
+What reads them one by one; how what stands below the heading looks, with the group `rows` of lines each after an end of line; what
+takes these.
+"""
 _MAX_KEPT = 50
-
-
-class Run(NamedTuple):
-    """Rows of a table that may be long, taken all at once where they follow one another."""
-
-    table: Row
-    """What reads them one by one, those that look otherwise too."""
-    rows: re.Pattern[str]
-    """What stands below the heading: the group `rows`, of lines each after an end of line."""
-    take: Callable[[str], None]
 
 
 @dataclass

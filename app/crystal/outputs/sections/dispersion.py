@@ -9,7 +9,7 @@ from app.crystal.outputs.marks import find_mark
 from app.crystal.outputs.sections.vibrations import MODE_ROW, mode_of
 from app.crystal.outputs.series import PhononPoint
 from app.crystal.outputs.shapes.words import NUMBER
-from app.crystal.outputs.sheet import Run, Section, Sheet, finite_number, number
+from app.crystal.outputs.sheet import Section, Sheet, finite_number, number
 
 _BRANCH_ROW = re.compile(rf"^ *(\d+) *- *(\d+) +{NUMBER} +({NUMBER})")
 """The first columns, which all layouts share."""
@@ -53,8 +53,8 @@ class DispersionSection(Section):
             self._open()
 
     def _open(self) -> None:
-        self.sheet.table = self._row_phonon
-        self.sheet.run = Run(self._row_phonon, _BRANCH_ROWS, self._take_branches)
+        self.sheet.table = table = self._row_phonon
+        self.sheet.run = table, _BRANCH_ROWS, self._take_branches
 
     def _row_phonon(self, line: str) -> bool:
         point = self.sheet.series.phonons[-1]

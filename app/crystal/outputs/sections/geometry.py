@@ -9,7 +9,7 @@ from dataclasses import replace
 from app.crystal.outputs.facts.geometry import Atom, Geometry, Optimization
 from app.crystal.outputs.numbers import finite_numbers
 from app.crystal.outputs.series import QUANTITIES, Frame, read_atom
-from app.crystal.outputs.sheet import Run, Section, Sheet, number
+from app.crystal.outputs.sheet import Section, Sheet, number
 
 _ATOM_ROWS = re.compile(r"\n ?\*{4}[^\n]*+(?P<rows>(?:\n *+\d++ [TF] [^\n]*+)+)")
 """The rule below the heading, and rows as nearly all of them look."""
@@ -101,8 +101,8 @@ class GeometrySection(Section):
     def on_atoms(self, match: re.Match[str], line: str) -> None:
         """The table of atoms follows; that of the primitive cell is kept."""
         if not self._in_conventional:
-            self.sheet.table = self._row_atoms
-            self.sheet.run = Run(self._row_atoms, _ATOM_ROWS, self._take_rows)
+            self.sheet.table = table = self._row_atoms
+            self.sheet.run = table, _ATOM_ROWS, self._take_rows
             self._rows = []
 
     def _row_atoms(self, line: str) -> bool:

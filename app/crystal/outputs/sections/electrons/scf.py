@@ -51,7 +51,7 @@ class ScfSection(Section):
         progress.phase = "SCF"
         progress.cycle, progress.energy, progress.delta = cycle, energy, delta
         run = series.scf[-1] if series.scf else None
-        if run is None or run.ended or not run.is_behind(cycle):
+        if run is None or run.ended or not run.precedes(cycle):
             if run is not None and cycle == 0 and not self.sheet.in_frequencies:
                 # What was printed of bands belongs to the SCF before.
                 self.sheet.state.forget()
