@@ -13,22 +13,17 @@ import pwd
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib import resources as package_resources
 from pathlib import Path
 from typing import Any
 
-from app.errors import ConfigurationError, RemoteFailure, Unreachable
+from app.errors import ConfigurationError, Unreachable
 from app.transport.base import MAX_ANSWER, Completed, Kept, Sink, bounded_lines
 from app.transport.environment import account_environment, child_environment
+from app.transport.files import GIVE, TAKE, TRANSFER_SECONDS, check_copied
 
 _CHUNK = 1 << 16
 STOP_PATIENCE = 5.0
 """Seconds that a running step gets when the service stops."""
-TRANSFER_SECONDS = 6 * 3600
-"""Longest time that one large file may take."""
-_STEPS = package_resources.files("app.transport").joinpath("steps")
-_GIVE, _TAKE = (_STEPS.joinpath(name).read_text(encoding="utf-8") for name in ("give.sh", "take.sh"))
-"""Scripts that read and write one large file, as the account that jobs run as."""
 
 
 class LocalTransport:
@@ -187,23 +182,14 @@ class LocalTransport:
         offset = local.stat().st_size if local.exists() else 0
         with local.open("ab") as target:
             room = Kept(self.where, size - offset, target.write)
-            done = await self._limited(
-                self._complete(_GIVE, [root, path, str(offset)], b"", room.add), TRANSFER_SECONDS
-            )
-        self._check(done, path)
+            done = await self._limited(self._complete(GIVE, [root, path, str(offset)], b"", room.add), TRANSFER_SECONDS)
+        check_copied(done, path, self.where)
 
     async def upload(self, local: Path, root: str, path: str) -> None:
         """See `Transport.upload`; written as the account that jobs run as."""
         with local.open("rb") as source:
-            done = await self._limited(self._complete(_TAKE, [root, path], b"", None, source), TRANSFER_SECONDS)
-        self._check(done, path)
-
-    def _check(self, done: Completed, path: str) -> None:
-        if done.status != 0:
-            raise RemoteFailure(
-                f"Copying {path} on {self.where} failed: {done.complaint or f'status {done.status}'}.",
-                hint="CrystalDeck will retry.",
-            )
+            done = await self._limited(self._complete(TAKE, [root, path], b"", None, source), TRANSFER_SECONDS)
+        check_copied(done, path, self.where)
 
     async def close(self) -> None:
         """Nothing is held open."""

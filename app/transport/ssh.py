@@ -1,31 +1,31 @@
 """One SSH connection to one account, shared by everything that goes there.
 
-At most six channels at a time: sshd's `MaxSessions 10` counts a closed channel a little longer than we do, and a
-refused channel is tried again. Only explicit keys and explicitly trusted host keys are used; the service account's own
-~/.ssh is never read.
+Commands, and files as the input or output of commands, go over its channels (`channels`). Only explicit keys and explicitly
+trusted host keys are used; the service account's own ~/.ssh is never read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import io
 import logging
-import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import asyncssh
 
 from app.errors import ConfigurationError, HostKeyChanged, LoginRefused, RemoteFailure, Unreachable
 from app.transport.base import MAX_ANSWER, Completed, Kept, NoiseFilter, Sink, bounded_lines
+from app.transport.channels import Channels, Process
 from app.transport.command_lines import Command, sh_command
+from app.transport.files import GIVE, TAKE, TRANSFER_SECONDS, check_copied
 from app.transport.host_keys import fingerprint, trust
 from app.transport.hosts import Hosts, Visitor
 
-MAX_CHANNELS = 6
-CHANNEL_RETRIES = 9
 KEEPALIVE = 15
 LOGIN_LIMIT = 20.0
 """Seconds that a login at one machine may take, from the first packet to the accepted key."""
@@ -33,10 +33,6 @@ CLOSE_LIMIT = 5.0
 """Seconds that the other side has to say goodbye."""
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 _CHUNK = 1 << 16
-TRANSFER_SECONDS = 6 * 3600
-"""Longest time that one large file may take."""
-LARGE_READ = 1 << 22
-"""asyncssh splits a read into parallel requests of at most 255 kB."""
 log = logging.getLogger(__name__)
 
 
@@ -234,7 +230,7 @@ class SSHTransport:
         self._connection = connection.ssh
         self._timeout = timeout
         self._login_shell = False
-        self._channels = asyncio.Semaphore(MAX_CHANNELS)
+        self._channels = Channels(connection.ssh)
 
     def in_login_shell(self) -> SSHTransport:
         """The same connection, with commands that see what the account's profiles set."""
@@ -259,21 +255,20 @@ class SSHTransport:
         """See `Transport.run`.
 
         Raises:
-            Unreachable: the connection was lost, or the command did not finish in time.
+            Unreachable: the connection was lost, the command did not finish in time, or the login shell did not run it.
         """
+        return await self._execute(script, args, io.BytesIO(stdin), sink, timeout or self._timeout)
+
+    async def _execute(
+        self, script: str, args: Sequence[str], source: BinaryIO, sink: Sink | None, limit: float
+    ) -> Completed:
         command = self._command(script, args)
         kept = Kept(self.where, MAX_ANSWER)
         output = NoiseFilter(command.marker, sink or kept.add)
-        limit = timeout or self._timeout
         try:
-            async with asyncio.timeout(limit), self._channels:
-                process = await self._open_channel(command)
-                try:
-                    feeding = _feed(process, command.opening + stdin)
-                    _, _, stderr = await asyncio.gather(feeding, _drain(process, output), _first(process))
-                    await process.wait_closed()
-                finally:
-                    process.close()
+            # Time runs once there is room: what waits in the queue of a machine that allows few sessions has not failed.
+            async with self._channels.open(command) as process, asyncio.timeout(limit):
+                stderr = await _exchange(process, command.opening, source, output)
         except TimeoutError:
             raise Unreachable(
                 f"A command on {self.where} did not finish within {limit:g} s.",
@@ -300,75 +295,50 @@ class SSHTransport:
             "start another one; the account may be closed. CrystalDeck will retry.",
         )
 
-    async def _open_channel(self, command: Command) -> asyncssh.SSHClientProcess[bytes]:
-        for attempt in range(CHANNEL_RETRIES):
-            try:
-                return await self._connection.create_process(command.line, encoding=None)
-            except asyncssh.ChannelOpenError:
-                if attempt == CHANNEL_RETRIES - 1 or not self.is_open:
-                    raise
-                await asyncio.sleep(0.01 * 2**attempt)
-        raise AssertionError("unreachable")
+    async def allows_two(self) -> bool:
+        """Whether the machine allows two sessions at a time on this connection; asked once.
+
+        Raises:
+            Unreachable: the connection was lost.
+        """
+        try:
+            return await self._channels.allow_two(sh_command("exec cat"))
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(error) from error
 
     @asynccontextmanager
     async def follow(self, script: str, args: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
-        """See `Transport.follow`; it holds one of the channels."""
+        """See `Transport.follow`; it holds one of the channels.
+
+        Raises:
+            RemoteFailure: the machine allows one session at a time, and that is needed for commands.
+        """
+        if not await self.allows_two():
+            raise RemoteFailure(
+                f"{self.where} allows one session per connection (MaxSessions 1).",
+                hint="Jobs cannot push their changes there; they are polled. Ask the centre for MaxSessions 2 or more.",
+            )
         command = self._command(script, args)
         try:
-            async with self._channels:
-                process = await self._open_channel(command)
-                try:
-                    await _feed(process, command.opening)
-                    yield bounded_lines(await _past(process, command.marker))
-                finally:
-                    process.close()
+            async with self._channels.open(command, stays=True) as process:
+                await _feed(process, command.opening, io.BytesIO())
+                yield bounded_lines(await _past(process, command.marker))
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
 
     async def download(self, root: str, path: str, local: Path, size: int) -> None:
-        """See `Transport.download`; by SFTP, from the byte on that `local` ends with."""
-        self.commands += 1
+        """See `Transport.download`; from the byte on that `local` ends with."""
         offset = local.stat().st_size if local.exists() else 0
-        try:
-            async with (
-                asyncio.timeout(TRANSFER_SECONDS),
-                self._channels,
-                self._connection.start_sftp_client() as sftp,
-            ):
-                place = await inside(sftp, root, path)
-                await check_regular(sftp, place)
-                async with sftp.open(place, "rb", encoding=None) as source:
-                    # SFTP can neither refuse links while it opens nor tell which file a handle is. So the name is looked at
-                    # again, now that the file is open; who swaps it twice in between has to swap in bytes of the checksum
-                    # that the list of files gave for a regular file.
-                    await check_regular(sftp, place)
-                    await source.seek(offset)
-                    with local.open("ab") as target:
-                        room = Kept(self.where, size - offset, target.write)
-                        while data := await source.read(LARGE_READ):
-                            room.add(data)  # type: ignore[arg-type]
-        except TimeoutError:
-            raise Unreachable(
-                f"{path} was not copied from {self.where} in time.", hint="CrystalDeck will retry."
-            ) from None
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost(error) from error
+        with local.open("ab") as target:
+            room = Kept(self.where, size - offset, target.write)
+            done = await self._execute(GIVE, [root, path, str(offset)], io.BytesIO(), room.add, TRANSFER_SECONDS)
+        check_copied(done, path, self.where)
 
     async def upload(self, local: Path, root: str, path: str) -> None:
-        """See `Transport.upload`; by SFTP."""
-        self.commands += 1
-        try:
-            async with self._channels, self._connection.start_sftp_client() as sftp:
-                place = await inside(sftp, root, path)
-                with suppress(asyncssh.SFTPNoSuchFile):
-                    await sftp.remove(place)
-                # "x" makes the file, and fails where anything is: nothing is written through a link.
-                async with sftp.open(place, "xb", encoding=None) as target:
-                    with local.open("rb") as source:
-                        while data := source.read(LARGE_READ):
-                            await target.write(data)
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost(error) from error
+        """See `Transport.upload`."""
+        with local.open("rb") as source:
+            done = await self._execute(TAKE, [root, path], source, None, TRANSFER_SECONDS)
+        check_copied(done, path, self.where)
 
     async def close(self) -> None:
         """Close the connection, and the one to the jump host."""
@@ -381,40 +351,35 @@ class SSHTransport:
         )
 
 
-async def inside(sftp: asyncssh.SFTPClient, root: str, path: str) -> str:
-    """The absolute path of `path` below `root`. RemoteFailure where a symbolic link below `root` leads elsewhere."""
-    base = str(await sftp.realpath(root))
-    folder = f"{base}/{path}".rpartition("/")[0]
-    if str(await sftp.realpath(folder)) != folder:
-        raise RemoteFailure(
-            f"A symbolic link leads to {path}.", hint="Only regular files inside a job's own directory are copied."
-        )
-    return f"{base}/{path}"
+async def _exchange(process: Process, opening: bytes, source: BinaryIO, output: NoiseFilter) -> bytes:
+    """Give a command its input and take its output, both as they come; what it complained about."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_feed(process, opening, source))
+            group.create_task(_drain(process, output))
+            stderr = group.create_task(_first(process))
+    except BaseExceptionGroup as errors:
+        # The sink has had enough, or the connection broke: the others were stopped.
+        raise errors.exceptions[0] from errors
+    await process.wait_closed()
+    return stderr.result()
 
 
-async def check_regular(sftp: asyncssh.SFTPClient, place: str) -> None:
-    """Raise RemoteFailure where this is no regular file, or lies behind a symbolic link."""
-    attributes = await sftp.lstat(place)
-    if not stat.S_ISREG(attributes.permissions or 0) or str(await sftp.realpath(place)) != place:
-        raise RemoteFailure(
-            f"{place.rpartition('/')[2]} is not a regular file.", hint="Links, pipes and devices are never copied."
-        )
-
-
-async def _feed(process: asyncssh.SSHClientProcess[bytes], data: bytes) -> None:
+async def _feed(process: Process, opening: bytes, source: BinaryIO) -> None:
     with suppress(BrokenPipeError, ConnectionResetError):
-        for start in range(0, len(data), _CHUNK):
-            process.stdin.write(data[start : start + _CHUNK])
+        process.stdin.write(opening)
+        while data := source.read(_CHUNK):
+            process.stdin.write(data)
             await process.stdin.drain()
         process.stdin.write_eof()
 
 
-async def _drain(process: asyncssh.SSHClientProcess[bytes], output: NoiseFilter) -> None:
+async def _drain(process: Process, output: NoiseFilter) -> None:
     while data := await process.stdout.read(_CHUNK):
         output.feed(data)
 
 
-async def _past(process: asyncssh.SSHClientProcess[bytes], marker: bytes) -> Callable[[int], Awaitable[bytes]]:
+async def _past(process: Process, marker: bytes) -> Callable[[int], Awaitable[bytes]]:
     """Wait for the marker; what reads on behind it."""
     held = bytearray()
     output = NoiseFilter(marker, held.extend)
@@ -431,7 +396,7 @@ async def _past(process: asyncssh.SSHClientProcess[bytes], marker: bytes) -> Cal
     return read
 
 
-async def _first(process: asyncssh.SSHClientProcess[bytes]) -> bytes:
+async def _first(process: Process) -> bytes:
     """What it complains about; of endless complaints the first part."""
     kept = b""
     while data := await process.stderr.read(_CHUNK):

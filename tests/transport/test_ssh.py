@@ -64,7 +64,6 @@ class Server:
 
         self.acceptor = await asyncssh.listen(
             "127.0.0.1", 0, server_factory=Session, server_host_keys=[self.key], process_factory=handle, encoding=None,
-            sftp_factory=True,
         )  # fmt: skip
         self.port = self.acceptor.get_port()
 

@@ -50,7 +50,7 @@ class Sshd:
             "".join(f"{line}\n" for line in self.options)
             + f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host'}\nPidFile none\nUsePAM no\n"
             f"StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
-            f"AuthorizedKeysFile {self._allowed}\nPermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
+            f"AuthorizedKeysFile {self._allowed}\nPermitRootLogin prohibit-password\n"
             f"SetEnv HOME={self.home}{f' PATH={self.path}' if self.path else ''}\n"
         )
         self._process = subprocess.Popen(
