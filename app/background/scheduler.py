@@ -39,6 +39,7 @@ LEAD_TICK = 2.0
 """Between attempts of a process that does not lead to do so."""
 USAGE_TICK = 15.0
 FOLLOW_RETRY = 10.0
+NOT_ALLOWED_RETRY = 900.0
 REREAD_TICK = 3.0
 """Until all results are of this release's schema."""
 KEYS_TICK = 30.0
@@ -241,6 +242,9 @@ class Background:
                     self._monitor.hurry(account.key)
         except CrystalDeckError as error:
             log.info("no events from %s: %s", account.cluster, error.message)
+            if isinstance(error, RemoteFailure):
+                # The machine does not allow it; its jobs are polled.
+                await asyncio.sleep(NOT_ALLOWED_RETRY)
         await asyncio.sleep(FOLLOW_RETRY)
 
     async def _keys(self) -> bool:

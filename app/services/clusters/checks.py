@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
+import tempfile
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from app.crystal.outputs.reader import read_output
 from app.db.repositories import clusters
 from app.db.tables import now
 from app.domain.people.permissions import Actor, require
 from app.domain.templates.releases import release_of
-from app.errors import CrystalDeckError
+from app.errors import CrystalDeckError, RemoteFailure
 from app.events.model import Topic
 from app.events.outbox import announce
 from app.runners.base import BaseRunner
@@ -60,6 +62,7 @@ async def _check_steps(context: Context, actor: Actor, view: ClusterView) -> lis
         checks.append(Check("login", True, runner.transport.where))
         stage = "commands"
         checks += await _probe_account(context, account)
+        checks += await _probe_copies(context, runner)
         checks += await _probe_program(context, account)
         checks += await _probe_scheduler(runner)
         await keep_partitions(context, account.cluster, await runner.partitions())
@@ -88,6 +91,38 @@ async def _probe_account(context: Context, account: Account) -> list[Check]:
         if name in ("workdir", "program"):
             checks.append(Check(name, word == "ok", f"{settings.workdir}: {detail}" if name == "workdir" else detail))
     return checks
+
+
+async def _probe_copies(context: Context, runner: BaseRunner) -> list[Check]:
+    """Does a file go there and come back as it was? And may jobs push their changes?"""
+    folder = context.settings.data / "tmp"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        told = await _round_trip(runner, Path(place), f".crystaldeck-test-{secrets.token_hex(8)}")
+    checks = [Check("large files", not told, told or "1 MB went there and came back unchanged")]
+    if isinstance(runner.transport, SSHTransport):
+        two = await runner.transport.allows_two()
+        checks.append(Check("events", True, "jobs push their changes" if two else _ONE_SESSION))
+    return checks
+
+
+async def _round_trip(runner: BaseRunner, place: Path, name: str) -> str:
+    """What is wrong with the ways of large files; empty: nothing."""
+    data, workdir = secrets.token_bytes(1 << 20), runner.settings.workdir
+    (place / "sent").write_bytes(data)
+    try:
+        await runner.transport.upload(place / "sent", workdir, name)
+        await runner.transport.download(workdir, name, place / "back", len(data))
+        if (place / "back").read_bytes() != data:
+            return "1 MB came back changed: something between here and the disk alters what passes."
+    except RemoteFailure as error:
+        return error.sentence
+    finally:
+        await runner.transport.run(step("remove_probe"), [workdir, name])
+    return ""
+
+
+_ONE_SESSION = "one session per connection (MaxSessions 1): jobs cannot push their changes, they are polled"
 
 
 async def _probe_scheduler(runner: BaseRunner) -> list[Check]:
