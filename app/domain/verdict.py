@@ -103,6 +103,9 @@ NOT_TAKEN = "could not take the job"
 """In the reason of a job whose files could not be brought to the cluster: nothing was wrong with the job itself."""
 
 
+LOST = "Neither the queue nor the accounting of the batch system knows the job any more, and it left no exit marker."
+
+
 def ending_of(reason: str) -> Ending | None:
     """The end that a failed job's reason tells of; None: the calculation itself, or something unforeseen."""
     if NOT_TAKEN in reason:
@@ -165,6 +168,8 @@ def conclude(
     if program.verdict == "completed":
         return _completed(scheduler, marker)
     reason = program.reason or "The output does not show a normal end."
+    if scheduler is None and marker is None:
+        reason = f"{LOST} {reason}"
     if marker is not None and marker.status in (126, 127):
         reason = (
             f"A command of the job script could not be run (status {marker.status}). Check crystal, properties and "

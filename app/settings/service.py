@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     )
     template_dirs: list[Path] = Field(default_factory=list, description="Additional folders of input templates.")
     poll_interval: float = Field(10.0, gt=0, description="Seconds between polls of an idle cluster.")
+    lost_after_hours: float = Field(
+        24.0,
+        ge=0,
+        description="Hours after which a job ends as lost that neither queue nor accounting knows; 0: never.",
+    )
     poll_interval_busy: float = Field(2.0, gt=0, description="Seconds between polls while jobs are ending.")
     dispatch_interval: float = Field(1.0, gt=0, description="Seconds between checks of the queue.")
     command_timeout: float = Field(60.0, gt=0, description="Seconds that a remote command may take.")

@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from app.db.repositories import clusters, credentials, jobs
 from app.db.savepoints import NOT_THE_ITEM, savepoint
 from app.db.sessions import WriteSession
-from app.db.tables import Job, RemoteJob
+from app.db.tables import Job, RemoteJob, now
 from app.domain.people.credentials import CredentialKey
 from app.domain.states import OCCUPYING, ON_CLUSTER, JobState
 from app.domain.verdict import Phase
@@ -26,8 +27,9 @@ from app.services.clusters.remote_accounts import Account, keys_of, submitted_as
 from app.services.context import Context
 from app.services.jobs.faults import Faults, mark_jobs
 from app.services.running.finishing import Finisher
+from app.services.running.forgotten import Forgotten
 from app.services.running.progress import LiveOutputs, log_key
-from app.services.running.sightings import ALIVE, Sight, is_news, write_witnesses
+from app.services.running.sightings import ALIVE, Sight, is_news, is_unknown, write_witnesses
 from app.services.transitions.jobs import Move, transition_jobs
 
 HURRY = 0.5
@@ -46,6 +48,8 @@ class Rhythm:
     due: float = 0.0
     hurried: float = 0.0
     changed: float = 0.0
+    rounds: int = 0
+    """Rounds in a row in which jobs were ending."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -60,6 +64,7 @@ class Monitor:
         self._cancelled: dict[str, float] = {}
         self._complaints: dict[str, str] = {}
         """What a batch system had against cancelling a job, by job id; empty where it had nothing."""
+        self._forgotten = Forgotten()
         self._faults = Faults(log)
         """Jobs and accounts with which something went wrong that nobody foresaw."""
         self.has_jobs = False
@@ -111,13 +116,16 @@ class Monitor:
                 return
             if changed:
                 rhythm.changed = started
+            rhythm.rounds = rhythm.rounds + 1 if ending else 0
             rhythm.due = 0.0 if rhythm.hurried > started else time.monotonic() + self._pause(account, rhythm, ending)
 
     def _pause(self, account: Account, rhythm: Rhythm, ending: bool) -> float:
-        """Half a second while jobs end or on this server, else longer the longer nothing changed."""
-        if ending or account.is_local:
+        """Half a second on this server and while jobs begin to end, else longer the longer nothing changed."""
+        if account.is_local:
             return HURRY
         settings = self._context.settings
+        if ending:
+            return min(HURRY * 1.3**rhythm.rounds, max(HURRY, settings.poll_interval_busy))
         quiet = (time.monotonic() - rhythm.changed) / 5
         return min(settings.poll_interval, max(settings.poll_interval_busy, quiet))
 
@@ -190,7 +198,28 @@ class Monitor:
         over = [h for h in handles if (word := queue.get(h.job_id)) is None or (asks and word.phase is Phase.ENDED)]
         accounting = await runner.accounting(over) if over else {}
         self._complaints = {job.id: words for job, _ in watched if (words := self._complaints.get(job.id))}
-        return Sight(queue, accounting, glimpses, self._complaints)
+        sight = Sight(queue, accounting, glimpses, self._complaints)
+        sight.lost = self._lost(watched, sight)
+        return sight
+
+    def _lost(self, watched: Watched, sight: Sight) -> dict[str, str]:
+        """Jobs that are looked for no longer, and why."""
+        unknown = {job.id for job, _ in watched if job.state != JobState.FINISHING and is_unknown(job.id, sight)}
+        self._forgotten.note([job.id for job, _ in watched], unknown)
+        patience = timedelta(hours=self._context.settings.lost_after_hours)
+        verdicts = {
+            job.id: self._forgotten.verdict(
+                job.id,
+                remote.last_seen,
+                now(),
+                patience,
+                cancelled=job.cancel_requested,
+                disputed=job.id in sight.accounting,
+            )
+            for job, remote in watched
+            if job.id in unknown
+        }
+        return {job_id: words for job_id, words in verdicts.items() if words}
 
     async def _write(self, watched: Watched, sight: Sight) -> bool:
         """Keep the raw words, the progress and the new states in one transaction. True if anything changed."""

@@ -36,6 +36,8 @@ class Sight:
     glimpses: dict[str, Glimpse]
     complaints: Mapping[str, str] = field(default_factory=dict)
     """Why a job could not be cancelled, of those that could not."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Why a job is given up, of those that nobody knows any more."""
 
     def marker(self, job_id: str) -> Marker | None:
         """The exit marker of a job, where it has left one."""
@@ -55,6 +57,16 @@ def is_news(job: Job, remote: RemoteJob, sight: Sight, progress: dict[str, objec
         or job.state == JobState.FINISHING
         or (progress is not None and progress != job.progress)
         or job.attention != sight.complaints.get(job.id, "")
+    )
+
+
+def is_unknown(job_id: str, sight: Sight) -> bool:
+    """Whether no witness knows where a job is. An accounting that calls it running is none: the queue would list it."""
+    accounting = sight.accounting.get(job_id)
+    return (
+        job_id not in sight.queue
+        and (accounting is None or accounting.phase is not Phase.ENDED)
+        and sight.marker(job_id) is None
     )
 
 
@@ -83,6 +95,8 @@ def write_witnesses(
         job.attention = attention
         job.reason = words if stays else job.reason
         announce(session, Topic.JOB, job.id, state=job.state)
+    if standing.state is None and (lost := sight.lost.get(job.id)):
+        return True, Move(job, JobState.FINISHING, lost)
     if standing.state is None or stays:
         return advanced or told, None
     started = job.started_at or (now() if standing.state is JobState.RUNNING else None)
@@ -106,7 +120,8 @@ def _keep_raw_words(
     word = queue or accounting
     remote.nodes = (word.nodes if word else "") or remote.nodes
     remote.marker = f"{marker.status} {marker.signal or '-'}" if marker else remote.marker
-    if word:
+    if queue or (accounting and accounting.phase is Phase.ENDED):
+        # An accounting goes on to say "running" of jobs whose end it never learnt.
         remote.last_seen = now()
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -29,7 +30,7 @@ from app.settings import ClusterSettings
 from tests.support.app import make_actor, make_client, place_replay, running, settings_for
 from tests.support.jobs import job_in
 from tests.support.service import mgo
-from tests.support.waiting import wait_until
+from tests.support.waiting import until, wait_until
 
 SPOOL = """
 import fcntl, json, os, signal, subprocess, sys, time
@@ -73,6 +74,7 @@ elif command == "show":
             state = open(f"/proc/{{row['pid']}}/stat").read().rpartition(")")[2].split()[0]
         except OSError:
             state = "Z"
+        if os.path.exists(f"{{spool}}/forgets"): continue
         if os.path.exists(f"{{spool}}/over") and state == "Z": print(job, "C", sep=":")
         elif os.path.exists(f"{{spool}}/back"): print(job, "Q", sep=":")
         elif state != "Z": print(job, row["state"], sep=":")
@@ -235,6 +237,40 @@ async def test_a_job_that_is_put_back_into_the_queue_ends_once(app: FastAPI, spo
         ["running", "submitted", "running", "finishing", "completed"],
         ["finishing", "submitted", "running", "finishing", "completed"],
     ), states
+
+
+@pytest.mark.parametrize("way", ["cancelled", "lost"])
+async def test_a_job_that_nobody_knows_any_more_ends(
+    app: FastAPI, spool: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("app.services.running.forgotten.UNKNOWN_FOR", 0.3)
+    monkeypatch.setattr("app.services.running.finishing.GRACE", 0.3)
+    # The abacus keeps no accounting, and exit markers do not take its part here.
+    monkeypatch.setattr(Abacus, "accounting", nothing)
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    [job] = await create_jobs(context, ada, [request("seconds=60")])
+    await job_in(context, ada, job.id, "running")
+    (spool / "forgets").touch()
+    os.killpg(json.loads((spool / "1000").read_text())["pid"], signal.SIGKILL)
+
+    async def nobody_knows() -> bool:
+        return "no longer lists this job" in (await get(context, ada, job.id)).job.attention
+
+    await until(nobody_knows, "the job says that nobody knows it")
+    if way == "cancelled":
+        await cancel(context, ada, job.id)
+    else:
+        context.settings.lost_after_hours = 1e-4
+    ended = (await job_in(context, ada, job.id)).job
+    assert ended.state == ("cancelled" if way == "cancelled" else "failed")
+    told = [event.message for event in (await get(context, ada, job.id)).events]
+    assert any(words.startswith(("Lost: neither", "Cancelled; neither")) for words in told), told
+    assert way == "cancelled" or "left no exit marker" in ended.reason
+
+
+async def nothing(self: Abacus, jobs: Any) -> dict[str, SchedulerWord]:
+    return {}
 
 
 LATE = """later=$(mktemp -d) here=$PWD
