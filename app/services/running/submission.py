@@ -176,16 +176,23 @@ class Dispatcher:
         return own
 
     async def _submit(self, account: Account, batch: list[Outgoing]) -> None:
-        packages = [out.package for out in batch]
         try:
             runner = await runner_for(self._context, account)
             await self._ask_partitions(account, runner)
             if not await self._staged(account, runner, batch):
                 return
-            receipts = await runner.submit(packages)
         except RemoteFailure as error:
             # The machine answered and said no while files were copied: nothing was submitted from this batch.
-            await self._record(account, batch, {out.package.token: Receipt("failed", error.sentence) for out in batch})
+            word = "later" if passes(error.message) else "failed"
+            receipts = {out.package.token: Receipt(word, error.sentence) for out in batch}
+            self._learn(account, receipts)
+            await self._record(account, batch, receipts)
+            return
+        except CrystalDeckError as error:
+            await note_trouble(self._context, account, error)
+            return
+        try:
+            receipts = await runner.submit([out.package for out in batch])
         except CrystalDeckError as error:
             # Nobody knows how far it came: the jobs stay in `staging` until the cluster was asked.
             await note_trouble(self._context, account, error)
@@ -268,6 +275,19 @@ class Dispatcher:
             await insert_rows(session, [file for file in files if file.job_id in moved])
         if taken:
             self._submitted(account.key)
+
+
+PASSING = (
+    "quota", "no space left", "input/output error", "stale file handle", "read-only file system", "transport endpoint",
+    "timed out", "cannot allocate memory", "temporarily unavailable", "device or resource busy",
+)  # fmt: skip
+"""What a file system says that may be better later, in lower case."""
+
+
+def passes(words: str) -> bool:
+    """Whether files that could not be copied may be copied later."""
+    lower = words.lower()
+    return any(sign in lower for sign in PASSING)
 
 
 def _by_account(leaving: Sequence[Outgoing]) -> list[tuple[Account, list[Outgoing]]]:

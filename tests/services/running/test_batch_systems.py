@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from app.domain.resources import Partition, Resources
 from app.domain.verdict import Ending, Phase, SchedulerWord
+from app.errors import RemoteFailure
 from app.runners import registry
 from app.runners.base import BaseRunner
 from app.runners.batch_systems import TIME_OUTS, Check, Meaning, Reply, RunnerType
@@ -271,6 +272,44 @@ async def test_a_job_that_nobody_knows_any_more_ends(
 
 async def nothing(self: Abacus, jobs: Any) -> dict[str, SchedulerWord]:
     return {}
+
+
+async def test_a_full_disk_sends_jobs_back_to_the_queue(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    stage, full = Abacus.stage, [True]
+
+    async def refuse_once(self: Abacus, batch: Any) -> None:
+        if full.pop() if full else False:
+            raise RemoteFailure("Staging files on frame failed: tar: scf.d12: Cannot write: Disk quota exceeded.")
+        await stage(self, batch)
+
+    monkeypatch.setattr(Abacus, "stage", refuse_once)
+    [job] = await create_jobs(context, ada, [request("seconds=0.3")])
+    view = await job_in(context, ada, job.id)
+    assert view.job.state == "completed", view.job.reason
+    [told] = [event for event in view.events if "Disk quota exceeded" in event.message]
+    assert told.to_state == "queued"
+
+
+async def test_a_submission_that_breaks_off_after_it_was_taken_runs_once(
+    app: FastAPI, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context: Context = app.state.context
+    ada = await make_actor(context)
+    submit, breaks = Abacus.submit, [True]
+
+    async def break_off(self: Abacus, batch: Any) -> Any:
+        answers = await submit(self, batch)
+        if breaks.pop() if breaks else False:
+            raise RemoteFailure("Submitting jobs on frame failed: status 137.")
+        return answers
+
+    monkeypatch.setattr(Abacus, "submit", break_off)
+    [job] = await create_jobs(context, ada, [request("seconds=0.3")])
+    view = await job_in(context, ada, job.id)
+    assert view.job.state == "completed", view.job.reason
+    assert len(list(spool.glob("1*"))) == 1, "it was submitted once"
 
 
 LATE = """later=$(mktemp -d) here=$PWD
