@@ -108,15 +108,24 @@ def test_somebody_else_cancels_on_the_cluster(lab: Lab, lab_service: Service) ->
     assert "someone else" in found["reason"]
 
 
-def test_a_full_disk_while_staging_is_named(lab: Lab, lab_service: Service) -> None:
+def test_a_full_disk_while_staging_is_named_and_waited_for(lab: Lab, lab_service: Service) -> None:
     lab.place("tar", "#!/bin/sh\ncase \"$*\" in *-xf*) cat >/dev/null; echo 'tar: Disk quota exceeded' >&2; exit 2 ;; esac\n"
               'exec /usr/bin/tar "$@"\n')  # fmt: skip
     try:
-        found = _one(lab_service, replayed(SCF_OUTPUT))
+        [job_id] = lab_service.submit(replayed(SCF_OUTPUT))
+
+        def told() -> str:
+            messages = [
+                event["message"] for event in lab_service.job(job_id)["events"] if event["to_state"] == "queued"
+            ]
+            return next((words for words in messages if "Disk quota exceeded" in words), "")
+
+        assert "free some space" in wait_until(told, "the reason of the full disk")
     finally:
         lab.remove("tar")
-    assert found["state"] == "failed"
-    assert "Disk quota exceeded" in found["reason"] and "free some space" in found["reason"]
+    # Nothing is lost: it goes on once there is room.
+    [found] = lab_service.wait([job_id], 120)
+    assert found["state"] == "completed", found["reason"]
 
 
 def test_a_scheduler_that_times_out_is_asked_before_anything_is_tried_again(lab: Lab, lab_service: Service) -> None:

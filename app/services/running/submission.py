@@ -313,7 +313,7 @@ def _answer(cluster: str, job: Job, receipt: Receipt) -> Move | None:
             return Move(job, JobState.QUEUED, message)
         case "later":
             message = (
-                f"{cluster} cannot take the job now ({receipt.detail[:200]}). Nothing was submitted; it is tried again."
+                f"{cluster} cannot take the job now ({receipt.detail[:400]}). Nothing was submitted; it is tried again."
             )
             return Move(job, JobState.QUEUED, message)
         case _:
