@@ -30,7 +30,7 @@ NOTHING = float("nan")
 _COLUMNS = 5
 
 
-@dataclass
+@dataclass(slots=True)
 class ScfRun:
     """One SCF, by column: number of the cycle, energy (Ha), change (Ha), tester, gap (eV). NaN where nothing was printed."""
 
@@ -103,7 +103,7 @@ QUANTITIES = {
 _CRITERION = re.compile(rf"^ *(MAX|RMS) (GRADIENT|DISPLAC\.) +({NUMBER}) +THRESHOLD +({NUMBER}) +CONVERGED +(YES|NO)")
 
 
-@dataclass
+@dataclass(slots=True)
 class OptimizationPoint:
     """One point of an optimisation: energy in hartree with all corrections, change to the point before."""
 
@@ -156,7 +156,7 @@ def read_atom(line: str) -> AtomRow | None:
         return None
 
 
-@dataclass
+@dataclass(slots=True)
 class Frame:
     """A geometry as it was printed: point of the optimisation, cell (Å, degrees), rows of atoms, which are read when asked for."""
 
@@ -171,7 +171,7 @@ class Frame:
         return [atom for row in self.rows if (atom := read_atom(row)) is not None]
 
 
-@dataclass
+@dataclass(slots=True)
 class PhononPoint:
     """Frequencies (cm⁻¹) at a k point, whose coordinates count in units of the reciprocal vectors over `phonon_shrink`."""
 

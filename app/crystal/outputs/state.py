@@ -131,7 +131,7 @@ class State:
         if not self.gaps and not self.edges:
             return None
         if self.gaps and not (self.locked or self.shifted or self.final) and len(self.gaps) >= len(self.edges):
-            smallest = min(size for size, _ in self.gaps.values())
+            smallest = min([size for size, _ in self.gaps.values()])
             if smallest < _UNLIKELY_EV:
                 return smallest
         elif not (self.gaps or self.locked or self.shifted or self.final):

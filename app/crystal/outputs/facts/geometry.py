@@ -23,7 +23,7 @@ class Optimization:
     rms_displacement: float | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Atom:
     """Label, atomic number and position: fractional along periodic directions, Å along the others."""
 

@@ -37,6 +37,7 @@ class ScfSection(Section):
 
     def on_cycle(self, match: re.Match[str], line: str) -> None:
         """One SCF cycle: its energy and the change to the cycle before, in hartree."""
+        sheet = self.sheet
         count, total, change, test = match.groups()
         cycle = int(count)
         try:
@@ -46,17 +47,17 @@ class ScfSection(Section):
         # The difference that the first cycle prints is its energy.
         delta = moved if cycle else None
         # The next state that is printed is that of this cycle.
-        self.sheet.state.conducting = False
-        progress, series = self.sheet.progress, self.sheet.series
+        sheet.state.conducting = False
+        progress, series = sheet.progress, sheet.series
         progress.phase = "SCF"
         progress.cycle, progress.energy, progress.delta = cycle, energy, delta
         run = series.scf[-1] if series.scf else None
         if run is None or run.ended or not run.precedes(cycle):
-            if run is not None and cycle == 0 and not self.sheet.in_frequencies:
+            if run is not None and cycle == 0 and not sheet.in_frequencies:
                 # What was printed of bands belongs to the SCF before.
-                self.sheet.state.forget()
+                sheet.state.forget()
             run = series.begin_scf(progress.point)
-        gap = self.sheet.state.smallest_gap()
+        gap = sheet.state.smallest_gap()
         tester = number(test) if test and cycle > 1 else NOTHING
         run.add(cycle, energy, NOTHING if delta is None else delta, tester, NOTHING if gap is None else gap)
 
