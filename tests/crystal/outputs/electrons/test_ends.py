@@ -125,3 +125,16 @@ def test_properties_without_its_wave_function_keep_what_the_scf_told() -> None:
     second = (CORPUS / "no-wave-function/main.outp").read_text()
     found = read_output((text() + second).encode())
     assert (found.verdict, found.diagnosis_code, found.energy_total) == ("failed", "wavefunction-missing", -274.5)
+
+
+def test_the_wall_time_of_a_cut_run_is_that_of_its_last_stage_whatever_its_name_and_however_it_is_fed() -> None:
+    """Names of two words stand among those of one."""
+    filling = " SOME WORDS THAT SAY NOTHING\n" * 9000
+    stages = ("MONMAD", 41.25), ("SHELLX", 77.5), ("AFTER FIRST", 93.75)
+    lines = [f" {'T' * 30} {name:<11} TELAPSE {seconds:11.2f} TCPU {seconds:11.2f}\n" for name, seconds in stages]
+    output = (filling.join(lines) + filling).encode()
+    for size in (997, 150_000, len(output)):
+        reader = OutputReader()
+        for place in range(0, len(output), size):
+            reader.feed(output[place : place + size])
+        assert reader.results().wall_time_s == 93.75
