@@ -18,7 +18,10 @@ SIGTERM is no grief: somebody stopped the program, a scheduler for instance, and
 
 SHAPES: dict[str, tuple[str | tuple[str, ...], str]] = {
     # The name of a stage may be of two words, as AFTER FIRST (executed, CRYSTAL17).
-    "elapsed": ((f"{STAGE} END ", f"{STAGE} ERR "), rf"^ *T{{20,}} (?P<el_stage>\w+(?: \w+)*) +TELAPSE +(?P<el_s>{NUMBER})"),
+    "elapsed": (
+        (f"{STAGE} END ", f"{STAGE} ERR "),
+        rf"^ *T{{20,}} (?P<el_stage>\w+(?: \w+)*) +TELAPSE +(?P<el_s>{NUMBER})",
+    ),
     "mesh": ("SHRINK. FACT.(MONKH.)", r"SHRINK\. FACT\.\(MONKH\.\) *(?P<mk>\d+ +\d+ +\d+)"),
     "ended": ("EEEEEEEEEE TERMINATION", r"^ *EEEEEEEEEE TERMINATION +DATE"),
     "banner": (("CRYSTAL0", "CRYSTAL1", "CRYSTAL2"), r"^ *\* +(?P<prog>CRYSTAL\d\d) +\*"),
