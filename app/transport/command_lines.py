@@ -1,8 +1,8 @@
 """The one way in which a command is given to an account, whatever its login shell is.
 
 sshd hands a command line to the login shell, and that may be csh, tcsh or fish as well as bash. So the line is always the same
-short one, without line ends and without a sign that any of them would read differently; our POSIX `sh` script with its arguments
-follows as the first line of standard input, and what the script itself reads comes behind it.
+short one but for a random word, without line ends and without a sign that any of them would read differently; our POSIX `sh` script
+with its arguments follows that word in the first line of standard input, and what the script itself reads comes behind it.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def sh_command(script: str, args: Sequence[str] = (), *, login_shell: bool = Fal
     """
     if any("\0" in word for word in args):
         raise ValueError("An argument of a remote command holds a NUL byte.")
-    marker = secrets.token_hex(12)
+    # A shell that refuses the line may repeat it: the marker is not in it.
+    word, marker = secrets.token_hex(6), secrets.token_hex(12)
     text = f"set -- {shlex.join(args)}\nprintf '%s\\n' {marker}\n{script}"
-    return Command(_LOGIN if login_shell else _PLAIN, _one_line(text), f"{marker}\n".encode())
+    line = f"{_LOGIN if login_shell else _PLAIN} {word}"
+    return Command(line, f"{word} ".encode() + _one_line(text), f"{marker}\n".encode())
 
 
 def _one_line(text: str) -> bytes:

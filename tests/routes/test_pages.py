@@ -133,6 +133,18 @@ async def test_clusters_are_added_and_refused(browser: httpx.AsyncClient) -> Non
     assert (await browser.post("/clusters/here/test")).status_code == 303
 
 
+async def test_a_cluster_with_a_login_shell(browser: httpx.AsyncClient) -> None:
+    """Chosen when it is added, kept, and changed under Settings."""
+    wrong = {"name": "deep", "runner_type": "slurm", "hostname": "h!", "login_shell": "true"}
+    assert '<option value="true" selected>' in (await browser.post("/clusters", data=wrong)).text
+    made = await browser.post("/clusters", data={**wrong, "hostname": "127.0.0.1", "port": "1"})
+    assert made.headers["location"] == "/clusters/deep"
+    assert (await browser.get("/api/v1/clusters/deep")).json()["settings"]["login_shell"] is True
+    changed = await browser.post("/clusters/deep/edit", data={"login_shell": "false"})
+    assert changed.status_code == 303
+    assert (await browser.get("/api/v1/clusters/deep")).json()["settings"]["login_shell"] is False
+
+
 async def test_errors_are_pages_too(browser: httpx.AsyncClient, app: FastAPI) -> None:
     missing = await browser.get("/jobs/nothing")
     assert missing.status_code == 404

@@ -70,9 +70,31 @@ def test_any_text_stays_one_argument(word: str) -> None:
     assert (out, err, status) == (word.encode() + b"1\n", b"", 0)
 
 
-def test_the_line_is_the_same_whatever_is_run() -> None:
+@pytest.mark.parametrize("name", SHELLS)
+async def test_half_a_step_runs_nothing(name: str, tmp_path: Path) -> None:
+    """The connection breaks while it is sent."""
+    command = sh_command(f"touch {tmp_path}/ran\necho 1\n")
+    for length in (0, 1, 30, len(command.opening) - 1):
+        half = Command(command.line, command.opening[:length], command.marker)
+        out, _, status = await run_in(shell(name), half)
+        assert out == b"" and status != 0 and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("login_shell", [False, True])
+async def test_data_never_runs_as_a_step(login_shell: bool, tmp_path: Path) -> None:
+    """A start-up file takes the first line, and what comes behind it is no step."""
+    command = sh_command("cat", login_shell=login_shell)
+    eaten = Command(command.line, b"", command.marker)
+    out, _, status = await run_in(
+        shell("dash"), eaten, f"set -- x touch {tmp_path}/ran\ntouch {tmp_path}/ran\n".encode()
+    )
+    assert out == b"" and status != 0 and not (tmp_path / "ran").exists()
+
+
+def test_the_line_is_the_same_whatever_is_run_but_for_a_random_word() -> None:
     first, second = sh_command("echo 1\necho 2"), sh_command('echo "$1"', HOSTILE)
-    assert first.line == second.line and len(first.line) < 200
+    assert first.line.rpartition(" ")[0] == second.line.rpartition(" ")[0] and len(first.line) < 250
+    assert first.marker != second.marker
     for line in (first.line, sh_command("true", login_shell=True).line):
         assert line.isascii() and line.isprintable() and not set("\\!#`\n") & set(line)
     with pytest.raises(ValueError, match="NUL"):
