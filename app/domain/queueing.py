@@ -159,9 +159,15 @@ class Budget:
         """The scheduler limited our rate: half as fast from now on, after a pause. Returns the pause in seconds."""
         recent = sum(count for _, count in self.lately) / 60
         self.rate = max(SLOWEST, (self.rate if self.rate is not None else max(recent, 1.0)) / 2)
+        pause = self.rest(moment)
+        self.tokens, self.moment = 1.0, self.refused_until
+        return pause
+
+    def rest(self, moment: float) -> float:
+        """Nothing was taken, and fewer requests would not help: a pause, longer each time in a row. Returns its seconds."""
         pause = min(LONGEST_PAUSE, 2.0 * float(2**self.refusals))
         self.refusals += 1
-        self.tokens, self.moment, self.refused_until = 1.0, moment + pause, moment + pause
+        self.refused_until = moment + pause
         return pause
 
 

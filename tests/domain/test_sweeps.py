@@ -123,6 +123,15 @@ def test_a_budget_learns_from_refusals_and_recovers() -> None:
     assert Budget(refusals=40, rate=1e-9).refuse(0.0) == 60.0
 
 
+def test_a_full_disk_makes_a_pause_and_nobody_slower() -> None:
+    budget = Budget()
+    first, second = budget.rest(0.0), budget.rest(10.0)
+    assert (first, second) == (2.0, 4.0)
+    assert budget.allowance(11.0) == 0 and budget.allowance(15.0) is None
+    budget.spend(15.0, 1)
+    assert budget.rest(20.0) == 2.0
+
+
 @given(st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["ok", "no"])), max_size=60))
 def test_a_budget_never_allows_a_request_during_its_pause(steps: list[tuple[float, str]]) -> None:
     budget, moment, until = Budget(), 0.0, 0.0

@@ -103,7 +103,7 @@ async def explain(context: Context, actor: Actor, job: Job, remote: RemoteJob | 
     ]
     if limited:
         rest = max(budget.refused_until for budget in limited) - time.monotonic()
-        reasons.append(f"{cluster.name} is rate-limiting us; the next attempt is in {rest:.0f} s.")
+        reasons.append(f"{cluster.name} cannot take jobs now; the next attempt is in {rest:.0f} s.")
     if sum(occupying.values()) >= limit:
         reasons.append(
             f"{cluster.name} takes {limit} job{'s' if limit > 1 else ''} at a time, and has {sum(occupying.values())}."

@@ -232,8 +232,9 @@ class Dispatcher:
         words = Counter(receipt.word for receipt in receipts.values())
         budget = self._context.budget(account.key)
         slower = runner_kind(account.settings).limits_rate
-        if words["later"] or any(r.word == "uncertain" and slower(r.detail) for r in receipts.values()):
-            pause = budget.refuse(time.monotonic())
+        limits = any(r.word in ("later", "uncertain") and slower(r.detail) for r in receipts.values())
+        if limits or words["later"]:
+            pause = (budget.refuse if limits else budget.rest)(time.monotonic())
             log.warning("%s cannot take jobs now: nothing more is submitted for %.0f s", account.cluster, pause)
         elif words["id"]:
             budget.spend(time.monotonic(), words["id"])
