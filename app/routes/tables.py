@@ -11,7 +11,7 @@ MOST = 200
 Column = tuple[str, str | int, str]
 """Heading, the field (or place) in a row, and the pattern of `%` for its values; without a pattern it is a text."""
 AtomColumn = tuple[str, Sequence[Any] | None, str]
-"""Heading, a value or a vector for each atom, and the pattern of its numbers."""
+"""Heading, a value or a vector for each atom, and the pattern of its numbers. `{}` in the heading becomes the vector's axis."""
 _AXES = ("x", "y", "z")
 
 
@@ -28,6 +28,8 @@ def formatted(value: Any, pattern: str = "") -> str:
     """A value by a pattern of `%`, as it stands where there is none; a dash where there is no value."""
     if value is None:
         return "–"
+    if isinstance(value, list | tuple):
+        return " ".join(formatted(part, pattern) for part in value)
     return pattern % value if pattern else str(value)
 
 
@@ -70,7 +72,7 @@ def _by_axis(column: AtomColumn) -> list[tuple[str, Sequence[Any], str]]:
     if not any(isinstance(value, list | tuple) for value in values):
         return [(heading, values, pattern)]
     vectors = [value or (None, None, None) for value in values]
-    return [(f"{axis}: {heading}", [vector[place] for vector in vectors], pattern) for place, axis in enumerate(_AXES)]
+    return [(heading.format(axis), [vector[place] for vector in vectors], pattern) for place, axis in enumerate(_AXES)]
 
 
 def _name(atoms: Sequence[Mapping[str, Any]], place: int) -> str:

@@ -110,6 +110,8 @@ const drawPoints = (threshold) => {
   const from = known.run.indexOf(known.run.at(-1));
   const of = (column) => column.slice(Math.max(0, from));
   const [name, values] = known.enthalpy.some((value) => value != null) ? ["H", known.enthalpy] : ["E", known.energy];
+  const title = name === "H" ? "Enthalpy" : "Energy";
+  box.querySelector('[data-plot="energy"]').previousElementSibling.textContent = `${title} along the optimisation`;
   show("energy", [
     { label: "point" },
     {

@@ -208,3 +208,24 @@ def test_stored_results_get_the_fields_of_now_in_all_depths() -> None:
 def test_what_is_stored_completely_stays_as_it_is() -> None:
     stored = read_output((CORPUS / "mgo-scf" / "main.out").read_bytes()).as_dict()
     assert with_all_fields(stored) == stored
+
+
+def test_vectors_of_atoms_have_a_column_for_each_axis() -> None:
+    forces = {"atoms": [[0.0, 0.0, 0.0015], [0.0, 0.0, -0.0015]], "of_last_geometry": True}
+    html = shown(("a.out", {"forces": forces}))
+    assert cells(html)[0] == ["Atom", "Fx / Ha/bohr", "Fy / Ha/bohr", "Fz / Ha/bohr"]
+    assert cells(html)[2] == ["2", "0.000000", "0.000000", "-0.001500"]
+
+
+def test_places_of_critical_points_are_numbers_side_by_side() -> None:
+    points = [
+        {"signature": -1, "field": "density", "fractional": [0.25, 0.0, 0.5], "density": 0.0412},
+        {"signature": 3, "field": "density", "fractional": None, "density": 0.001},
+    ]
+    html = shown(("a.outp", {"critical_points": points}))
+    assert [row[2] for row in cells(html)] == ["x y z / cell", "0.2500 0.0000 0.5000", "–"]
+
+
+def test_names_in_titles_keep_their_capital() -> None:
+    table = {"title": "thermal properties from helmholtz free energy", "columns": ["T(K)"], "rows": [[100.0]]}
+    assert "Thermal properties from Helmholtz free energy" in words(shown(("a.out", {"thermal_tables": [table]})))

@@ -116,7 +116,7 @@ def _structure_words(geometry: dict[str, Any] | None) -> str:
     if not cell:
         return f"{words}."
     lengths, angles = (" ".join(f"{value:g}" for value in part) for part in (cell[:3], cell[3:]))
-    return f"{words}; cell {lengths} Å, {angles} °."
+    return f"{words}; cell {lengths} Å, {angles}°."
 
 
 def _below(count: int) -> str:
